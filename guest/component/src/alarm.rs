@@ -1,0 +1,38 @@
+//! The one timer of a batch.
+
+use fantail_engine::Instant;
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::task::{Context, Poll};
+use wasip3::clocks::monotonic_clock;
+
+/// The clock the batch lives by.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_clock::now())
+}
+
+/// Rings once at or after the time it was set to. One that is set to ring earlier than needed is left alone: ringing for
+/// nothing once in a while costs less than arming a timer anew for each request.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    armed: Option<(Instant, LocalBoxFuture<'static, ()>)>,
+}
+
+impl Alarm {
+    /// Sees to it that it rings by `at`.
+    pub(crate) fn set(&mut self, at: Option<Instant>) {
+        let Some(at) = at else { return };
+        if self.armed.as_ref().is_none_or(|(armed, _)| at < *armed) {
+            self.armed = Some((at, monotonic_clock::wait_until(at.as_nanos()).boxed_local()));
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, ringing)) = &mut self.armed else { return Poll::Pending };
+        let polled = ringing.poll_unpin(cx);
+        if polled.is_ready() {
+            self.armed = None;
+        }
+        polled
+    }
+}

@@ -1,0 +1,140 @@
+//! One batch: carries events to the engine and its actions out, until the engine says that it is over.
+
+use crate::alarm::{Alarm, now};
+use crate::attempt::{self, Context as Attempts, Note};
+use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
+use crate::convert;
+use crate::input::Input;
+use crate::outbox::{Outbox, Reader};
+use fantail_engine::{Action, Engine, Event, Summary};
+use futures::StreamExt;
+use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
+use futures::stream::FuturesUnordered;
+use std::task::{Context, Poll};
+
+pub(crate) struct Batch {
+    engine: Engine<Response>,
+    input: Input,
+    outbox: Outbox,
+    alarm: Alarm,
+    shared: Attempts,
+    attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Response>>>>,
+    /// By the attempt's slot: as many as `concurrency` at most.
+    running: Vec<Option<AbortHandle>>,
+    /// Bodies handed out and not ended: as many as `max-unread` at most.
+    unread: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+}
+
+impl Batch {
+    pub(crate) fn new(engine: Engine<Response>, input: Input, outbox: Outbox) -> Self {
+        Self {
+            shared: Attempts::new(engine.settings()),
+            engine,
+            input,
+            outbox,
+            alarm: Alarm::default(),
+            attempts: FuturesUnordered::new(),
+            running: Vec::new(),
+            unread: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until every outcome is taken or the reader is gone.
+    pub(crate) async fn run(&mut self) -> Summary {
+        loop {
+            while let Some(action) = self.engine.next_action() {
+                if let Some(summary) = self.perform(action) {
+                    return summary;
+                }
+            }
+            self.alarm.set(self.engine.next_timer().into_iter().chain(self.outbox.next_probe()).min());
+            poll_fn(|cx| self.poll(cx)).await;
+        }
+    }
+
+    /// Sees the bodies that were handed out to their end.
+    pub(crate) async fn unread_bodies(&mut self) {
+        self.outbox.close();
+        while self.unread.next().await.is_some() {}
+    }
+
+    /// What was collected for a caller that takes everything at once.
+    pub(crate) fn into_list(self) -> Vec<Outcome> {
+        self.outbox.into_list()
+    }
+
+    fn perform(&mut self, action: Action<Response>) -> Option<Summary> {
+        match action {
+            Action::Read(count) => self.input.read(count as usize),
+            Action::CloseInput => self.input.close(),
+            Action::Start { attempt, request, url, body } => {
+                let (handle, registration) = AbortHandle::new_pair();
+                let future = attempt::run(self.shared.clone(), attempt, request, url, body);
+                self.attempts.push(Abortable::new(Box::pin(future), registration));
+                if self.running.len() <= attempt.slot() {
+                    self.running.resize(attempt.slot() + 1, None);
+                }
+                if let Some(slot) = self.running.get_mut(attempt.slot()) {
+                    *slot = Some(handle);
+                }
+            }
+            Action::Cancel(attempt) => {
+                if let Some(handle) = self.running.get_mut(attempt.slot()).and_then(Option::take) {
+                    handle.abort();
+                }
+            }
+            Action::Emit(outcome) => self.outbox.push(convert::outcome(*outcome)),
+            Action::Finish(summary) => return Some(*summary),
+        }
+        None
+    }
+
+    /// Takes in everything that has happened; ready if anything has.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut happened = false;
+        while let Poll::Ready(Some(ended)) = self.attempts.poll_next_unpin(cx) {
+            happened = true;
+            self.take_notes();
+            // An aborted attempt was the engine's own wish.
+            if let Ok(event) = ended {
+                self.engine.handle(now(), event);
+            }
+        }
+        happened |= self.take_notes();
+        while let Poll::Ready(Some(())) = self.unread.poll_next_unpin(cx) {
+            happened = true;
+            self.engine.handle(now(), Event::UnreadEnded);
+        }
+        while let Poll::Ready(reader) = self.outbox.poll(cx) {
+            happened = true;
+            let event = match reader {
+                Reader::Asks => Event::Demand,
+                Reader::Took(count) => Event::Taken(count),
+                Reader::Left => Event::ReaderGone,
+            };
+            self.engine.handle(now(), event);
+        }
+        while let Poll::Ready((requests, ended)) = self.input.poll(cx) {
+            happened = true;
+            self.engine.handle(now(), Event::Read { requests, ended });
+        }
+        while self.alarm.poll(cx).is_ready() {
+            happened = true;
+            self.engine.handle(now(), Event::Timer);
+        }
+        if happened { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Takes what attempts have reported on their way.
+    fn take_notes(&mut self) -> bool {
+        let notes = self.shared.take_notes();
+        let happened = !notes.is_empty();
+        for note in notes {
+            match note {
+                Note::Head { attempt, at, status } => self.engine.handle(at, Event::Head { attempt, at, status }),
+                Note::Unread(body) => self.unread.push(body),
+            }
+        }
+        happened
+    }
+}

@@ -1,0 +1,54 @@
+//! The engine over WASI 0.3: a component that exports `fantail:fetch/batch` and imports wasi:http and wasi:clocks.
+//!
+//! It carries events to the engine and its actions out, and decides nothing. Nothing here may panic: a trap would take
+//! every other batch of the instance with it.
+
+mod alarm;
+mod attempt;
+mod batch;
+mod convert;
+mod error_code;
+mod incoming;
+mod input;
+mod outbox;
+mod outgoing;
+
+#[expect(unsafe_code, reason = "generated")]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "fantail", default_bindings_module: "crate::bindings" });
+    export!(Component);
+    use super::Component;
+}
+
+use batch::Batch;
+use bindings::exports::fantail::fetch::batch::{Guest, Outcome, Policy, PolicyError, Request, Summary};
+use fantail_engine::Engine;
+use input::Input;
+use outbox::Outbox;
+use wit_bindgen::rt::async_support::{FutureReader, StreamReader, spawn_local};
+
+struct Component;
+
+impl Guest for Component {
+    async fn fetch(
+        requests: StreamReader<Request>,
+        policy: Policy,
+    ) -> Result<(StreamReader<Outcome>, FutureReader<Summary>), PolicyError> {
+        let engine = Engine::new(&convert::policy(&policy))?;
+        let (outcomes, outcomes_reader) = bindings::wit_stream::new();
+        let (summary, summary_reader) = bindings::wit_future::new(convert::no_summary);
+        let mut batch = Batch::new(engine, Input::stream(requests), Outbox::stream(outcomes));
+        spawn_local(async move {
+            let result = batch.run().await;
+            let _nobody_listens = futures::join!(summary.write(convert::summary(result)), batch.unread_bodies());
+        });
+        Ok((outcomes_reader, summary_reader))
+    }
+
+    async fn fetch_all(requests: Vec<Request>, policy: Policy) -> Result<Vec<Outcome>, PolicyError> {
+        let engine = Engine::for_list(&convert::policy(&policy))?;
+        let mut batch = Batch::new(engine, Input::list(requests), Outbox::list());
+        batch.run().await;
+        Ok(batch.into_list())
+    }
+}

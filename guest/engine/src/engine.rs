@@ -1,0 +1,310 @@
+//! The engine of one batch.
+
+use crate::event::{Action, AttemptId, Event, Key};
+use crate::live::{Attempt, Head, Live, LiveSet, attempt_expires};
+use crate::queue::Queue;
+use crate::reorder::Reorder;
+use crate::summary::Tally;
+use crate::timers::Timers;
+use crate::{
+    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Outcome, Phase, Policy, PolicyError, Request, Settings, Timing, Until,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
+/// until it gives nothing, and arm one timer for [`Engine::next_timer`].
+#[derive(Debug)]
+pub struct Engine<R> {
+    settings: Settings,
+    takes_list: bool,
+    input: Input,
+    /// When the first outcome was asked for.
+    begun: Option<Instant>,
+    /// Why the batch stopped before the end of its input.
+    stopped: Option<Cause>,
+    reader_gone: bool,
+    finished: bool,
+    /// Requests read so far; the next one's serial.
+    serial: u64,
+    live: LiveSet,
+    queue: Queue,
+    in_flight: u32,
+    /// Attempts in mode unread and bodies handed out by them that have not ended.
+    unread: u32,
+    /// Outcomes made and not yet taken.
+    untaken: u32,
+    successes: u32,
+    /// What `until` asks for has been reached.
+    enough: bool,
+    reorder: Reorder<Box<Outcome<R>>>,
+    timers: Timers<Key>,
+    tally: Tally,
+    actions: VecDeque<Action<R>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    Idle,
+    /// A read or a close is under way.
+    Busy,
+    Ended,
+}
+
+const UNREAD_IN_LIST: &str = "unread bodies need a stream of outcomes: with a list use discard or bytes";
+
+impl<R> Engine<R> {
+    /// An engine for a batch under `policy`, which does nothing until the first [`Event::Demand`].
+    pub fn new(policy: &Policy) -> Result<Self, PolicyError> {
+        let settings = policy.resolve()?;
+        Ok(Self {
+            settings,
+            takes_list: false,
+            input: Input::Idle,
+            begun: None,
+            stopped: None,
+            reader_gone: false,
+            finished: false,
+            serial: 0,
+            live: LiveSet::default(),
+            queue: Queue::default(),
+            in_flight: 0,
+            unread: 0,
+            untaken: 0,
+            successes: 0,
+            enough: false,
+            reorder: Reorder::new(settings.order),
+            timers: Timers::new(),
+            tally: Tally::new(),
+            actions: VecDeque::new(),
+        })
+    }
+
+    /// The same for a caller that takes all outcomes at once. Unread bodies would then keep each other from being sent,
+    /// so they are refused.
+    pub fn for_list(policy: &Policy) -> Result<Self, PolicyError> {
+        let engine = Self::new(policy)?;
+        match engine.settings.body {
+            BodyMode::Discard | BodyMode::Bytes => Ok(Self { takes_list: true, ..engine }),
+            BodyMode::Unread => Err(PolicyError { field: "body", reason: UNREAD_IN_LIST.to_owned() }),
+        }
+    }
+
+    /// The policy with its defaults filled in.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The next thing to do, in the order it should be done.
+    pub fn next_action(&mut self) -> Option<Action<R>> {
+        self.actions.pop_front()
+    }
+
+    /// When to send [`Event::Timer`] at the latest.
+    pub fn next_timer(&mut self) -> Option<Instant> {
+        let live = &self.live;
+        let request = self.timers.next(|key| live.contains(*key));
+        let batch = self.batch_expires().filter(|_| self.stopped.is_none() && !self.finished);
+        request.into_iter().chain(batch).min()
+    }
+
+    /// Takes in what happened, at `now`. Events about attempts that are over change nothing.
+    pub fn handle(&mut self, now: Instant, event: Event<R>) {
+        match event {
+            Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Read { requests, ended } => {
+                self.input = if ended { Input::Ended } else { Input::Idle };
+                for request in requests {
+                    self.arrive(now, request);
+                }
+            }
+            Event::Head { attempt, at, status } => {
+                if let Some(running) = self.live.get_mut(attempt.key).and_then(|live| live.attempt.as_mut()) {
+                    running.head = Some(Head { at, status });
+                }
+            }
+            Event::Ended { attempt, response, body_bytes } => {
+                self.tally.body(body_bytes);
+                self.end(now, attempt.key, |_| Ok(response));
+            }
+            Event::Failed { attempt, cause, detail } => {
+                self.end(now, attempt.key, |live| Err(Failure { detail, ..live.failure(cause) }));
+            }
+            Event::UnreadEnded => self.unread = self.unread.saturating_sub(1),
+            Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
+            Event::Timer => {}
+            Event::ReaderGone => {
+                self.reader_gone = true;
+                self.untaken = 0;
+                self.stop(now, Cause::Cancelled);
+            }
+        }
+        self.expire(now);
+        self.proceed(now);
+    }
+
+    fn arrive(&mut self, now: Instant, request: Request) {
+        let serial = self.serial;
+        self.serial += 1;
+        self.tally.arrived();
+        let body = request.overrides.body.unwrap_or(self.settings.body);
+        let checked = match (self.stopped, request.check()) {
+            (_, Err(failure)) => Err(failure),
+            (Some(cause), Ok(_)) => Err(Failure::unsent(cause, Phase::Queue)),
+            (None, Ok(_)) if self.takes_list && body == BodyMode::Unread => {
+                Err(Failure::new(Cause::InvalidRequest, true).with_detail(UNREAD_IN_LIST))
+            }
+            (None, Ok(url)) => Ok(url),
+        };
+        match checked {
+            Err(failure) => {
+                let Request { id, url, .. } = request;
+                let (hops, timing) = (Vec::new(), Timing::default());
+                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, result: Err(failure) });
+            }
+            Ok(url) => {
+                let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
+                let request = Arc::new(request);
+                let key = self.live.insert(Live { serial, request, url, body, arrived: now, expires, attempt: None });
+                let (live, count) = (&self.live, self.live.len());
+                self.timers.add(expires, key, count, |key| live.contains(*key));
+                self.queue.push(key, body, count, |key| live.is_waiting(key));
+            }
+        }
+    }
+
+    /// Ends a request whose attempt has come to a result.
+    fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
+        let Some(live) = self.live.remove(key) else { return };
+        let result = result(&live);
+        self.release(&live, result.is_ok());
+        let status = live.head().map(|head| head.status);
+        let outcome = Outcome {
+            id: live.request.id,
+            attempts: u32::from(live.attempt.is_some()),
+            hops: Vec::new(),
+            timing: live.timing(now),
+            url: live.url.into(),
+            result,
+        };
+        self.give(live.serial, status, outcome);
+    }
+
+    /// Gives back what an attempt held. An unread body that was handed out is still held.
+    fn release(&mut self, live: &Live, succeeded: bool) {
+        if live.attempt.is_some() {
+            self.in_flight -= 1;
+            if live.body == BodyMode::Unread && !succeeded {
+                self.unread = self.unread.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Ends a request from our side, its attempt cancelled.
+    fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
+        if self.live.get(key).is_some_and(|live| live.attempt.is_some()) {
+            self.actions.push_back(Action::Cancel(AttemptId { key }));
+        }
+        self.end(now, key, |live| Err(live.failure(cause)));
+    }
+
+    /// Counts an outcome and hands it on in its turn. `status` is that of its response.
+    fn give(&mut self, serial: u64, status: Option<u16>, outcome: Outcome<R>) {
+        self.tally.finished(&outcome, status);
+        let succeeded = outcome.result.is_ok() && status.is_some_and(|status| status < 400);
+        self.successes += u32::from(succeeded);
+        self.enough |= match self.settings.until {
+            Until::All => false,
+            Until::Successes(wanted) => self.successes >= wanted,
+            Until::FirstFailure => !succeeded,
+        };
+        if !self.reader_gone {
+            self.untaken += 1;
+            let actions = &mut self.actions;
+            self.reorder.push(serial, Box::new(outcome), |outcome| actions.push_back(Action::Emit(outcome)));
+        }
+    }
+
+    /// Ends the batch before its input does: every request read gets its outcome now.
+    fn stop(&mut self, now: Instant, cause: Cause) {
+        if self.stopped.is_some() {
+            return;
+        }
+        self.stopped = Some(cause);
+        if self.input != Input::Ended {
+            self.input = Input::Busy;
+            self.actions.push_back(Action::CloseInput);
+        }
+        for key in self.live.keys() {
+            self.abort(now, key, cause);
+        }
+    }
+
+    /// Ends what has run out of time.
+    fn expire(&mut self, now: Instant) {
+        while let Some(key) = self.timers.pop_due(now) {
+            if let Some(cause) = self.live.get(key).and_then(|live| live.expired(now)) {
+                self.abort(now, key, cause);
+            }
+        }
+        if self.batch_expires().is_some_and(|expires| expires <= now) && !self.finished {
+            self.stop(now, Cause::Deadline);
+        }
+    }
+
+    /// Does what has become possible: start, read on, finish.
+    fn proceed(&mut self, now: Instant) {
+        if self.enough {
+            self.stop(now, Cause::Cancelled);
+        }
+        if self.begun.is_some() && self.stopped.is_none() {
+            self.start_waiting(now);
+            self.read_on();
+        }
+        if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
+            self.finished = true;
+            let elapsed = now.since(self.begun.unwrap_or(now));
+            let summary = self.tally.close(elapsed, self.stopped.is_none());
+            self.actions.push_back(Action::Finish(Box::new(summary)));
+        }
+    }
+
+    fn start_waiting(&mut self, now: Instant) {
+        while self.in_flight < self.settings.concurrency {
+            let unread_may_go = self.unread < self.settings.max_unread;
+            let live = &self.live;
+            let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
+            self.start(now, key);
+        }
+    }
+
+    fn start(&mut self, now: Instant, key: Key) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
+        live.attempt = Some(Attempt { started: now, expires, head: None });
+        let (request, url, body) = (Arc::clone(&live.request), live.url.clone(), live.body);
+        self.actions.push_back(Action::Start { attempt: AttemptId { key }, request, url, body });
+        self.in_flight += 1;
+        self.unread += u32::from(body == BodyMode::Unread);
+        self.tally.started(self.in_flight);
+        if expires < self.live.get(key).map_or(expires, |live| live.expires) {
+            let (live, count) = (&self.live, self.live.len());
+            self.timers.add(expires, key, count, |key| live.contains(*key));
+        }
+    }
+
+    /// Reads on when a good part of the window is free or nothing waits, so that reads are few and large.
+    fn read_on(&mut self) {
+        let outstanding = u32::try_from(self.live.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
+        let room = self.settings.window.saturating_sub(outstanding);
+        let nothing_waits = self.live.len() <= self.in_flight as usize;
+        if self.input == Input::Idle && room > 0 && (nothing_waits || room >= self.settings.window / 4) {
+            self.input = Input::Busy;
+            self.actions.push_back(Action::Read(room));
+        }
+    }
+
+    fn batch_expires(&self) -> Option<Instant> {
+        Some(self.begun? + self.settings.deadline?)
+    }
+}

@@ -1,0 +1,117 @@
+//! Requests that were read and have no outcome yet.
+
+use crate::event::Key;
+use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Timing};
+use slab::Slab;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// One request that was read and has no outcome yet.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) serial: u64,
+    pub(crate) request: Arc<Request>,
+    pub(crate) url: Url,
+    pub(crate) body: BodyMode,
+    pub(crate) arrived: Instant,
+    /// When the request's own timeout strikes.
+    pub(crate) expires: Instant,
+    pub(crate) attempt: Option<Attempt>,
+}
+
+/// The attempt that is in flight for a request.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) started: Instant,
+    /// When the attempt's timeout strikes.
+    pub(crate) expires: Instant,
+    pub(crate) head: Option<Head>,
+}
+
+/// The head of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) at: Instant,
+    pub(crate) status: u16,
+}
+
+impl Live {
+    /// The timeout that has struck by `now`, if one has.
+    pub(crate) fn expired(&self, now: Instant) -> Option<Cause> {
+        if self.expires <= now {
+            return Some(Cause::TimeoutTotal);
+        }
+        self.attempt.as_ref().filter(|attempt| attempt.expires <= now).map(|_| Cause::TimeoutAttempt)
+    }
+
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.attempt.as_ref()?.head
+    }
+
+    /// The failure that `cause` means at the point this request has come to.
+    pub(crate) fn failure(&self, cause: Cause) -> Failure {
+        let repeatable = self.request.is_repeatable();
+        match (&self.attempt, self.head()) {
+            (_, Some(head)) => Failure::after_head(cause, repeatable, head.status),
+            (Some(_), None) => Failure::new(cause, repeatable),
+            (None, None) => Failure::unsent(cause, Phase::Queue),
+        }
+    }
+
+    pub(crate) fn timing(&self, now: Instant) -> Timing {
+        let started = self.attempt.as_ref().map(|attempt| attempt.started);
+        let head = started.zip(self.head()).map(|(started, head)| head.at.since(started));
+        Timing { queued: started.unwrap_or(now).since(self.arrived), head, total: now.since(self.arrived) }
+    }
+}
+
+/// All of them, found by key in O(1).
+#[derive(Debug, Default)]
+pub(crate) struct LiveSet {
+    slab: Slab<Live>,
+}
+
+impl LiveSet {
+    pub(crate) fn insert(&mut self, live: Live) -> Key {
+        let serial = live.serial;
+        Key { serial, slot: self.slab.insert(live) }
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&Live> {
+        self.slab.get(key.slot).filter(|live| live.serial == key.serial)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Live> {
+        self.slab.get_mut(key.slot).filter(|live| live.serial == key.serial)
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Live> {
+        self.get(key)?;
+        self.slab.try_remove(key.slot)
+    }
+
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub(crate) fn is_waiting(&self, key: Key) -> bool {
+        self.get(key).is_some_and(|live| live.attempt.is_none())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Their keys in the order they were read.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.slab.iter().map(|(slot, live)| Key { serial: live.serial, slot }).collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+/// `started + span`, but no later than the request's own end.
+pub(crate) fn attempt_expires(started: Instant, span: Duration, request_expires: Instant) -> Instant {
+    (started + span).min(request_expires)
+}

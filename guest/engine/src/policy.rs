@@ -1,0 +1,205 @@
+//! The rules of a batch: as a caller writes them, and with every default filled in and every bound checked.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The rules of a batch as the caller gives them. Defaults, units and bounds are those of `policy` in the WIT interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in wit/fetch.wit")]
+pub struct Policy {
+    pub concurrency: Option<u32>,
+    pub window: Option<u32>,
+    pub body: Option<BodyMode>,
+    pub max_body: Option<u64>,
+    pub max_unread: Option<u32>,
+    pub connect_timeout: Option<Duration>,
+    pub head_timeout: Option<Duration>,
+    pub idle_timeout: Option<Duration>,
+    pub attempt_timeout: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub deadline: Option<Duration>,
+    pub order: Option<Order>,
+    pub until: Option<Until>,
+}
+
+/// What happens to a response's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyMode {
+    /// Read to its end if it is short, then dropped.
+    Discard,
+    /// Read to its end and kept.
+    Bytes,
+    /// Handed out as a stream with the head.
+    Unread,
+}
+
+/// In which order outcomes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As requests finish.
+    Completion,
+    /// As requests were read.
+    Input,
+}
+
+/// When a batch has enough. A success is a response with a status below 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// At the end of the input.
+    All,
+    /// After this many successes.
+    Successes(u32),
+    /// After the first outcome that is not a success.
+    FirstFailure,
+}
+
+/// Why a policy was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// The field as the WIT interface writes it.
+    pub field: &'static str,
+    /// What is wrong and what is accepted.
+    pub reason: String,
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.reason)
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// A policy with every default filled in and every bound checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in wit/fetch.wit")]
+pub struct Settings {
+    pub concurrency: u32,
+    pub window: u32,
+    pub body: BodyMode,
+    pub max_body: u64,
+    pub max_unread: u32,
+    pub connect_timeout: Duration,
+    pub head_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub attempt_timeout: Duration,
+    pub timeout: Duration,
+    pub deadline: Option<Duration>,
+    pub order: Order,
+    pub until: Until,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+impl Policy {
+    /// Fills in the defaults and checks every bound; the first field outside its own is the error.
+    pub fn resolve(&self) -> Result<Settings, PolicyError> {
+        let concurrency = within("concurrency", self.concurrency, 64, 1..=4_096)?;
+        if self.until == Some(Until::Successes(0)) {
+            return Err(PolicyError { field: "until", reason: "successes(0) never runs, use at least 1".to_owned() });
+        }
+        Ok(Settings {
+            concurrency,
+            window: within("window", self.window, concurrency * 2, 1..=65_536)?,
+            body: self.body.unwrap_or(BodyMode::Bytes),
+            max_body: within("max-body", self.max_body, 1 << 20, 0..=256 << 20)?,
+            max_unread: within("max-unread", self.max_unread, (concurrency * 2).min(4_096), 1..=4_096)?,
+            connect_timeout: span("connect-timeout", self.connect_timeout, 5_000, MILLISECOND..=HOUR)?,
+            head_timeout: span("head-timeout", self.head_timeout, 15_000, MILLISECOND..=HOUR)?,
+            idle_timeout: span("idle-timeout", self.idle_timeout, 15_000, MILLISECOND..=HOUR)?,
+            attempt_timeout: span("attempt-timeout", self.attempt_timeout, 30_000, MILLISECOND..=DAY)?,
+            timeout: span("timeout", self.timeout, 60_000, Duration::ZERO..=MAX_TIMEOUT)?,
+            deadline: self.deadline.map(|d| span("deadline", Some(d), 0, Duration::ZERO..=MAX_TIMEOUT)).transpose()?,
+            order: self.order.unwrap_or(Order::Completion),
+            until: self.until.unwrap_or(Until::All),
+        })
+    }
+}
+
+/// The longest that a request or a batch may take: 7 days.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn within<T: PartialOrd + fmt::Display + Copy>(
+    field: &'static str,
+    given: Option<T>,
+    default: T,
+    bounds: RangeInclusive<T>,
+) -> Result<T, PolicyError> {
+    let value = given.unwrap_or(default);
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let reason = format!("{value} is outside {} to {}", bounds.start(), bounds.end());
+    Err(PolicyError { field, reason })
+}
+
+fn span(
+    field: &'static str,
+    given: Option<Duration>,
+    default_ms: u64,
+    bounds: RangeInclusive<Duration>,
+) -> Result<Duration, PolicyError> {
+    let value = given.unwrap_or(Duration::from_millis(default_ms));
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let reason = format!("{value:?} is outside {} to {}", in_words(*bounds.start()), in_words(*bounds.end()));
+    Err(PolicyError { field, reason })
+}
+
+fn in_words(span: Duration) -> String {
+    match span {
+        _ if span >= DAY => format!("{} d", span.as_secs() / DAY.as_secs()),
+        _ if span >= HOUR => format!("{} h", span.as_secs() / HOUR.as_secs()),
+        _ if span >= MINUTE => format!("{} min", span.as_secs() / MINUTE.as_secs()),
+        _ => format!("{} ms", span.as_millis()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_policy_has_the_documented_defaults() {
+        let settings = Policy::default().resolve().unwrap();
+        assert_eq!((settings.concurrency, settings.window, settings.max_unread), (64, 128, 128));
+        assert_eq!((settings.body, settings.max_body), (BodyMode::Bytes, 1_048_576));
+        assert_eq!(settings.connect_timeout, Duration::from_secs(5));
+        assert_eq!(settings.head_timeout, Duration::from_secs(15));
+        assert_eq!(settings.idle_timeout, Duration::from_secs(15));
+        assert_eq!(settings.attempt_timeout, Duration::from_secs(30));
+        assert_eq!((settings.timeout, settings.deadline), (Duration::from_secs(60), None));
+        assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
+    }
+
+    #[test]
+    fn a_value_outside_its_bounds_is_an_error_that_names_field_and_bounds() {
+        let refused = |policy: Policy| policy.resolve().unwrap_err().to_string();
+        let long = Some(Duration::from_secs(3_601));
+        assert_eq!(refused(Policy { concurrency: Some(0), ..Policy::default() }), "concurrency: 0 is outside 1 to 4096");
+        assert_eq!(refused(Policy { window: Some(65_537), ..Policy::default() }), "window: 65537 is outside 1 to 65536");
+        assert_eq!(
+            refused(Policy { head_timeout: long, ..Policy::default() }),
+            "head-timeout: 3601s is outside 1 ms to 1 h"
+        );
+        assert_eq!(
+            refused(Policy { deadline: Some(Duration::MAX), ..Policy::default() }).split(':').next(),
+            Some("deadline")
+        );
+        assert_eq!(
+            refused(Policy { until: Some(Until::Successes(0)), ..Policy::default() }),
+            "until: successes(0) never runs, use at least 1"
+        );
+    }
+
+    #[test]
+    fn the_largest_concurrency_has_defaults_within_bounds() {
+        let settings = Policy { concurrency: Some(4_096), ..Policy::default() }.resolve().unwrap();
+        assert_eq!((settings.window, settings.max_unread), (8_192, 4_096));
+    }
+}

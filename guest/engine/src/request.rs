@@ -1,0 +1,128 @@
+//! A request as the caller hands it over, and what can be found wrong with it before anything is sent.
+
+use crate::{BodyMode, Cause, Failure};
+use http::Method;
+use http::header::{self, HeaderName, HeaderValue};
+use std::time::Duration;
+use url::Url;
+
+/// A field name and its value.
+pub type Header = (String, Vec<u8>);
+
+/// Bytes of a URL at most. Longer ones are refused by most servers anyway (RFC 9110, section 4.1, asks for 8,000).
+pub const MAX_URL: usize = 16 * 1024;
+
+/// One request to send. The fields are those of `request` in the WIT interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Chosen by the caller, given back in the outcome.
+    pub id: u64,
+    /// A method token, in the case it is to be sent in.
+    pub method: String,
+    /// An absolute `http` or `https` URL.
+    pub url: String,
+    /// Sent in this order.
+    pub headers: Vec<Header>,
+    /// Sent with its `content-length`.
+    pub body: Option<Vec<u8>>,
+    /// What differs from the policy.
+    pub overrides: Overrides,
+}
+
+/// What one request asks for that differs from the policy of its batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// In place of `Policy::timeout`.
+    pub timeout: Option<Duration>,
+    /// In place of `Policy::body`.
+    pub body: Option<BodyMode>,
+    /// In place of what the method says (RFC 9110, section 9.2.2).
+    pub safe_to_repeat: Option<bool>,
+}
+
+impl Request {
+    /// A GET request without headers.
+    pub fn get(id: u64, url: impl Into<String>) -> Self {
+        Self { id, method: "GET".to_owned(), url: url.into(), ..Self::default() }
+    }
+
+    /// Whether it may be sent twice without harm.
+    pub fn is_repeatable(&self) -> bool {
+        let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&self.method.as_str());
+        self.overrides.safe_to_repeat.unwrap_or(idempotent)
+    }
+
+    /// Finds what makes the request unfit to be sent, or where it goes.
+    pub fn check(&self) -> Result<Url, Failure> {
+        let wrong = |cause| move |detail: String| Failure::new(cause, true).with_detail(detail);
+        check_method(&self.method).map_err(wrong(Cause::HttpRequestMethodInvalid))?;
+        let url = check_url(&self.url).map_err(wrong(Cause::InvalidUrl))?;
+        let length = self.body.as_ref().map(Vec::len);
+        for (name, value) in &self.headers {
+            check_header(name, value, length).map_err(wrong(Cause::InvalidHeader))?;
+        }
+        Ok(url)
+    }
+}
+
+fn check_method(method: &str) -> Result<(), String> {
+    match Method::from_bytes(method.as_bytes()) {
+        Ok(Method::CONNECT) => Err("CONNECT opens a tunnel and is not sent".to_owned()),
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("the method {} is not a token (RFC 9110, 9.1)", quoted(method))),
+    }
+}
+
+/// What the caller wrote, on one line and short enough to be read.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 40;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}
+
+fn check_url(text: &str) -> Result<Url, String> {
+    if text.len() > MAX_URL {
+        return Err(format!("the URL has {} bytes, at most {MAX_URL} are accepted", text.len()));
+    }
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "not an absolute URL: it should begin with http:// or https://".into(),
+        error => format!("not a URL: {error}"),
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("the scheme is {}, only http and https are sent", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL carries a user name or password: send an authorization header instead".into());
+    }
+    Ok(url)
+}
+
+/// Names that belong to the connection and are never the caller's to set (RFC 9110, sections 7.2 and 7.6.1).
+const FORBIDDEN: [&str; 10] = [
+    "connection",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn check_header(name: &str, value: &[u8], body_length: Option<usize>) -> Result<(), String> {
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| format!("the header name {} is not a token (RFC 9110, 5.1)", quoted(name)))?;
+    if FORBIDDEN.contains(&parsed.as_str()) {
+        return Err(format!("the header {parsed} belongs to the connection and cannot be set"));
+    }
+    let value = HeaderValue::from_bytes(value)
+        .map_err(|_| format!("the value of header {parsed} has a control character (RFC 9110, 5.5)"))?;
+    if parsed == header::CONTENT_LENGTH && value.to_str().ok().and_then(|text| text.parse().ok()) != body_length {
+        return Err("content-length differs from the body's length: leave it out, it is set from the body".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! What became of a batch, counted as outcomes are made.
+
+use crate::{Cause, Outcome};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What became of a batch. `responses` and `failures` add up to `requests`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Requests read.
+    pub requests: u64,
+    /// Outcomes with a response, of any status.
+    pub responses: u64,
+    /// Outcomes without.
+    pub failures: u64,
+    /// Failures by cause, without those that did not occur.
+    pub by_cause: BTreeMap<Cause, u64>,
+    /// Responses by class of status.
+    pub by_status: StatusCounts,
+    /// Attempts started.
+    pub attempts: u64,
+    /// Bytes of bodies read by the shell.
+    pub body_bytes: u64,
+    /// The most requests in flight at one moment.
+    pub peak_in_flight: u32,
+    /// How long requests with a response took, from being read to their outcome.
+    pub latency: Latency,
+    /// From the first outcome being asked for to the end.
+    pub elapsed: Duration,
+    /// Whether the input was read to its end.
+    pub input_ended: bool,
+}
+
+/// Responses by class of status (RFC 9110, section 15).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "RFC 9110's own names")]
+pub struct StatusCounts {
+    pub informational: u64,
+    pub successful: u64,
+    pub redirection: u64,
+    pub client_error: u64,
+    pub server_error: u64,
+    pub other: u64,
+}
+
+impl StatusCounts {
+    fn count(&mut self, status: u16) {
+        let class = match status / 100 {
+            1 => &mut self.informational,
+            2 => &mut self.successful,
+            3 => &mut self.redirection,
+            4 => &mut self.client_error,
+            5 => &mut self.server_error,
+            _ => &mut self.other,
+        };
+        *class += 1;
+    }
+}
+
+/// Percentiles, each within 1 % of the true value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Latency {
+    pub p50: Duration,
+    pub p90: Duration,
+    pub p99: Duration,
+    pub max: Duration,
+}
+
+/// A summary in the making: about 40 KiB, however long the batch. Shared with hosts, which count for themselves.
+#[derive(Debug)]
+pub struct Tally {
+    summary: Summary,
+    latency: Histogram<u64>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "1 µs to 7 days with two digits is a valid range whatever comes in")]
+        let latency = Histogram::new_with_bounds(1_000, 7 * 24 * 3_600 * 1_000_000_000, 2).expect("a valid range");
+        Self { summary: Summary::default(), latency }
+    }
+
+    /// A request was read.
+    pub fn arrived(&mut self) {
+        self.summary.requests += 1;
+    }
+
+    pub(crate) fn started(&mut self, in_flight: u32) {
+        self.summary.peak_in_flight = self.summary.peak_in_flight.max(in_flight);
+    }
+
+    pub(crate) fn body(&mut self, bytes: u64) {
+        self.summary.body_bytes += bytes;
+    }
+
+    /// A request got its outcome. `status` is that of its response.
+    pub fn finished<R>(&mut self, outcome: &Outcome<R>, status: Option<u16>) {
+        self.summary.attempts += u64::from(outcome.attempts);
+        match (&outcome.result, status) {
+            (Ok(_), Some(status)) => {
+                self.summary.responses += 1;
+                self.summary.by_status.count(status);
+                let nanos = u64::try_from(outcome.timing.total.as_nanos()).unwrap_or(u64::MAX);
+                self.latency.saturating_record(nanos);
+            }
+            (Ok(_), None) => self.summary.responses += 1,
+            (Err(failure), _) => {
+                self.summary.failures += 1;
+                *self.summary.by_cause.entry(failure.cause).or_default() += 1;
+            }
+        }
+    }
+
+    /// The batch is over.
+    pub fn close(&mut self, elapsed: Duration, input_ended: bool) -> Summary {
+        let at = |quantile| Duration::from_nanos(self.latency.value_at_quantile(quantile));
+        let latency = if self.latency.is_empty() {
+            Latency::default()
+        } else {
+            Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) }
+        };
+        Summary { latency, elapsed, input_ended, ..std::mem::take(&mut self.summary) }
+    }
+}

@@ -1,0 +1,184 @@
+//! Which addresses may be connected to. Pure: it opens nothing and asks nobody.
+//!
+//! Nothing is connected to but an [`Approved`] address, and only [`Egress::approve`] makes one. The check therefore
+//! cannot be forgotten, and the address that was checked is the address that is connected.
+
+use ipnet::IpNet;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// Which addresses may be connected to: everything that is globally reachable, less what is denied, plus what is allowed.
+/// A denied network is refused even inside an allowed one.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    allowed: Vec<IpNet>,
+    denied: Vec<IpNet>,
+}
+
+/// An address that a policy has found fit to be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approved(SocketAddr);
+
+impl Approved {
+    /// The address.
+    pub fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+/// An address that a policy refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The address.
+    pub address: IpAddr,
+    /// What it is reserved for, or `denied`.
+    pub because: &'static str,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is refused: {}", self.address, self.because)?;
+        if self.because == DENIED { Ok(()) } else { write!(f, " (--allow-net {} would allow it)", self.address) }
+    }
+}
+
+const DENIED: &str = "denied by policy";
+
+impl Egress {
+    /// Everything that is globally reachable, and nothing else.
+    pub fn public() -> Self {
+        Self { allowed: Vec::new(), denied: Vec::new() }
+    }
+
+    /// Allows a network that is not globally reachable.
+    pub fn allow(mut self, network: IpNet) -> Self {
+        self.allowed.push(network);
+        self
+    }
+
+    /// Refuses a network whatever else is allowed.
+    pub fn deny(mut self, network: IpNet) -> Self {
+        self.denied.push(network);
+        self
+    }
+
+    /// Checks one address that a name resolved to, or that stood in a URL.
+    pub fn approve(&self, address: SocketAddr) -> Result<Approved, Refused> {
+        let ip = address.ip();
+        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
+        if within(&self.denied) {
+            return Err(Refused { address: ip, because: DENIED });
+        }
+        match reserved_for(ip) {
+            Some(because) if !within(&self.allowed) => Err(Refused { address: ip, because }),
+            Some(_) | None => Ok(Approved(address)),
+        }
+    }
+}
+
+/// The networks of IANA's special-purpose registries that are not globally reachable, or lead to ones that are not.
+const RESERVED: [(&str, &str); 27] = [
+    ("0.0.0.0/8", "this network (RFC 791)"),
+    ("10.0.0.0/8", "private use (RFC 1918)"),
+    ("100.64.0.0/10", "shared address space (RFC 6598)"),
+    ("127.0.0.0/8", "loopback (RFC 1122)"),
+    ("169.254.0.0/16", "link local (RFC 3927)"),
+    ("172.16.0.0/12", "private use (RFC 1918)"),
+    ("192.0.0.0/24", "IETF protocol assignments (RFC 6890)"),
+    ("192.0.2.0/24", "documentation (RFC 5737)"),
+    ("192.88.99.0/24", "6to4 relay anycast (RFC 7526)"),
+    ("192.168.0.0/16", "private use (RFC 1918)"),
+    ("198.18.0.0/15", "benchmarking (RFC 2544)"),
+    ("198.51.100.0/24", "documentation (RFC 5737)"),
+    ("203.0.113.0/24", "documentation (RFC 5737)"),
+    ("224.0.0.0/4", "multicast (RFC 5771)"),
+    ("240.0.0.0/4", "reserved (RFC 1112)"),
+    ("::/128", "unspecified (RFC 4291)"),
+    ("::1/128", "loopback (RFC 4291)"),
+    ("::ffff:0:0/96", "IPv4-mapped (RFC 4291)"),
+    ("64:ff9b::/96", "IPv4 translation (RFC 6052)"),
+    ("64:ff9b:1::/48", "IPv4 translation (RFC 8215)"),
+    ("2001::/23", "IETF protocol assignments, Teredo included (RFC 2928)"),
+    ("2001:db8::/32", "documentation (RFC 3849)"),
+    ("2002::/16", "6to4 (RFC 3056)"),
+    ("3fff::/20", "documentation (RFC 9637)"),
+    ("fc00::/7", "unique local (RFC 4193)"),
+    ("fe80::/10", "link local (RFC 4291)"),
+    ("ff00::/8", "multicast (RFC 4291)"),
+];
+
+fn reserved_for(ip: IpAddr) -> Option<&'static str> {
+    static NETWORKS: std::sync::LazyLock<Vec<(IpNet, &str)>> = std::sync::LazyLock::new(|| {
+        RESERVED.iter().filter_map(|(network, because)| Some((network.parse().ok()?, *because))).collect()
+    });
+    let listed = NETWORKS.iter().find(|(network, _)| network.contains(&ip)).map(|(_, because)| *because);
+    listed.or_else(|| match ip {
+        IpAddr::V6(ip) if !is_global_unicast(ip) => Some("not global unicast (RFC 4291)"),
+        IpAddr::V6(_) | IpAddr::V4(_) => None,
+    })
+}
+
+/// 2000::/3, the only part of the space that IANA has given out for global unicast.
+fn is_global_unicast(ip: Ipv6Addr) -> bool {
+    ip.segments().first().is_some_and(|first| first >> 13 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(egress: &Egress, ip: &str) -> Result<Approved, Refused> {
+        egress.approve(SocketAddr::new(ip.parse().unwrap(), 443))
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_a_network_and_its_ends_are_refused() {
+        for (network, because) in RESERVED {
+            let network: IpNet = network.parse().unwrap();
+            for ip in [network.network(), network.broadcast()] {
+                let refused = Egress::public().approve(SocketAddr::new(ip, 80)).unwrap_err();
+                assert_eq!((refused.address, refused.because), (ip, because));
+            }
+        }
+    }
+
+    #[test]
+    fn global_addresses_are_approved_and_stay_what_they_are() {
+        for ip in ["1.1.1.1", "9.255.255.255", "11.0.0.0", "172.32.0.0", "223.255.255.255", "2606:4700::1111"] {
+            assert_eq!(verdict(&Egress::public(), ip).unwrap().address().ip().to_string(), ip);
+        }
+    }
+
+    #[test]
+    fn what_iana_has_not_given_out_is_refused() {
+        for ip in ["4000::1", "100::1", "5f00::1", "::7f00:1"] {
+            assert!(verdict(&Egress::public(), ip).is_err(), "{ip}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_network_is_approved_but_not_its_other_spellings() {
+        let egress = Egress::public().allow("127.0.0.0/8".parse().unwrap());
+        assert!(verdict(&egress, "127.9.9.9").is_ok());
+        for ip in ["::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "0.0.0.0"] {
+            assert!(verdict(&egress, ip).is_err(), "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_denied_network_is_refused_inside_an_allowed_one() {
+        let egress = Egress::public().allow("10.0.0.0/8".parse().unwrap()).deny("10.1.0.0/16".parse().unwrap());
+        assert!(verdict(&egress, "10.2.0.1").is_ok());
+        assert_eq!(verdict(&egress, "10.1.0.1").unwrap_err().because, DENIED);
+        assert!(verdict(&egress.deny("1.0.0.0/8".parse().unwrap()), "1.1.1.1").is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_which_flag_would_allow_it() {
+        let refused = verdict(&Egress::public(), "169.254.169.254").unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "169.254.169.254 is refused: link local (RFC 3927) (--allow-net 169.254.169.254 would allow it)"
+        );
+    }
+}

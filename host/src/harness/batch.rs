@@ -1,0 +1,136 @@
+//! One batch: one instance of the component in a store of its own, thrown away at the end.
+
+use super::future::receive;
+use super::input::Input;
+use super::ledger::never_handed_over;
+use super::output::Output;
+use super::state::State;
+use super::watchdog::watch;
+use super::{End, Outcome, Report};
+use crate::bindings::{Fantail, FantailPre, batch as wit};
+use crate::convert;
+use fantail_engine::{Cause, Policy, Summary};
+use futures::StreamExt;
+use futures::channel::oneshot;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
+use wasmtime::component::StreamReader;
+use wasmtime::Store;
+
+/// What a batch runs with.
+pub(super) struct Batch {
+    pub(super) component: FantailPre<State>,
+    pub(super) policy: Policy,
+    pub(super) state: State,
+    /// Resolves when the reader asks for its first outcome.
+    pub(super) asked: oneshot::Receiver<()>,
+    /// Resolves when the reader gives up.
+    pub(super) cancelled: oneshot::Receiver<()>,
+    pub(super) outcomes: mpsc::Sender<Outcome>,
+    /// Told what the component says of the policy.
+    pub(super) accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
+}
+
+impl Batch {
+    /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
+    pub(super) async fn run(self) -> Report {
+        let Batch { component, policy, state, asked, cancelled, outcomes, accepted } = self;
+        let wall = state.limits.wall;
+        let mut store = Store::new(component.engine(), state);
+        watch(&mut store);
+        let (alive, mut last_gone) = mpsc::channel(1);
+        store.data_mut().alive = Some(alive);
+        let output = Output { asked: Some(asked), outcomes: PollSender::new(outcomes.clone()) };
+        let mut end = tokio::select! {
+            result = converse(&component, &mut store, &policy, output, accepted) => match result {
+                Ok(summary) => End::Finished(summary),
+                Err(error) => End::Broken(format!("{error:#}")),
+            },
+            () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
+            _ = cancelled => End::Cancelled,
+        };
+        settle(&mut store, &mut end, outcomes).await;
+        if let End::Finished(_) = end {
+            // Unread bodies that were handed out still pass through the store.
+            store.data_mut().alive = None;
+            let bodies = store.run_concurrent(async |_| last_gone.recv().await);
+            let _ = tokio::time::timeout(wall, bodies).await;
+        }
+        report(store, end)
+    }
+}
+
+/// Hands the batch over to the component and waits for its summary.
+async fn converse(
+    component: &FantailPre<State>,
+    store: &mut Store<State>,
+    policy: &Policy,
+    output: Output,
+    accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
+) -> wasmtime::Result<Option<Box<Summary>>> {
+    let instance: Fantail = component.instantiate_async(&mut *store).await?;
+    let policy = convert::policy(policy);
+    let conversation = store.run_concurrent(async move |accessor| -> wasmtime::Result<_> {
+        let requests = accessor.with(|mut store| StreamReader::new(&mut store, Input))?;
+        let (outcomes, summary) = match instance.fantail_fetch_batch().call_fetch(accessor, requests, policy).await? {
+            Ok(started) => started,
+            Err(refused) => {
+                let _ = accepted.send(Err(refused));
+                return Ok(None);
+            }
+        };
+        let _ = accepted.send(Ok(()));
+        let done = accessor.with(|mut store| -> wasmtime::Result<_> {
+            outcomes.pipe(&mut store, output)?;
+            receive(&mut store, summary)
+        })?;
+        Ok(done.await.ok().map(convert::summary).map(Box::new))
+    });
+    conversation.await?
+}
+
+/// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
+/// that it had not come to.
+async fn settle(store: &mut Store<State>, end: &mut End, outcomes: mpsc::Sender<Outcome>) {
+    let (cause, detail) = match &*end {
+        End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
+        End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
+        End::Broken(reason) => (Cause::InternalError, reason.as_str()),
+    };
+    let state = store.data_mut();
+    for open in state.ledger.close_all() {
+        let outcome = open.unanswered(cause, detail);
+        state.tally.finished(&outcome, None);
+        if outcomes.send(outcome).await.is_err() {
+            return;
+        }
+    }
+    while let End::Broken(_) = end
+        && !state.input_ended
+    {
+        let Some(request) = state.input.next().await else {
+            state.input_ended = true;
+            return;
+        };
+        state.tally.arrived();
+        let outcome = never_handed_over(request, cause, detail);
+        state.tally.finished(&outcome, None);
+        if outcomes.send(outcome).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn report(mut store: Store<State>, end: End) -> Report {
+    let state = store.data_mut();
+    let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+    let mut summary = state.tally.close(elapsed, state.input_ended);
+    if let End::Finished(Some(own)) = &end {
+        // What cannot be seen from outside is the component's word.
+        summary.attempts = own.attempts;
+        summary.body_bytes = own.body_bytes;
+        summary.peak_in_flight = own.peak_in_flight;
+    }
+    Report { summary, connections: state.connections(), end }
+}

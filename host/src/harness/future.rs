@@ -1,0 +1,45 @@
+//! From a future of the component to one of the host.
+
+use super::state::State;
+use futures::channel::oneshot;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use wasmtime::component::{FutureConsumer, FutureReader, Lift, Source};
+use wasmtime::{AsContextMut, StoreContextMut};
+
+/// The value that the component will write, if it does. What the host drops is not missed by the component.
+pub(super) fn receive<T>(
+    store: impl AsContextMut<Data = State>,
+    future: FutureReader<T>,
+) -> wasmtime::Result<oneshot::Receiver<T>>
+where
+    T: Lift + Send + Sync + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    future.pipe(store, Delivery { receiver: Some(sender) })?;
+    Ok(receiver)
+}
+
+struct Delivery<T> {
+    receiver: Option<oneshot::Sender<T>>,
+}
+
+impl<T: Lift + Send + Sync + 'static> FutureConsumer<State> for Delivery<T> {
+    type Item = T;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, State>,
+        mut source: Source<'_, T>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<()>> {
+        let mut value = None;
+        source.read(store, &mut value)?;
+        if let (Some(receiver), Some(value)) = (self.receiver.take(), value) {
+            // Nobody has to be interested.
+            let _ = receiver.send(value);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,57 @@
+//! Requests on their way into the component, as it asks for them.
+
+use super::state::State;
+use crate::bindings::batch as wit;
+use crate::convert;
+use futures::StreamExt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Destination, StreamProducer, StreamResult, VecBuffer};
+
+/// Gives the component as many requests as it asks for and the input has, and notes them in the ledger. The input itself
+/// lives in the store's state, so that what is left of it survives the component.
+pub(super) struct Input;
+
+impl StreamProducer<State> for Input {
+    type Item = wit::Request;
+    type Buffer = VecBuffer<wit::Request>;
+
+    fn poll_produce<'a>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut store: StoreContextMut<'a, State>,
+        mut destination: Destination<'a, wit::Request, VecBuffer<wit::Request>>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        let room = destination.remaining(&mut store).unwrap_or(1);
+        let state = store.data_mut();
+        state.computing = Duration::ZERO;
+        state.begun.get_or_insert_with(Instant::now);
+        let room = room.min(state.limits.handed_over.saturating_sub(state.ledger.len()));
+        let mut requests = Vec::new();
+        while requests.len() < room && !state.input_ended {
+            match state.input.poll_next_unpin(cx) {
+                Poll::Ready(Some(request)) => {
+                    state.tally.arrived();
+                    let serial = state.ledger.open(&request);
+                    requests.push(convert::request(serial, request));
+                }
+                Poll::Ready(None) => state.input_ended = true,
+                Poll::Pending => break,
+            }
+        }
+        let (ended, empty) = (state.input_ended, requests.is_empty());
+        if !empty {
+            destination.set_buffer(requests.into());
+        }
+        Poll::Ready(Ok(match (empty, ended, finish) {
+            (_, true, _) => StreamResult::Dropped,
+            (false, false, _) => StreamResult::Completed,
+            (true, false, true) => StreamResult::Cancelled,
+            (true, false, false) if room == 0 => StreamResult::Completed,
+            (true, false, false) => return Poll::Pending,
+        }))
+    }
+}

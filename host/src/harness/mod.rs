@@ -1,0 +1,145 @@
+//! Hosts the component: one instance per batch, in a store of its own, under limits that hold whatever it does.
+
+mod batch;
+mod body;
+mod builder;
+mod future;
+mod input;
+mod ledger;
+mod limits;
+mod outcomes;
+mod output;
+mod state;
+mod watchdog;
+
+pub use body::{Body, UnreadBody};
+pub use builder::{BuildError, Builder};
+pub use limits::Limits;
+pub use outcomes::Outcomes;
+
+use crate::bindings::FantailPre;
+use crate::sender::{Connections, Sender};
+use batch::Batch;
+use fantail_engine::{Header, Policy, Request, Summary};
+use futures::channel::oneshot;
+use futures::{Stream, StreamExt};
+use state::State;
+use tokio::sync::mpsc;
+
+/// The component, compiled and ready to be run, with the sender that its instances share. Cheap to clone.
+#[derive(Clone)]
+pub struct Harness {
+    component: FantailPre<State>,
+    sender: Sender,
+    limits: Limits,
+}
+
+/// What became of one request.
+pub type Outcome = fantail_engine::Outcome<Response>;
+
+/// A response.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<Header>,
+    /// The body, as the body mode asked.
+    pub body: Body,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Counted by the harness as outcomes passed it, not taken from the component; only `attempts`, `body_bytes` and
+    /// `peak_in_flight` are the component's word if it came to an end.
+    pub summary: Summary,
+    /// Connections used by the harness so far, by all its batches.
+    pub connections: Connections,
+    /// How the batch ended.
+    pub end: End,
+}
+
+/// How a batch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The component ended it, with this summary unless it broke the protocol.
+    Finished(Option<Box<Summary>>),
+    /// The reader cancelled it.
+    Cancelled,
+    /// The component trapped, passed a limit, or took too long. In words.
+    Broken(String),
+}
+
+/// The component refused the policy. Nothing was read and nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy: {field}: {reason}")]
+pub struct PolicyRefused {
+    /// The field as the WIT interface writes it.
+    pub field: String,
+    /// What is wrong and what is accepted.
+    pub reason: String,
+}
+
+/// Outcomes made and not yet taken by the reader, beside those that the component holds back in its window.
+const OUTCOMES: usize = 64;
+
+impl Harness {
+    /// Begins with what has no default: where requests may go.
+    pub fn builder(egress: crate::Egress) -> Builder {
+        Builder::new(egress)
+    }
+
+    /// Hands a batch to a new instance. `requests` is read lazily, as the component asks for more. Must be called inside
+    /// a tokio runtime, which then runs the batch.
+    pub async fn fetch(
+        &self,
+        requests: impl Stream<Item = Request> + Send + 'static,
+        policy: &Policy,
+    ) -> Result<Outcomes, PolicyRefused> {
+        self.check(policy)?;
+        let (ask, asked) = oneshot::channel();
+        let (cancel, cancelled) = oneshot::channel();
+        let (outcomes, outcomes_reader) = mpsc::channel(OUTCOMES);
+        let (accepted, accepted_reader) = oneshot::channel();
+        let batch = Batch {
+            component: self.component.clone(),
+            policy: policy.clone(),
+            state: State::new(self.limits, self.sender.clone(), requests.boxed()),
+            asked,
+            cancelled,
+            outcomes,
+            accepted,
+        };
+        let batch = tokio::spawn(batch.run());
+        let reader = Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, batch };
+        match accepted_reader.await {
+            Ok(Err(refused)) => Err(PolicyRefused { field: refused.field, reason: refused.reason }),
+            // Broken down before it said anything: the outcomes will tell.
+            Ok(Ok(())) | Err(_) => Ok(reader),
+        }
+    }
+
+    /// Connections used so far, by all batches.
+    pub fn connections(&self) -> Connections {
+        self.sender.connections()
+    }
+
+    /// What a policy asks for that the limits of this harness do not allow.
+    fn check(&self, policy: &Policy) -> Result<(), PolicyRefused> {
+        match policy.max_body {
+            Some(asked) if asked > self.limits.max_body => {
+                let reason = format!("{asked} bytes are more than the host allows, which is {}", self.limits.max_body);
+                Err(PolicyRefused { field: "max-body".to_owned(), reason })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Report {
+    fn broken(reason: &str) -> Self {
+        let end = End::Broken(reason.to_owned());
+        Self { summary: Summary::default(), connections: Connections::default(), end }
+    }
+}

@@ -1,0 +1,47 @@
+//! Keeps a component from computing for ever: epochs from outside, a count inside.
+
+use super::state::State;
+use std::io;
+use std::time::Duration;
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+/// How often a computing component is looked at, and gives way to everything else on its thread.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A component has computed for longer than `Limits::stall` without asking anything of the host.
+#[derive(Debug, thiserror::Error)]
+#[error("the component computed for {0:?} without asking anything of the host")]
+struct Stalled(Duration);
+
+/// Ticks for as long as the engine is in use.
+pub(super) fn start_ticking(engine: &Engine) -> io::Result<()> {
+    let engine = engine.weak();
+    let tick = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    std::thread::Builder::new().name("fantail-epoch".to_owned()).spawn(tick).map(drop)
+}
+
+/// Sets every limit of a store.
+pub(super) fn watch(store: &mut Store<State>) {
+    let limits = store.data().limits;
+    store.limiter(|state| &mut state.meter);
+    store.set_hostcall_fuel(limits.hostcall_bytes);
+    store.set_max_component_handles(limits.handles);
+    if let Some(table) = store.concurrent_resource_table() {
+        table.set_max_capacity(limits.handles);
+    }
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| {
+        let state = store.data_mut();
+        state.computing += TICK;
+        if state.computing > state.limits.stall {
+            return Err(Stalled(state.computing).into());
+        }
+        Ok(UpdateDeadline::Yield(1))
+    });
+}

@@ -1,0 +1,48 @@
+//! From a host's name to its addresses.
+
+use futures::future::BoxFuture;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+/// Finds the addresses of a name. Dropping the future gives up.
+pub trait Resolve: Send + Sync + 'static {
+    /// The addresses of `host`, at least one, in the order they should be tried.
+    fn resolve(&self, host: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>>;
+}
+
+/// A name could not be resolved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ResolveError(
+    /// Why, in the resolver's words.
+    pub String,
+);
+
+/// Asks the name servers that the system is configured for, and its hosts file, without blocking a thread.
+#[derive(Clone, Default)]
+pub struct SystemResolver {
+    resolver: Arc<OnceLock<Result<TokioResolver, ResolveError>>>,
+}
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, host: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>> {
+        // Read on first use: who asks only for addresses needs no name server.
+        let resolver = self.resolver.get_or_init(configured).clone();
+        // A trailing dot keeps the search domains of the system out of it.
+        let name = if host.ends_with('.') { host.to_owned() } else { format!("{host}.") };
+        Box::pin(async move {
+            let found = resolver?.lookup_ip(name).await.map_err(|error| ResolveError(error.to_string()))?;
+            let addresses: Vec<IpAddr> = found.iter().collect();
+            if addresses.is_empty() { Err(ResolveError("the name has no address".to_owned())) } else { Ok(addresses) }
+        })
+    }
+}
+
+fn configured() -> Result<TokioResolver, ResolveError> {
+    let unusable = |error| ResolveError(format!("the system's resolver configuration cannot be used: {error}"));
+    let mut builder = TokioResolver::builder_tokio().map_err(unusable)?;
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    builder.build().map_err(unusable)
+}
