@@ -7,10 +7,11 @@ use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Which addresses may be connected to: everything that is globally reachable, less what is denied, plus what is allowed.
-/// A denied network is refused even inside an allowed one.
+/// Which addresses may be connected to: those of the networks that are allowed, and with [`Egress::public`] everything that
+/// is globally reachable. A denied network is refused even inside an allowed one.
 #[derive(Clone, Debug)]
 pub struct Egress {
+    public: bool,
     allowed: Vec<IpNet>,
     denied: Vec<IpNet>,
 }
@@ -45,12 +46,17 @@ impl fmt::Display for Refused {
 const DENIED: &str = "denied by policy";
 
 impl Egress {
-    /// Everything that is globally reachable, and nothing else.
-    pub fn public() -> Self {
-        Self { allowed: Vec::new(), denied: Vec::new() }
+    /// No address at all.
+    pub fn nothing() -> Self {
+        Self { public: false, allowed: Vec::new(), denied: Vec::new() }
     }
 
-    /// Allows a network that is not globally reachable.
+    /// Everything that is globally reachable, and nothing else.
+    pub fn public() -> Self {
+        Self { public: true, ..Self::nothing() }
+    }
+
+    /// Allows a network.
     pub fn allow(mut self, network: IpNet) -> Self {
         self.allowed.push(network);
         self
@@ -69,7 +75,8 @@ impl Egress {
         if within(&self.denied) {
             return Err(Refused { address: ip, because: DENIED });
         }
-        match reserved_for(ip) {
+        let closed = if self.public { None } else { Some("only listed networks are allowed") };
+        match reserved_for(ip).or(closed) {
             Some(because) if !within(&self.allowed) => Err(Refused { address: ip, because }),
             Some(_) | None => Ok(Approved(address)),
         }
@@ -171,6 +178,13 @@ mod tests {
         assert!(verdict(&egress, "10.2.0.1").is_ok());
         assert_eq!(verdict(&egress, "10.1.0.1").unwrap_err().because, DENIED);
         assert!(verdict(&egress.deny("1.0.0.0/8".parse().unwrap()), "1.1.1.1").is_err());
+    }
+
+    #[test]
+    fn nothing_is_approved_unless_listed_if_public_addresses_are_not() {
+        let egress = Egress::nothing().allow("127.0.0.0/8".parse().unwrap());
+        assert!(verdict(&egress, "127.0.0.1").is_ok());
+        assert_eq!(verdict(&egress, "1.1.1.1").unwrap_err().because, "only listed networks are allowed");
     }
 
     #[test]

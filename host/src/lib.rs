@@ -14,7 +14,8 @@ pub use fantail_engine::{
     StatusCounts, Summary, Timing, Until,
 };
 pub use harness::{
-    Body, BuildError, Builder, End, Harness, Limits, Outcome, Outcomes, PolicyRefused, Report, Response, UnreadBody,
+    Body, BuildError, Builder, Canceller, End, Entry, Harness, Limits, Malformed, Outcome, Outcomes, PolicyRefused,
+    Report, Response, UnreadBody,
 };
 pub use sender::{Connections, PoolLimits, Resolve, ResolveError, SystemResolver, Timeouts, TlsError, Trust};
 

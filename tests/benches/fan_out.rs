@@ -1,1 +1,135 @@
-fn main(){}
+//! The same fan-out three ways, against the same origin in the same run: through the component, with hyper-util's client
+//! and with reqwest. What counts is the ratio: absolute figures are those of the machine.
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use fantail::{Egress, Harness, Policy, Request};
+use fantail_origin::Origin;
+use futures::{Stream, StreamExt};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Requests in flight.
+const CONCURRENCY: u32 = 100;
+/// Requests in one measured round.
+const ROUND: u64 = 5_000;
+
+fn main() {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let url = serve();
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut measured = BTreeMap::new();
+    {
+        let mut group = criterion.benchmark_group("fan_out");
+        group.throughput(Throughput::Elements(ROUND)).sample_size(20).measurement_time(Duration::from_secs(10));
+        let mut bench = |name: &'static str, round: &mut dyn FnMut() -> Duration| {
+            let times: &mut Vec<Duration> = measured.entry(name).or_default();
+            group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+                bencher.iter_custom(|rounds| (0..rounds).map(|_| round()).inspect(|time| times.push(*time)).sum());
+            });
+        };
+        let component = Component::new();
+        bench("component", &mut || time(&runtime, component.round(&url)));
+        bench("component, discarded", &mut || time(&runtime, component.discarding().round(&url)));
+        let hyper = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+        bench("hyper-util", &mut || time(&runtime, with_hyper(&hyper, &url)));
+        let reqwest = reqwest::Client::builder().no_proxy().build().expect("a client");
+        bench("reqwest", &mut || time(&runtime, with_reqwest(&reqwest, &url)));
+        group.finish();
+    }
+    criterion.final_summary();
+    print(&measured);
+}
+
+/// An origin on a thread of its own.
+fn serve() -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let origin = Origin::start().await.expect("a port");
+            sender.send(origin.url("/ok")).expect("somebody listens");
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().expect("the origin starts")
+}
+
+fn time(runtime: &Runtime, round: impl Future<Output = u64>) -> Duration {
+    let start = Instant::now();
+    assert_eq!(runtime.block_on(round), ROUND, "every request has its response");
+    start.elapsed()
+}
+
+struct Component {
+    harness: Harness,
+    policy: Policy,
+}
+
+impl Component {
+    fn new() -> Self {
+        let loopback = "127.0.0.0/8".parse().expect("a network");
+        let harness = Harness::builder(Egress::nothing().allow(loopback)).build().expect("a harness");
+        Self { harness, policy: Policy { concurrency: Some(CONCURRENCY), ..Policy::default() } }
+    }
+
+    fn discarding(&self) -> Self {
+        let policy = Policy { body: Some(fantail::BodyMode::Discard), ..self.policy.clone() };
+        Self { harness: self.harness.clone(), policy }
+    }
+
+    async fn round(&self, url: &str) -> u64 {
+        let url = url.to_owned();
+        let requests = futures::stream::iter((0..ROUND).map(move |id| Request::get(id, url.clone())));
+        let outcomes = self.harness.fetch(requests, &self.policy).await.expect("a good policy");
+        outcomes.filter(|outcome| std::future::ready(outcome.result.is_ok())).count().await as u64
+    }
+}
+
+async fn with_hyper(
+    client: &Client<hyper_util::client::legacy::connect::HttpConnector, Empty<bytes::Bytes>>,
+    url: &str,
+) -> u64 {
+    let url: http::Uri = url.parse().expect("a URL");
+    count((0..ROUND).map(|_| async {
+        let response = client.get(url.clone()).await.ok()?;
+        response.into_body().collect().await.ok().map(|body| body.to_bytes().len())
+    }))
+    .await
+}
+
+async fn with_reqwest(client: &reqwest::Client, url: &str) -> u64 {
+    count((0..ROUND).map(|_| async { client.get(url).send().await.ok()?.bytes().await.ok().map(|body| body.len()) }))
+        .await
+}
+
+async fn count<T>(requests: impl Iterator<Item = impl Future<Output = Option<T>>>) -> u64 {
+    let responses = futures::stream::iter(requests).buffer_unordered(CONCURRENCY as usize);
+    counted(responses).await
+}
+
+async fn counted<T>(responses: impl Stream<Item = Option<T>>) -> u64 {
+    responses.filter(|response| std::future::ready(response.is_some())).count().await as u64
+}
+
+fn print(measured: &BTreeMap<&str, Vec<Duration>>) {
+    let median = |times: &Vec<Duration>| {
+        let mut times = times.clone();
+        times.sort_unstable();
+        times.get(times.len() / 2).map(|time| time.as_secs_f64() / ROUND as f64)
+    };
+    let Some(native) = measured.get("hyper-util").and_then(median) else { return };
+    println!("\n{:<22} {:>12} {:>12} {:>14}", "", "requests/s", "us/request", "x hyper-util");
+    for (name, times) in measured {
+        if let Some(each) = median(times) {
+            println!("{name:<22} {:>12.0} {:>12.1} {:>14.2}", 1.0 / each, each * 1e6, each / native);
+        }
+    }
+}

@@ -1,1 +1,84 @@
-fn main(){}
+//! The front door: `cargo xtask <command>`.
+
+mod run;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+use run::{Failed, cargo};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Sets up, builds, runs and tests Fantail")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing to build WebAssembly, and downloads every dependency.
+    Setup,
+    /// Builds target/components/fantail.wasm and target/release/fantail.
+    Build,
+    /// Runs the main job on a faulty origin of its own: 1,000 requests, one outcome each.
+    Demo {
+        /// Passed on to `fantail demo`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks format and lints, then runs all tests, and says how many.
+    Test,
+    /// Measures the component beside native clients.
+    Bench {
+        /// Passed on to Criterion.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = setup::setup().and_then(|()| match Arguments::parse().command {
+        Command::Setup => Ok(ExitCode::SUCCESS),
+        Command::Build => build().map(|_| ExitCode::SUCCESS),
+        Command::Demo { arguments } => demo(&arguments),
+        Command::Test => test::test(),
+        Command::Bench { arguments } => {
+            run::run(cargo(["bench", "--locked", "--package", "fantail", "--bench", "fan_out", "--"]).args(arguments))
+                .map(|()| ExitCode::SUCCESS)
+        }
+    });
+    done.unwrap_or_else(|failed| {
+        run::say(format_args!("error: {failed}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    // This crate lives one folder below.
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Builds everything; gives the path of the command line.
+fn build() -> Result<PathBuf, Failed> {
+    run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail"]))?;
+    let guests = component_builder::target_dir(root());
+    let target = guests.parent().map_or_else(|| root().join("target"), Path::to_owned);
+    let component = component_builder::build(root(), "fantail-component", &guests)?;
+    let path = target.join("components").join("fantail.wasm");
+    if std::fs::read(&path).ok().as_ref() != Some(&component) {
+        std::fs::create_dir_all(target.join("components"))?;
+        std::fs::write(&path, component)?;
+    }
+    let binary = target.join("release").join("fantail");
+    run::say(format_args!("built {} and {}", path.display(), binary.display()));
+    Ok(binary)
+}
+
+/// Ends as the demo ends: some of its requests fail on purpose, so that is 1.
+fn demo(arguments: &[String]) -> Result<ExitCode, Failed> {
+    let status = std::process::Command::new(build()?).arg("demo").args(arguments).status()?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}

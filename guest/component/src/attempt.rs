@@ -30,7 +30,11 @@ struct Shared {
 
 /// What an attempt reports before it ends.
 pub(crate) enum Note {
-    Head { attempt: AttemptId, at: Instant, status: u16 },
+    Head {
+        attempt: AttemptId,
+        at: Instant,
+        status: u16,
+    },
     /// A body that was handed out; resolves when it has ended.
     Unread(LocalBoxFuture<'static, ()>),
 }

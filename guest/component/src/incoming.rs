@@ -89,10 +89,14 @@ impl Incoming {
         let ended = async move {
             let (_, trailers) = futures::join!(processed.write(Ok(())), trailers.into_future());
             drop(transmission);
-            let result = trailers.map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all())).map_err(|code| {
-                let (cause, detail) = error_code::cause(code);
-                convert::failure(engine::Failure { detail, ..engine::Failure::after_head(cause, repeatable, status) })
-            });
+            let result =
+                trailers.map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all())).map_err(|code| {
+                    let (cause, detail) = error_code::cause(code);
+                    convert::failure(engine::Failure {
+                        detail,
+                        ..engine::Failure::after_head(cause, repeatable, status)
+                    })
+                });
             // Nobody has to be interested in how it ended.
             let _ = end.write(result).await;
         };

@@ -23,7 +23,10 @@ pub(crate) enum Outbox {
 
 pub(crate) enum Writer {
     /// Nothing is being written; the reader may be asked from this time on.
-    Idle { writer: StreamWriter<Outcome>, probe: Instant },
+    Idle {
+        writer: StreamWriter<Outcome>,
+        probe: Instant,
+    },
     Writing(LocalBoxFuture<'static, Written>),
     Gone,
 }

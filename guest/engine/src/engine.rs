@@ -7,7 +7,8 @@ use crate::reorder::Reorder;
 use crate::summary::Tally;
 use crate::timers::Timers;
 use crate::{
-    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Outcome, Phase, Policy, PolicyError, Request, Settings, Timing, Until,
+    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Outcome, Phase, Policy, PolicyError, Request, Settings, Timing,
+    Until,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -181,8 +181,14 @@ mod tests {
     fn a_value_outside_its_bounds_is_an_error_that_names_field_and_bounds() {
         let refused = |policy: Policy| policy.resolve().unwrap_err().to_string();
         let long = Some(Duration::from_secs(3_601));
-        assert_eq!(refused(Policy { concurrency: Some(0), ..Policy::default() }), "concurrency: 0 is outside 1 to 4096");
-        assert_eq!(refused(Policy { window: Some(65_537), ..Policy::default() }), "window: 65537 is outside 1 to 65536");
+        assert_eq!(
+            refused(Policy { concurrency: Some(0), ..Policy::default() }),
+            "concurrency: 0 is outside 1 to 4096"
+        );
+        assert_eq!(
+            refused(Policy { window: Some(65_537), ..Policy::default() }),
+            "window: 65537 is outside 1 to 65536"
+        );
         assert_eq!(
             refused(Policy { head_timeout: long, ..Policy::default() }),
             "head-timeout: 3601s is outside 1 ms to 1 h"

@@ -87,7 +87,9 @@ fn check_url(text: &str) -> Result<Url, String> {
         return Err(format!("the URL has {} bytes, at most {MAX_URL} are accepted", text.len()));
     }
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => "not an absolute URL: it should begin with http:// or https://".into(),
+        url::ParseError::RelativeUrlWithoutBase => {
+            "not an absolute URL: it should begin with http:// or https://".into()
+        }
         error => format!("not a URL: {error}"),
     })?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -1,1 +1,15 @@
-//! x
+//! The JSON form of requests, policies and outcomes: one object per line, unknown fields refused by name.
+//!
+//! This is the only place with JSON. What it says is said in the engine's types.
+
+mod error;
+mod headers;
+mod outcome;
+mod policy;
+mod request;
+mod span;
+
+pub use error::WireError;
+pub use outcome::{Body, Outcome, Response, outcome_from_json, outcome_to_json};
+pub use policy::{policy_from_json, policy_to_json};
+pub use request::{request_from_json, request_from_line, request_to_json};

@@ -15,8 +15,8 @@ use futures::channel::oneshot;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
-use wasmtime::component::StreamReader;
 use wasmtime::Store;
+use wasmtime::component::StreamReader;
 
 /// What a batch runs with.
 pub(super) struct Batch {
@@ -109,12 +109,12 @@ async fn settle(store: &mut Store<State>, end: &mut End, outcomes: mpsc::Sender<
     while let End::Broken(_) = end
         && !state.input_ended
     {
-        let Some(request) = state.input.next().await else {
+        let Some(entry) = state.input.next().await else {
             state.input_ended = true;
             return;
         };
         state.tally.arrived();
-        let outcome = never_handed_over(request, cause, detail);
+        let outcome = never_handed_over(entry, detail);
         state.tally.finished(&outcome, None);
         if outcomes.send(outcome).await.is_err() {
             return;

@@ -33,9 +33,9 @@ impl StreamProducer<State> for Input {
         let mut requests = Vec::new();
         while requests.len() < room && !state.input_ended {
             match state.input.poll_next_unpin(cx) {
-                Poll::Ready(Some(request)) => {
+                Poll::Ready(Some(entry)) => {
                     state.tally.arrived();
-                    let serial = state.ledger.open(&request);
+                    let (serial, request) = state.ledger.open(entry);
                     requests.push(convert::request(serial, request));
                 }
                 Poll::Ready(None) => state.input_ended = true,

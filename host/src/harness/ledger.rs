@@ -4,6 +4,30 @@ use fantail_engine::{Cause, Failure, Outcome, Phase, Request, Timing};
 use std::collections::HashMap;
 use std::time::Instant;
 
+/// What a batch is fed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A request.
+    Request(Request),
+    /// Input that is not a request. It has its outcome too, in its turn.
+    Malformed(Malformed),
+}
+
+/// Input that is not a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Given back in the outcome.
+    pub id: u64,
+    /// What is wrong, where, and how to mend it.
+    pub detail: String,
+}
+
+impl From<Request> for Entry {
+    fn from(request: Request) -> Self {
+        Entry::Request(request)
+    }
+}
+
 /// The component sees serial numbers of ours in place of the callers' ids, which need not be unique. An outcome for a
 /// serial that is not open is none of a request's, and is dropped.
 #[derive(Debug, Default)]
@@ -16,17 +40,25 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) id: u64,
+    /// Why the input is not a request, if it is not: the component is handed an empty one in its place, so that the outcome
+    /// comes in its turn.
+    pub(super) malformed: Option<Malformed>,
     url: String,
     since: Instant,
 }
 
 impl Ledger {
     /// Notes that the component gets a request; gives the number it shall know it by.
-    pub(super) fn open(&mut self, request: &Request) -> u64 {
+    pub(super) fn open(&mut self, entry: Entry) -> (u64, Request) {
         let serial = self.serial;
         self.serial += 1;
-        self.open.insert(serial, Open { id: request.id, url: request.url.clone(), since: Instant::now() });
-        serial
+        let (request, malformed) = match entry {
+            Entry::Request(request) => (request, None),
+            Entry::Malformed(malformed) => (Request::default(), Some(malformed)),
+        };
+        let id = malformed.as_ref().map_or(request.id, |malformed| malformed.id);
+        self.open.insert(serial, Open { id, malformed, url: request.url.clone(), since: Instant::now() });
+        (serial, request)
     }
 
     /// Notes that the component has answered.
@@ -52,14 +84,26 @@ impl Open {
         let total = self.since.elapsed();
         let timing = Timing { queued: total, head: None, total };
         let failure = Failure::new(cause, false).with_detail(detail);
+        let failure = self.malformed.map_or(failure, |malformed| malformed.failure());
         Outcome { id: self.id, url: self.url, attempts: 0, hops: Vec::new(), timing, result: Err(failure) }
     }
 }
 
-/// The outcome of a request that the component was never handed.
-pub(super) fn never_handed_over<R>(request: Request, cause: Cause, detail: &str) -> Outcome<R> {
-    let phase = if cause == Cause::InternalError { Phase::Guest } else { Phase::Queue };
-    let failure = Failure::unsent(cause, phase).with_detail(detail);
-    let (hops, timing) = (Vec::new(), Timing::default());
-    Outcome { id: request.id, url: request.url, attempts: 0, hops, timing, result: Err(failure) }
+impl Malformed {
+    /// Its failure, in place of what the component makes of an empty request.
+    pub(super) fn failure(&self) -> Failure {
+        Failure::new(Cause::InvalidRequest, true).with_detail(&self.detail)
+    }
+}
+
+/// The outcome of an entry that the component was never handed.
+pub(super) fn never_handed_over<R>(entry: Entry, reason: &str) -> Outcome<R> {
+    let (id, url, failure) = match entry {
+        Entry::Request(request) => {
+            let failure = Failure::unsent(Cause::InternalError, Phase::Guest).with_detail(reason);
+            (request.id, request.url, failure)
+        }
+        Entry::Malformed(malformed) => (malformed.id, String::new(), malformed.failure()),
+    };
+    Outcome { id, url, attempts: 0, hops: Vec::new(), timing: Timing::default(), result: Err(failure) }
 }

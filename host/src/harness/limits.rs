@@ -6,14 +6,14 @@ use wasmtime::ResourceLimiter;
 /// What one instance, which runs one batch, may use. Past a limit the instance is ended; the requests it held get
 /// `internal-error` outcomes, and nothing outside it is touched.
 ///
-/// Worst-case memory of the host for one instance: `memory` + `tables` x 16 B + `hostcall_bytes` + `handles` x 200 B +
+/// Worst-case memory of the host for one instance: `memory` + `table_elements` x 16 B + `hostcall_bytes` + `handles` x 200 B +
 /// `resources` x 100 B + `handed_over` x 100 B, beside the connections (see [`PoolLimits`](crate::PoolLimits)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all its linear memories together. Default 512 MiB.
     pub memory: usize,
     /// Elements of all its tables together. Default 65,536.
-    pub tables: usize,
+    pub table_elements: usize,
     /// Core instances, memories and tables it may be made of, each. Default 64.
     pub parts: usize,
     /// Component-model handles at once. Default 65,536.
@@ -38,7 +38,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 512 << 20,
-            tables: 65_536,
+            table_elements: 65_536,
             parts: 64,
             handles: 65_536,
             resources: 65_536,
@@ -57,12 +57,12 @@ impl Default for Limits {
 pub(super) struct Meter {
     limits: Limits,
     memory: usize,
-    tables: usize,
+    table_elements: usize,
 }
 
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, memory: 0, tables: 0 }
+        Self { limits, memory: 0, table_elements: 0 }
     }
 }
 
@@ -72,7 +72,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.tables, self.limits.tables, current, desired))
+        Ok(grow(&mut self.table_elements, self.limits.table_elements, current, desired))
     }
 
     fn instances(&self) -> usize {

@@ -14,13 +14,14 @@ mod watchdog;
 
 pub use body::{Body, UnreadBody};
 pub use builder::{BuildError, Builder};
+pub use ledger::{Entry, Malformed};
 pub use limits::Limits;
-pub use outcomes::Outcomes;
+pub use outcomes::{Canceller, Outcomes};
 
 use crate::bindings::FantailPre;
 use crate::sender::{Connections, Sender};
 use batch::Batch;
-use fantail_engine::{Header, Policy, Request, Summary};
+use fantail_engine::{Header, Policy, Summary};
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 use state::State;
@@ -90,13 +91,13 @@ impl Harness {
         Builder::new(egress)
     }
 
-    /// Hands a batch to a new instance. `requests` is read lazily, as the component asks for more. Must be called inside
-    /// a tokio runtime, which then runs the batch.
-    pub async fn fetch(
-        &self,
-        requests: impl Stream<Item = Request> + Send + 'static,
-        policy: &Policy,
-    ) -> Result<Outcomes, PolicyRefused> {
+    /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be
+    /// malformed; they are read lazily, as the component asks for more. Must be called inside a tokio runtime, which then
+    /// runs the batch.
+    pub async fn fetch<S>(&self, requests: S, policy: &Policy) -> Result<Outcomes, PolicyRefused>
+    where
+        S: Stream<Item: Into<Entry>> + Send + 'static,
+    {
         self.check(policy)?;
         let (ask, asked) = oneshot::channel();
         let (cancel, cancelled) = oneshot::channel();
@@ -105,7 +106,7 @@ impl Harness {
         let batch = Batch {
             component: self.component.clone(),
             policy: policy.clone(),
-            state: State::new(self.limits, self.sender.clone(), requests.boxed()),
+            state: State::new(self.limits, self.sender.clone(), requests.map(Into::into).boxed()),
             asked,
             cancelled,
             outcomes,

@@ -1,8 +1,8 @@
 //! The reader's end of a batch.
 
 use super::{Outcome, Report};
-use futures::channel::oneshot;
 use futures::Stream;
+use futures::channel::oneshot;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
@@ -19,10 +19,10 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Ends the batch: every request that has been read and has no outcome gets one with the cause `cancelled`, and the
-    /// stream ends after those.
-    pub fn cancel(&mut self) {
-        self.cancel = None;
+    /// What ends the batch when it is dropped: every request that has been read and has no outcome gets one with the cause
+    /// `cancelled`, and the stream ends after those. None if it was taken before.
+    pub fn canceller(&mut self) -> Option<Canceller> {
+        self.cancel.take().map(|cancel| Canceller { _cancel: cancel })
     }
 
     /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
@@ -30,6 +30,12 @@ impl Outcomes {
         self.outcomes.close();
         (&mut self.batch).await.unwrap_or_else(|error| Report::broken(&error.to_string()))
     }
+}
+
+/// Ends a batch when it is dropped.
+#[derive(Debug)]
+pub struct Canceller {
+    _cancel: oneshot::Sender<()>,
 }
 
 impl Stream for Outcomes {

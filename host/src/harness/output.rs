@@ -81,6 +81,9 @@ fn close(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmt
             wit::Body::Unread((bytes, end)) => Body::Unread(body::unread(store.as_context_mut(), bytes, end)?),
         })
     })?;
+    if let Some(malformed) = &open.malformed {
+        outcome.result = Err(malformed.failure());
+    }
     let status = outcome.result.as_ref().ok().map(|response| response.status);
     if let Err(failure) = &mut outcome.result {
         explain(store.data(), &outcome.url, failure);

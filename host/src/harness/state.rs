@@ -1,9 +1,9 @@
 //! What a store holds.
 
-use super::ledger::Ledger;
+use super::ledger::{Entry, Ledger};
 use super::limits::{Limits, Meter};
 use crate::sender::{Connections, Diary, Hooks, Sender};
-use fantail_engine::{Request, Tally};
+use fantail_engine::Tally;
 use futures::stream::BoxStream;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) limits: Limits,
     /// How long the component has been computing since it last asked something of us.
     pub(super) computing: Duration,
-    pub(super) input: BoxStream<'static, Request>,
+    pub(super) input: BoxStream<'static, Entry>,
     pub(super) input_ended: bool,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
@@ -32,7 +32,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: Limits, sender: Sender, input: BoxStream<'static, Request>) -> Self {
+    pub(super) fn new(limits: Limits, sender: Sender, input: BoxStream<'static, Entry>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let mut http = WasiHttpCtx::new();

@@ -74,10 +74,7 @@ impl Body for PooledBody {
     type Data = Bytes;
     type Error = SendError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
         }

@@ -23,7 +23,7 @@ use connect::Connector;
 use error::SendError;
 use fantail_engine::{Cause, Phase};
 use http::{Request, Response, Uri};
-use pool::{Connection, Pool};
+use pool::{Connection, Pool, Unanswered};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
@@ -91,9 +91,11 @@ impl Sender {
                     body.prefetch().await;
                     return Ok(Response::from_parts(head, body));
                 }
-                // The peer closed the connection while it was idle, and the request is whole: the next one may be open.
-                Err((_, Some(unsent))) if !fresh => request = unsent,
-                Err((error, _)) => return Err(error),
+                Err(unanswered) => match *unanswered {
+                    // The peer closed the connection while it was idle, and the request is whole: another may be open.
+                    Unanswered { unsent: Some(unsent), .. } if !fresh => request = unsent,
+                    Unanswered { error, .. } => return Err(error),
+                },
             }
         }
     }

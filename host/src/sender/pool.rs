@@ -122,8 +122,12 @@ impl Drop for Connection {
     }
 }
 
-/// Why an exchange failed, and the request if nothing of it was sent.
-pub(crate) type Unanswered = (SendError, Option<Request<WasiBody>>);
+/// Why an exchange failed.
+pub(crate) struct Unanswered {
+    pub(crate) error: SendError,
+    /// The request, if nothing of it was sent.
+    pub(crate) unsent: Option<Request<WasiBody>>,
+}
 
 impl Connection {
     pub(crate) async fn start<T>(io: T, origin: Origin, limits: PoolLimits) -> Result<Self, SendError>
@@ -150,20 +154,24 @@ impl Connection {
         &mut self,
         request: Request<WasiBody>,
         within: Duration,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<Incoming>, Box<Unanswered>> {
         let answered = timeout(within, async {
             // A connection from the pool may still be busy with the last bytes of the exchange before.
             if let Err(error) = self.sender.ready().await {
-                return Err((SendError::hyper(&error, Phase::Head), Some(request)));
+                return Err(unanswered(SendError::hyper(&error, Phase::Head), Some(request)));
             }
             self.sender.try_send_request(request).await.map_err(|mut error| {
                 let unsent = error.take_message();
-                (SendError::hyper(error.error(), Phase::Head), unsent)
+                unanswered(SendError::hyper(error.error(), Phase::Head), unsent)
             })
         });
         answered.await.unwrap_or_else(|_| {
             let detail = format!("no head within {within:?}");
-            Err((SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
+            Err(unanswered(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
         })
     }
+}
+
+fn unanswered(error: SendError, unsent: Option<Request<WasiBody>>) -> Box<Unanswered> {
+    Box::new(Unanswered { error, unsent })
 }

@@ -1,0 +1,39 @@
+//! What is wrong with a piece of JSON, and where.
+
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// What is wrong with a piece of JSON, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireError {
+    /// The field, as a path such as `headers.accept`; empty if the text is not JSON or not an object.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl WireError {
+    pub(crate) fn at(field: &str, reason: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() { f.write_str(&self.reason) } else { write!(f, "{}: {}", self.field, self.reason) }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// Reads one value and nothing behind it.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        let field = if field == "." { String::new() } else { field };
+        WireError { field, reason: error.into_inner().to_string() }
+    })?;
+    reader.end().map_err(|error| WireError::at("", error.to_string()))?;
+    Ok(value)
+}

@@ -1,0 +1,171 @@
+//! Outcomes.
+
+use crate::WireError;
+use crate::error::parse;
+use crate::headers::Headers;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fantail_engine::{Failure, Fault, Header, Phase, Sent, Timing};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What became of one request.
+pub type Outcome = fantail_engine::Outcome<Response>;
+
+/// A response as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<Header>,
+    /// The body.
+    pub body: Body,
+}
+
+/// A body as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Not at all.
+    Absent,
+    /// As `body` if it is UTF-8, else as `body_base64`.
+    Bytes(Vec<u8>),
+    /// As `body_file`: where it was stored.
+    File(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutcomeJson {
+    id: u64,
+    url: String,
+    attempts: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hops: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Headers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorJson>,
+    timing: TimingJson,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ErrorJson {
+    cause: String,
+    code: String,
+    phase: String,
+    fault: String,
+    sent: String,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimingJson {
+    queued_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_us: Option<u64>,
+    total_us: u64,
+}
+
+/// The outcome as an object on one line, without the line's end.
+pub fn outcome_to_json(outcome: Outcome) -> String {
+    let Outcome { id, url, attempts, hops, timing, result } = outcome;
+    let (mut body, mut body_base64, mut body_file) = (None, None, None);
+    let (status, headers, error) = match result {
+        Ok(response) => {
+            match response.body {
+                Body::Absent => {}
+                Body::Bytes(bytes) => match String::from_utf8(bytes) {
+                    Ok(text) => body = Some(text),
+                    Err(bytes) => body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
+                },
+                Body::File(path) => body_file = Some(path),
+            }
+            (Some(response.status), Some(Headers(response.headers)), None)
+        }
+        Err(failure) => (None, None, Some(error_json(failure))),
+    };
+    let timing = TimingJson {
+        queued_us: micros(timing.queued),
+        head_us: timing.head.map(micros),
+        total_us: micros(timing.total),
+    };
+    line(&OutcomeJson { id, url, attempts, hops, status, headers, body, body_base64, body_file, error, timing })
+}
+
+fn error_json(failure: Failure) -> ErrorJson {
+    ErrorJson {
+        cause: failure.cause.name().to_owned(),
+        code: failure.cause.code().name().to_owned(),
+        phase: failure.phase.name().to_owned(),
+        fault: failure.fault.name().to_owned(),
+        sent: failure.sent.name().to_owned(),
+        retryable: failure.retryable,
+        status: failure.status,
+        detail: failure.detail,
+    }
+}
+
+/// An outcome from its line.
+pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
+    let json: OutcomeJson = parse(text)?;
+    let result = match (json.status, json.error) {
+        (Some(status), None) => {
+            let body = match (json.body, json.body_base64, json.body_file) {
+                (None, None, None) => Body::Absent,
+                (Some(text), None, None) => Body::Bytes(text.into_bytes()),
+                (None, Some(encoded), None) => {
+                    let decoded = BASE64_STANDARD.decode(encoded);
+                    Body::Bytes(decoded.map_err(|error| WireError::at("body_base64", error.to_string()))?)
+                }
+                (None, None, Some(path)) => Body::File(path),
+                _ => return Err(WireError::at("body", "more than one form of a body")),
+            };
+            Ok(Response { status, headers: json.headers.unwrap_or_default().0, body })
+        }
+        (None, Some(error)) => Err(failure(error)?),
+        (Some(_), Some(_)) => return Err(WireError::at("error", "given beside status")),
+        (None, None) => return Err(WireError::at("status", "neither status nor error is given")),
+    };
+    let span = Duration::from_micros;
+    let TimingJson { queued_us, head_us, total_us } = json.timing;
+    let timing = Timing { queued: span(queued_us), head: head_us.map(span), total: span(total_us) };
+    Ok(Outcome { id: json.id, url: json.url, attempts: json.attempts, hops: json.hops, timing, result })
+}
+
+fn failure(error: ErrorJson) -> Result<Failure, WireError> {
+    let unknown = |field, value: &str| WireError::at(field, format!("{value:?} is not known"));
+    Ok(Failure {
+        cause: error.cause.parse().map_err(|_| unknown("error.cause", &error.cause))?,
+        phase: Phase::named(&error.phase).ok_or_else(|| unknown("error.phase", &error.phase))?,
+        fault: Fault::named(&error.fault).ok_or_else(|| unknown("error.fault", &error.fault))?,
+        sent: Sent::named(&error.sent).ok_or_else(|| unknown("error.sent", &error.sent))?,
+        retryable: error.retryable,
+        status: error.status,
+        detail: error.detail,
+    })
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// One of our own types on one line.
+pub(crate) fn line<T: Serialize>(value: &T) -> String {
+    #[expect(clippy::expect_used, reason = "strings, numbers and maps with string keys can always be written")]
+    serde_json::to_string(value).expect("our own types can be written")
+}

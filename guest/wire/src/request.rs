@@ -1,0 +1,95 @@
+//! Requests.
+
+use crate::WireError;
+use crate::error::parse;
+use crate::headers::Headers;
+use crate::policy::body_mode;
+use crate::span::Span;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fantail_engine::{Overrides, Request};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(default = "get")]
+    method: String,
+    url: String,
+    #[serde(default, skip_serializing_if = "no_headers")]
+    headers: Headers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overrides: Option<OverridesJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverridesJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<Span>,
+    #[serde(default, with = "body_mode", skip_serializing_if = "Option::is_none")]
+    body: Option<fantail_engine::BodyMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safe_to_repeat: Option<bool>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn no_headers(headers: &Headers) -> bool {
+    headers.0.is_empty()
+}
+
+/// A request from a line of input: an object, or a bare URL. `line` counts from 0 and is the id if the line names none.
+pub fn request_from_line(text: &str, line: u64) -> Result<Request, WireError> {
+    match text.trim() {
+        object if object.starts_with('{') => request_from_json(object, line),
+        url => Ok(Request::get(line, url)),
+    }
+}
+
+/// A request from an object. `id` is its id if it names none.
+pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
+    let request: RequestJson = parse(text)?;
+    let body = match (request.body, request.body_base64) {
+        (None, None) => None,
+        (Some(text), None) => Some(text.into_bytes()),
+        (None, Some(encoded)) => Some(
+            BASE64_STANDARD
+                .decode(encoded)
+                .map_err(|error| WireError::at("body_base64", format!("not base64: {error}")))?,
+        ),
+        (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given beside body: use one of them")),
+    };
+    let overrides = request.overrides.map_or_else(Overrides::default, |overrides| Overrides {
+        timeout: overrides.timeout.map(|Span(span)| span),
+        body: overrides.body,
+        safe_to_repeat: overrides.safe_to_repeat,
+    });
+    let RequestJson { method, url, headers: Headers(headers), .. } = request;
+    Ok(Request { id: request.id.unwrap_or(id), method, url, headers, body, overrides })
+}
+
+/// The request as an object on one line.
+pub fn request_to_json(request: &Request) -> String {
+    let Request { id, method, url, headers, body, overrides } = request.clone();
+    let (body, body_base64) = match body.map(String::from_utf8) {
+        None => (None, None),
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(bytes)) => (None, Some(BASE64_STANDARD.encode(bytes.as_bytes()))),
+    };
+    let overrides = (overrides != Overrides::default()).then(|| OverridesJson {
+        timeout: overrides.timeout.map(Span),
+        body: overrides.body,
+        safe_to_repeat: overrides.safe_to_repeat,
+    });
+    let headers = Headers(headers);
+    crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, overrides })
+}

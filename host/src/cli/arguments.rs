@@ -1,0 +1,176 @@
+//! What can be written on the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fantail::{Order, Until};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Fan-out of HTTP requests through a WebAssembly component: exactly one outcome per request.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Sends requests and prints one JSON object per outcome.
+    #[command(after_help = EXIT_CODES)]
+    Fetch(Box<Fetch>),
+    /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
+    #[command(after_help = EXIT_CODES)]
+    Demo(Demo),
+    /// Prints what a component imports and exports, and what it could therefore do.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+    },
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 every request got a response, 1 some failed (each has its line), \
+                          2 usage or input error before anything was sent, 130 interrupted.";
+
+#[derive(Args)]
+pub(crate) struct Fetch {
+    /// URLs to fetch, before those of --input.
+    #[arg(required_unless_present = "input")]
+    pub(crate) urls: Vec<String>,
+    /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The method of requests given as URLs [default: GET, POST with -d].
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// A header for requests given as URLs.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body of requests given as URLs.
+    #[arg(short = 'd', long = "data", value_name = "BODY")]
+    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) egress: Egress,
+    /// Stores each body in this folder, in a file named after the request's id, in place of printing it.
+    #[arg(long, value_name = "DIR", conflicts_with = "body")]
+    pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Display {
+    /// Shows no progress bar. It is shown only on a terminal anyway.
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct Policy {
+    /// A JSON file with a policy; options given here come before it.
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Requests in flight at once [default: 64].
+    #[arg(short, long, value_name = "N")]
+    pub(crate) concurrency: Option<u32>,
+    /// Time for one request, waiting included, such as 30s [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Time for one attempt [default: 30s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) attempt_timeout: Option<Duration>,
+    /// Time to resolve, to connect and to agree on TLS, each [default: 5s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Time to the whole response head [default: 15s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) head_timeout: Option<Duration>,
+    /// Time between two pieces of a body [default: 15s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Time for everything [default: none].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) deadline: Option<Duration>,
+    /// In which order outcomes are printed [default: completion].
+    #[arg(long, value_name = "ORDER", value_enum)]
+    pub(crate) order: Option<OrderName>,
+    /// When to stop: at the end, at the first failure, or after N responses with a status below 400 [default: all].
+    #[arg(long, value_name = "all|first-failure|N", value_parser = until)]
+    pub(crate) until: Option<Until>,
+    /// What to do with bodies [default: collect].
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub(crate) body: Option<BodyName>,
+    /// Bytes of a body that is collected, such as 10MiB; a longer one is a failure [default: 1MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_body: Option<bytesize::ByteSize>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Egress")]
+pub(crate) struct Egress {
+    /// Allows addresses that are not globally reachable: a network such as 127.0.0.0/8, or one address.
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub(crate) allow_net: Vec<IpNet>,
+    /// Refuses a network whatever else is allowed.
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub(crate) deny_net: Vec<IpNet>,
+    /// Trusts the certificates of this PEM file, and no others.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Requests in flight at once.
+    #[arg(short, long, value_name = "N", default_value_t = 64)]
+    pub(crate) concurrency: u32,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum OrderName {
+    Completion,
+    Input,
+}
+
+impl From<OrderName> for Order {
+    fn from(name: OrderName) -> Self {
+        match name {
+            OrderName::Completion => Order::Completion,
+            OrderName::Input => Order::Input,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum BodyName {
+    /// Read and forgotten.
+    None,
+    /// Printed with the outcome.
+    Collect,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse()).map_err(|_| "expected a network such as 127.0.0.0/8 or one address".to_owned())
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    match text {
+        "all" => Ok(Until::All),
+        "first" | "first-failure" => Ok(Until::FirstFailure),
+        number => {
+            number.parse().map(Until::Successes).map_err(|_| "expected all, first-failure, or a number".to_owned())
+        }
+    }
+}

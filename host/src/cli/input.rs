@@ -1,0 +1,144 @@
+//! Requests from arguments and lines, as they are asked for.
+
+use super::arguments::Fetch;
+use fantail::{Entry, Header, Malformed, Request};
+use futures::{Stream, StreamExt, stream};
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Bytes of one line at most. A longer line is skipped and has an outcome that says so.
+const MAX_LINE: usize = 1024 * 1024;
+
+/// What requests given as bare URLs are made with.
+#[derive(Clone)]
+struct Template {
+    method: String,
+    headers: Vec<Header>,
+    body: Option<Vec<u8>>,
+}
+
+/// The input cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InputError {
+    #[error("cannot read {}: {error}", path.display())]
+    Open { path: PathBuf, error: io::Error },
+    #[error("{url:?} is a file here: to read URLs from it, use --input {url}")]
+    FileAsUrl { url: String },
+}
+
+/// All requests of a command: its arguments, then the lines of its input.
+pub(crate) async fn entries(fetch: &Fetch) -> Result<impl Stream<Item = Entry> + Send + 'static, InputError> {
+    let template = Template::new(fetch);
+    let mut listed = Vec::new();
+    for (id, url) in fetch.urls.iter().enumerate() {
+        if !url.contains("://") && Path::new(url).is_file() {
+            return Err(InputError::FileAsUrl { url: url.clone() });
+        }
+        listed.push(Entry::Request(template.request(id as u64, url)));
+    }
+    let first_line = listed.len() as u64;
+    let lines = match &fetch.input {
+        None => stream::empty().boxed(),
+        Some(path) => {
+            let source: Box<dyn AsyncRead + Send + Unpin> = if path.as_os_str() == "-" {
+                Box::new(tokio::io::stdin())
+            } else {
+                let opened = tokio::fs::File::open(path).await;
+                Box::new(opened.map_err(|error| InputError::Open { path: path.clone(), error })?)
+            };
+            lines(BufReader::with_capacity(64 * 1024, source), template, first_line).boxed()
+        }
+    };
+    Ok(stream::iter(listed).chain(lines))
+}
+
+impl Template {
+    fn new(fetch: &Fetch) -> Self {
+        let method = fetch.method.clone().unwrap_or(if fetch.data.is_some() { "POST" } else { "GET" }.to_owned());
+        let headers = fetch.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        Self { method, headers, body: fetch.data.clone().map(String::into_bytes) }
+    }
+
+    fn request(&self, id: u64, url: &str) -> Request {
+        let Template { method, headers, body } = self.clone();
+        Request { method, headers, body, ..Request::get(id, url) }
+    }
+}
+
+/// One entry per line that is not blank. Ids are the lines' numbers, from `first` on.
+fn lines(
+    source: impl AsyncBufRead + Send + Unpin + 'static,
+    template: Template,
+    first: u64,
+) -> impl Stream<Item = Entry> + Send {
+    let start = Some((source, first, template));
+    stream::unfold(start, |state| async {
+        let (mut source, mut number, template) = state?;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let id = number;
+            number += 1;
+            match read_line(&mut source, &mut line).await {
+                Ok(Line::End) => return None,
+                Ok(Line::Whole) if line.iter().all(u8::is_ascii_whitespace) => {}
+                Ok(Line::Whole) => return Some((entry(&line, id, &template), Some((source, number, template)))),
+                Ok(Line::TooLong) => {
+                    let detail = format!("line {id}: longer than {MAX_LINE} bytes, skipped");
+                    let malformed = Entry::Malformed(Malformed { id, detail });
+                    return Some((malformed, Some((source, number, template))));
+                }
+                Err(error) => {
+                    let detail = format!("line {id}: the input cannot be read on: {error}");
+                    return Some((Entry::Malformed(Malformed { id, detail }), None));
+                }
+            }
+        }
+    })
+}
+
+fn entry(line: &[u8], id: u64, template: &Template) -> Entry {
+    let malformed = |detail: String| Entry::Malformed(Malformed { id, detail: format!("line {id}: {detail}") });
+    let Ok(text) = std::str::from_utf8(line) else { return malformed("not UTF-8".to_owned()) };
+    match text.trim() {
+        object if object.starts_with('{') => match fantail_wire::request_from_json(object, id) {
+            Ok(request) => Entry::Request(request),
+            Err(error) => malformed(error.to_string()),
+        },
+        url => Entry::Request(template.request(id, url)),
+    }
+}
+
+enum Line {
+    Whole,
+    /// Skipped to its end.
+    TooLong,
+    End,
+}
+
+/// Reads up to the next line feed, keeping at most [`MAX_LINE`] bytes.
+async fn read_line(source: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> io::Result<Line> {
+    let mut too_long = false;
+    loop {
+        let available = source.fill_buf().await?;
+        if available.is_empty() {
+            return Ok(match (too_long, line.is_empty()) {
+                (true, _) => Line::TooLong,
+                (false, true) => Line::End,
+                (false, false) => Line::Whole,
+            });
+        }
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let piece = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+        too_long |= line.len() + piece.len() > MAX_LINE;
+        if !too_long {
+            line.extend_from_slice(piece);
+        }
+        let consumed = end.map_or(piece.len(), |end| end + 1);
+        source.consume(consumed);
+        if end.is_some() {
+            return Ok(if too_long { Line::TooLong } else { Line::Whole });
+        }
+    }
+}

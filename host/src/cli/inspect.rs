@@ -1,0 +1,68 @@
+//! `fantail inspect`: what a component could do, from its imports.
+
+use super::{Exit, say};
+use std::path::Path;
+use tokio::io::AsyncWriteExt;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::{Config, Engine};
+
+pub(crate) async fn run(file: &Path) -> Exit {
+    let described = std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| describe(&bytes));
+    match described {
+        Ok(text) => match tokio::io::stdout().write_all(text.as_bytes()).await {
+            Ok(()) => Exit::Responses,
+            Err(error) => {
+                say(error);
+                Exit::Failures
+            }
+        },
+        Err(error) => Exit::usage(format_args!("{}: {error}", file.display())),
+    }
+}
+
+fn describe(bytes: &[u8]) -> Result<String, String> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
+    let component = Component::from_binary(&engine, bytes)
+        .map_err(|error| format!("not a WebAssembly component (a core module is not one): {error:#}"))?;
+    let ty = component.component_type();
+    let imports: Vec<String> = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
+    let mut text = "imports\n".to_owned();
+    for import in &imports {
+        text += &format!("  {import:<40} {}\n", ability(import));
+    }
+    if imports.is_empty() {
+        text += "  none: it can compute, and nothing else\n";
+    }
+    text += "exports\n";
+    for (name, item) in ty.exports(&engine) {
+        text += &format!("  {name}\n");
+        if let ComponentItem::ComponentInstance(instance) = item.ty {
+            let functions =
+                instance.exports(&engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+            text += &functions.map(|(name, _)| format!("    {name}\n")).collect::<String>();
+        }
+    }
+    Ok(text)
+}
+
+/// What an import allows a component to do, in a few words.
+fn ability(import: &str) -> &'static str {
+    const ABILITIES: [(&str, &str); 12] = [
+        ("wasi:http/types", "speak of HTTP requests and responses"),
+        ("wasi:http/client", "send HTTP requests"),
+        ("wasi:http/outgoing-handler", "send HTTP requests"),
+        ("wasi:http/", "handle HTTP requests"),
+        ("wasi:clocks/types", "speak of time"),
+        ("wasi:clocks/", "tell the time and wait"),
+        ("wasi:random/", "draw random numbers"),
+        ("wasi:io/", "read and write streams it is given"),
+        ("wasi:sockets/", "open network connections of its own"),
+        ("wasi:filesystem/", "read and write files"),
+        ("wasi:cli/", "see arguments, environment and standard streams"),
+        ("fantail:fetch/", "hand requests to Fantail"),
+    ];
+    ABILITIES.iter().find(|(prefix, _)| import.starts_with(prefix)).map_or("unknown to this program", |(_, what)| what)
+}

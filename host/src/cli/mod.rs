@@ -1,0 +1,53 @@
+//! The commands, and what they have in common.
+
+pub(crate) mod arguments;
+pub(crate) mod demo;
+pub(crate) mod fetch;
+pub(crate) mod input;
+pub(crate) mod inspect;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod run;
+pub(crate) mod store;
+pub(crate) mod table;
+
+pub(crate) use arguments::{Arguments, Command};
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: every request got a response.
+    Responses,
+    /// 1: some failed; each has its line.
+    Failures,
+    /// 2: a mistake in the command or its input, found before anything was sent.
+    Usage,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Responses => 0,
+            Exit::Failures => 1,
+            Exit::Usage => 2,
+            Exit::Interrupted => 130,
+        })
+    }
+
+    /// Says what is wrong with the command.
+    pub(crate) fn usage(problem: impl fmt::Display) -> Self {
+        say(format_args!("error: {problem}"));
+        Exit::Usage
+    }
+}
+
+/// Writes a line to standard error.
+#[expect(clippy::print_stderr, reason = "the one place that does, for people")]
+pub(crate) fn say(line: impl fmt::Display) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,104 @@
+//! The summary that ends a run, for people.
+
+use fantail::{Connections, End, Latency, StatusCounts, Summary};
+use indicatif::HumanCount;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A summary as a table.
+pub(crate) fn table(summary: &Summary, connections: Connections, end: &End) -> String {
+    let mut table = String::new();
+    let (requests, responses, failures) = (summary.requests, summary.responses, summary.failures);
+    let mut row = |name: &str, text: String| {
+        if !text.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(table, "{name:<12} {text}");
+        }
+    };
+    let rate = requests as f64 / summary.elapsed.as_secs_f64().max(1e-9);
+    row("requests", format!("{} in {} ({rate:.0}/s)", HumanCount(requests), span(summary.elapsed)));
+    row("responses", join(HumanCount(responses).to_string(), statuses(summary.by_status)));
+    let causes = summary.by_cause.iter().map(|(cause, count)| format!("{cause} {}", HumanCount(*count)));
+    row("failures", join(HumanCount(failures).to_string(), causes));
+    if responses > 0 {
+        let Latency { p50, p90, p99, max } = summary.latency;
+        row("latency", format!("p50 {}, p90 {}, p99 {}, max {}", span(p50), span(p90), span(p99), span(max)));
+    }
+    row("in flight", format!("{} at most", summary.peak_in_flight));
+    row("body bytes", HumanCount(summary.body_bytes).to_string());
+    row("connections", format!("{} opened, used again {} times", connections.opened, HumanCount(connections.reused)));
+    match end {
+        End::Finished(_) if !summary.input_ended => row("note", "stopped before the end of the input".to_owned()),
+        End::Finished(_) => {}
+        End::Cancelled => row("note", "interrupted before the end of the input".to_owned()),
+        End::Broken(reason) => row("note", format!("the component broke down: {reason}")),
+    }
+    table
+}
+
+fn statuses(counts: StatusCounts) -> impl Iterator<Item = String> {
+    let StatusCounts { informational, successful, redirection, client_error, server_error, other } = counts;
+    let named = [
+        ("1xx", informational),
+        ("2xx", successful),
+        ("3xx", redirection),
+        ("4xx", client_error),
+        ("5xx", server_error),
+        ("other", other),
+    ];
+    named.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {}", HumanCount(count)))
+}
+
+/// `total (part, part)`.
+fn join(total: String, parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { total } else { format!("{total} ({})", parts.join(", ")) }
+}
+
+/// A span with three digits, in the unit that fits.
+fn span(span: Duration) -> String {
+    let micros = span.as_secs_f64() * 1e6;
+    let (value, unit) = match micros {
+        _ if micros < 1e3 => (micros, "µs"),
+        _ if micros < 1e6 => (micros / 1e3, "ms"),
+        _ => (micros / 1e6, "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail::Cause;
+
+    #[test]
+    fn a_table_names_what_happened_and_leaves_out_what_did_not() {
+        let summary = Summary {
+            requests: 1_250,
+            responses: 1_200,
+            failures: 50,
+            by_cause: [(Cause::ConnectionRefused, 50)].into(),
+            by_status: StatusCounts { successful: 1_100, server_error: 100, ..StatusCounts::default() },
+            body_bytes: 12_345,
+            peak_in_flight: 64,
+            elapsed: Duration::from_millis(2_500),
+            input_ended: true,
+            ..Summary::default()
+        };
+        let connections = Connections { opened: 64, reused: 1_136, idle: 0 };
+        let lines = table(&summary, connections, &End::Finished(None));
+        assert_eq!(
+            lines.lines().collect::<Vec<_>>(),
+            [
+                "requests     1,250 in 2.50 s (500/s)",
+                "responses    1,200 (2xx 1,100, 5xx 100)",
+                "failures     50 (connection-refused 50)",
+                "latency      p50 0.00 µs, p90 0.00 µs, p99 0.00 µs, max 0.00 µs",
+                "in flight    64 at most",
+                "body bytes   12,345",
+                "connections  64 opened, used again 1,136 times",
+            ]
+        );
+    }
+}

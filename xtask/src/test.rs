@@ -1,0 +1,62 @@
+//! Everything that has to hold before a change lands.
+
+use crate::run::{Failed, cargo, run, written};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, ExitCode, Stdio};
+
+/// Checks format and lints, runs every test, and ends with how many ran.
+pub(crate) fn test() -> Result<ExitCode, Failed> {
+    run(&mut cargo(["fmt", "--all", "--", "--check"]))?;
+    run(&mut cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    let mut tests = cargo(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    let (counts, succeeded) = counted(&mut tests)?;
+    writeln!(std::io::stdout(), "{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped)?;
+    if !succeeded {
+        return Err(Failed::Program(written(&tests)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+/// Runs tests, shows what they print, and adds up the results that each test binary ends with.
+fn counted(tests: &mut Command) -> Result<(Counts, bool), Failed> {
+    let mut child = tests.stdout(Stdio::piped()).spawn()?;
+    let mut counts = Counts::default();
+    let mut shown = std::io::stdout();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            writeln!(shown, "{line}")?;
+            if line.starts_with("test result:") {
+                counts.passed += before(&line, " passed");
+                counts.failed += before(&line, " failed");
+                counts.skipped += before(&line, " ignored");
+            }
+        }
+    }
+    Ok((counts, child.wait()?.success()))
+}
+
+/// The number before a word.
+fn before(line: &str, word: &str) -> u64 {
+    let before = line.split(word).next().filter(|before| before.len() < line.len());
+    before.and_then(|before| before.rsplit(' ').next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read_as_cargo_writes_them() {
+        let line = "test result: FAILED. 17 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.08s";
+        assert_eq!((before(line, " passed"), before(line, " failed"), before(line, " ignored")), (17, 2, 1));
+        assert_eq!(before(line, " skipped"), 0);
+    }
+}
