@@ -1,0 +1,146 @@
+//! A shell for tests: it keeps what the engine asks for and checks, at every step, what must always hold.
+
+use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Instant, Outcome, Policy, Request, Summary};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// The response of a test is the path that was asked.
+pub(crate) type Response = String;
+
+/// Drives one engine.
+pub(crate) struct Driver {
+    pub(crate) engine: Engine<Response>,
+    pub(crate) now: Instant,
+    /// Reads asked for and not answered.
+    pub(crate) reading: Option<u32>,
+    pub(crate) closing: bool,
+    /// Attempts in flight, oldest first.
+    pub(crate) running: BTreeMap<AttemptId, String>,
+    pub(crate) cancelled: Vec<String>,
+    pub(crate) outcomes: VecDeque<Outcome<Response>>,
+    pub(crate) summary: Option<Summary>,
+    pub(crate) peak: usize,
+    ever_started: BTreeSet<AttemptId>,
+}
+
+impl Driver {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self {
+            engine: Engine::new(policy).unwrap(),
+            now: Instant::from_nanos(1_000_000_000),
+            reading: None,
+            closing: false,
+            running: BTreeMap::new(),
+            cancelled: Vec::new(),
+            outcomes: VecDeque::new(),
+            summary: None,
+            peak: 0,
+            ever_started: BTreeSet::new(),
+        }
+    }
+
+    /// A driver whose batch has begun.
+    pub(crate) fn begun(policy: &Policy) -> Self {
+        let mut driver = Self::new(policy);
+        driver.tell(Event::Demand);
+        driver
+    }
+
+    pub(crate) fn tell(&mut self, event: Event<Response>) {
+        assert!(self.summary.is_none() || matches!(event, Event::UnreadEnded | Event::Timer), "told after the end");
+        self.engine.handle(self.now, event);
+        while let Some(action) = self.engine.next_action() {
+            assert!(self.summary.is_none(), "no action after the end");
+            self.perform(action);
+        }
+        let concurrency = self.engine.settings().concurrency as usize;
+        self.peak = self.peak.max(self.running.len());
+        assert!(self.running.len() <= concurrency, "{} in flight, {concurrency} allowed", self.running.len());
+    }
+
+    fn perform(&mut self, action: Action<Response>) {
+        match action {
+            Action::Read(count) => {
+                assert!(count > 0 && self.reading.is_none() && !self.closing, "one read at a time");
+                self.reading = Some(count);
+            }
+            Action::CloseInput => {
+                assert!(!self.closing, "closed once");
+                self.closing = true;
+                self.reading = None;
+            }
+            Action::Start { attempt, url, .. } => {
+                assert!(self.ever_started.insert(attempt), "an attempt has a name of its own");
+                self.running.insert(attempt, url.path().to_owned());
+            }
+            Action::Cancel(attempt) => {
+                self.cancelled.push(self.running.remove(&attempt).expect("only what runs is cancelled"));
+            }
+            Action::Emit(outcome) => self.outcomes.push_back(*outcome),
+            Action::Finish(summary) => self.summary = Some(*summary),
+        }
+    }
+
+    /// Answers a read with GET requests for these paths.
+    pub(crate) fn read(&mut self, paths: &[&str], ended: bool) {
+        let first = 1_000;
+        let requests = paths.iter().enumerate();
+        let requests = requests.map(|(id, path)| Request::get(first + id as u64, format!("http://origin.test{path}")));
+        self.read_requests(requests.collect(), ended);
+    }
+
+    pub(crate) fn read_requests(&mut self, requests: Vec<Request>, ended: bool) {
+        let asked = self.reading.take();
+        let allowed = if self.closing { usize::MAX } else { asked.expect("a read was asked for") as usize };
+        assert!(requests.len() <= allowed);
+        self.tell(Event::Read { requests, ended: ended || self.closing });
+    }
+
+    /// The attempt that asks for this path.
+    pub(crate) fn attempt(&self, path: &str) -> AttemptId {
+        *self.running.iter().find(|(_, running)| *running == path).expect("the attempt is running").0
+    }
+
+    pub(crate) fn head(&mut self, path: &str, status: u16) {
+        let (attempt, at) = (self.attempt(path), self.now);
+        self.tell(Event::Head { attempt, at, status });
+    }
+
+    /// Head and body with a status.
+    pub(crate) fn respond(&mut self, path: &str, status: u16) {
+        self.head(path, status);
+        let attempt = self.attempt(path);
+        self.running.remove(&attempt);
+        self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
+    }
+
+    pub(crate) fn fail(&mut self, path: &str, cause: Cause) {
+        let attempt = self.attempt(path);
+        self.running.remove(&attempt);
+        self.tell(Event::Failed { attempt, cause, detail: None });
+    }
+
+    /// Takes everything that has been emitted.
+    pub(crate) fn take(&mut self) -> Vec<Outcome<Response>> {
+        let taken: Vec<_> = self.outcomes.drain(..).collect();
+        if !taken.is_empty() {
+            self.tell(Event::Taken(taken.len() as u32));
+        }
+        taken
+    }
+
+    /// Lets time pass, and the timer ring when it should.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(timer) = self.engine.next_timer().filter(|timer| *timer <= end) {
+            self.now = self.now.max(timer);
+            self.tell(Event::Timer);
+        }
+        self.now = end;
+    }
+}
+
+/// Ids and causes, for comparing.
+pub(crate) fn causes(outcomes: &[Outcome<Response>]) -> Vec<Option<Cause>> {
+    outcomes.iter().map(|outcome| outcome.result.as_ref().err().map(|failure| failure.cause)).collect()
+}

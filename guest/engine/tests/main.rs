@@ -1,0 +1,8 @@
+//! The engine from outside, driven by a shell that checks what must always hold.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod batch;
+mod driver;
+mod random;
+mod requests;

@@ -1,0 +1,211 @@
+//! Random schedules: whatever happens in whatever order, every request read has exactly one outcome and every limit holds.
+//! The driver checks at every step what must always hold.
+
+use crate::driver::Driver;
+use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What the world does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Read { count: usize, ended: bool, fit: bool },
+    Head(usize, u16),
+    Respond(usize, u16),
+    Fail(usize),
+    Take,
+    Pass(u64),
+    UnreadEnded,
+    Leave,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..9_usize, prop::bool::weighted(0.05), prop::bool::weighted(0.9))
+            .prop_map(|(count, ended, fit)| Step::Read { count, ended, fit }),
+        3 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Head(which, status)),
+        8 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Respond(which, status)),
+        2 => any::<usize>().prop_map(Step::Fail),
+        6 => Just(Step::Take),
+        3 => (0..40_u64).prop_map(Step::Pass),
+        2 => Just(Step::UnreadEnded),
+        1 => prop::bool::weighted(0.05).prop_map(|leave| if leave { Step::Leave } else { Step::Take }),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let body = prop_oneof![Just(BodyMode::Bytes), Just(BodyMode::Discard), Just(BodyMode::Unread)];
+    let until =
+        prop_oneof![8 => Just(Until::All), 1 => Just(Until::FirstFailure), 1 => (1..9_u32).prop_map(Until::Successes)];
+    let order = prop_oneof![Just(Order::Completion), Just(Order::Input)];
+    let deadline = prop::option::weighted(0.2, (0..400_u64).prop_map(Duration::from_millis));
+    (1..6_u32, 1..20_u32, 1..6_u32, body, until, order, deadline, 1..60_u64, 0..90_u64).prop_map(
+        |(concurrency, window, max_unread, body, until, order, deadline, attempt, total)| Policy {
+            concurrency: Some(concurrency),
+            window: Some(window),
+            max_unread: Some(max_unread),
+            body: Some(body),
+            until: Some(until),
+            order: Some(order),
+            deadline,
+            attempt_timeout: Some(Duration::from_millis(attempt)),
+            timeout: Some(Duration::from_millis(total)),
+            ..Policy::default()
+        },
+    )
+}
+
+/// A driver, and a ledger of what went in and came out.
+struct World {
+    driver: Driver,
+    read: u64,
+    done: BTreeSet<u64>,
+    last: Option<u64>,
+    left: bool,
+    closed: bool,
+    unread_out: u32,
+}
+
+impl World {
+    fn new(policy: &Policy) -> Self {
+        Self {
+            driver: Driver::begun(policy),
+            read: 0,
+            done: BTreeSet::new(),
+            last: None,
+            left: false,
+            closed: false,
+            unread_out: 0,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        if self.driver.summary.is_some() {
+            return;
+        }
+        let pick =
+            |which: usize, driver: &Driver| driver.running.values().nth(which % driver.running.len().max(1)).cloned();
+        match step {
+            Step::Read { count, ended, fit } => self.read(*count, *ended, *fit),
+            Step::Head(which, status) => {
+                if let Some(path) = pick(*which, &self.driver) {
+                    self.driver.head(&path, *status);
+                }
+            }
+            Step::Respond(which, status) => {
+                if let Some(path) = pick(*which, &self.driver) {
+                    self.unread_out += u32::from(self.driver.engine.settings().body == BodyMode::Unread);
+                    self.driver.respond(&path, *status);
+                }
+            }
+            Step::Fail(which) => {
+                if let Some(path) = pick(*which, &self.driver) {
+                    self.driver.fail(&path, Cause::ConnectionTerminated);
+                }
+            }
+            Step::Take => self.take(),
+            Step::Pass(millis) => self.driver.pass(Duration::from_millis(*millis)),
+            Step::UnreadEnded => self.unread_ended(),
+            Step::Leave => {
+                self.driver.outcomes.clear();
+                self.driver.tell(Event::ReaderGone);
+                self.left = true;
+                self.done = (0..self.read).collect();
+            }
+        }
+        let settings = *self.driver.engine.settings();
+        let closed = self.closed || self.driver.closing;
+        assert!(closed || self.read - self.done.len() as u64 <= u64::from(settings.window), "window");
+        if settings.body == BodyMode::Unread {
+            assert!(self.driver.running.len() as u32 + self.unread_out <= settings.max_unread, "max-unread");
+        }
+    }
+
+    fn read(&mut self, count: usize, ended: bool, fit: bool) {
+        let Some(room) = self.driver.reading else {
+            if self.driver.closing && self.driver.summary.is_none() {
+                self.close(count);
+            }
+            return;
+        };
+        let requests = self.requests(count.min(room as usize), fit);
+        self.driver.read_requests(requests, ended);
+    }
+
+    /// Answers the wish to close with what a read under way might have got.
+    fn close(&mut self, count: usize) {
+        self.driver.closing = false;
+        self.closed = true;
+        self.driver.reading = Some(u32::MAX);
+        let requests = self.requests(count, true);
+        self.driver.read_requests(requests, true);
+    }
+
+    fn requests(&mut self, count: usize, fit: bool) -> Vec<Request> {
+        let first = self.read;
+        self.read += count as u64;
+        if self.left {
+            // Nobody is there to get outcomes; the summary counts them all the same.
+            self.done.extend(first..self.read);
+        }
+        let url = |id| if fit { format!("http://origin.test/{id}") } else { "unfit".to_owned() };
+        (first..self.read).map(|id| Request { overrides: Overrides::default(), ..Request::get(id, url(id)) }).collect()
+    }
+
+    fn take(&mut self) {
+        for outcome in self.driver.take() {
+            assert!(outcome.id < self.read, "an outcome for a request that was read");
+            assert!(self.done.insert(outcome.id), "one outcome for request {}", outcome.id);
+            assert!(outcome.attempts <= 1);
+            if self.driver.engine.settings().order == Order::Input {
+                assert!(self.last < Some(outcome.id), "in the order of the input");
+                self.last = Some(outcome.id);
+            }
+        }
+    }
+
+    fn unread_ended(&mut self) {
+        if self.unread_out > 0 {
+            self.unread_out -= 1;
+            self.driver.tell(Event::UnreadEnded);
+        }
+    }
+
+    /// Ends the input and lets everything run out: the batch must come to its end.
+    fn run_out(mut self) {
+        for _ in 0..10_000 {
+            if self.driver.summary.is_some() {
+                break;
+            }
+            self.read(0, true, true);
+            self.unread_ended();
+            self.driver.pass(Duration::from_millis(10));
+            self.take();
+        }
+        let summary = self.driver.summary.as_ref().expect("the batch ends");
+        assert_eq!(self.done.len() as u64, self.read, "every request read has its outcome");
+        assert_eq!(summary.requests, self.read);
+        assert_eq!(summary.responses + summary.failures, summary.requests);
+        assert_eq!(summary.by_cause.values().sum::<u64>(), summary.failures);
+        assert!(summary.peak_in_flight as usize >= self.driver.peak);
+        assert!(self.driver.running.is_empty());
+        assert_eq!(self.driver.engine.next_timer(), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_schedule_ends_with_one_outcome_per_request(
+        policy in policy(),
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let mut world = World::new(&policy);
+        for step in &steps {
+            world.step(step);
+        }
+        world.run_out();
+    }
+}

@@ -1,0 +1,131 @@
+//! What is found wrong with a request before anything is sent.
+
+use crate::driver::Driver;
+use fantail_engine::{BodyMode, Cause, Engine, Failure, Fault, Overrides, Phase, Policy, Request, Sent};
+
+fn failure(request: Request) -> Failure {
+    let mut driver = Driver::begun(&Policy::default());
+    driver.read_requests(vec![request, Request::get(2, "http://healthy.test/fine")], true);
+    driver.respond("/fine", 200);
+    let mut outcomes = driver.take();
+    assert_eq!(outcomes.len(), 2);
+    assert_eq!((outcomes[1].id, outcomes[1].result.is_ok()), (2, true), "the healthy one is untouched");
+    let failure = outcomes.remove(0).result.unwrap_err();
+    assert_eq!((failure.phase, failure.fault, failure.sent), (Phase::Request, Fault::Caller, Sent::No));
+    assert!(!failure.retryable);
+    failure
+}
+
+fn detail(failure: Failure) -> String {
+    failure.detail.unwrap()
+}
+
+fn with_header(name: &str, value: &[u8]) -> Request {
+    Request { headers: vec![(name.to_owned(), value.to_vec())], ..Request::get(1, "http://origin.test/") }
+}
+
+#[test]
+fn urls_that_cannot_be_used_say_why() {
+    let long = format!("http://origin.test/{}", "x".repeat(20_000));
+    for (url, why) in [
+        ("not a url", "not an absolute URL"),
+        ("/path", "not an absolute URL"),
+        ("", "not an absolute URL"),
+        ("http://", "empty host"),
+        ("http://[::1", "invalid IPv6"),
+        ("http://origin.test:99999/", "invalid port"),
+        ("ftp://origin.test/", "the scheme is ftp"),
+        ("file:///etc/passwd", "the scheme is file"),
+        ("http://user:secret@origin.test/", "user name or password"),
+        (&long, "20019 bytes"),
+    ] {
+        let failure = failure(Request::get(1, url));
+        assert_eq!(failure.cause, Cause::InvalidUrl, "{url}");
+        let detail = detail(failure);
+        assert!(detail.contains(why), "{url}: {detail}");
+        assert!(!detail.contains("secret"));
+    }
+}
+
+#[test]
+fn an_outcome_names_the_url_as_it_was_asked() {
+    let mut driver = Driver::begun(&Policy::default());
+    let urls = ["HTTP://Origin.TEST:80/a/../b?q#part", "http://bücher.test", "nonsense"];
+    let requests = urls.iter().enumerate().map(|(id, url)| Request::get(id as u64, *url)).collect();
+    driver.read_requests(requests, true);
+    driver.respond("/b", 200);
+    driver.respond("/", 200);
+    let urls: Vec<String> = driver.take().into_iter().map(|outcome| outcome.url).collect();
+    assert_eq!(urls, ["nonsense", "http://origin.test/b?q#part", "http://xn--bcher-kva.test/"]);
+}
+
+#[test]
+fn headers_that_would_break_out_of_their_line_are_refused() {
+    for value in ["a\r\nevil: 1", "a\nb", "a\0b"] {
+        let failure = failure(with_header("x-one", value.as_bytes()));
+        assert_eq!(failure.cause, Cause::InvalidHeader);
+        assert_eq!(detail(failure), "the value of header x-one has a control character (RFC 9110, 5.5)");
+    }
+    for name in ["", "a b", "a:b", "a\r\nb", "é"] {
+        assert_eq!(failure(with_header(name, b"v")).cause, Cause::InvalidHeader, "{name:?}");
+    }
+}
+
+#[test]
+fn headers_of_the_connection_are_not_the_callers_to_set() {
+    for name in ["Host", "connection", "Transfer-Encoding", "upgrade", "proxy-authorization", "te", "keep-alive"] {
+        let failure = failure(with_header(name, b"v"));
+        assert!(detail(failure).contains("belongs to the connection"), "{name}");
+    }
+}
+
+#[test]
+fn a_content_length_must_be_that_of_the_body() {
+    let mut request = with_header("content-length", b"5");
+    assert_eq!(failure(request.clone()).cause, Cause::InvalidHeader);
+    request.body = Some(b"four".to_vec());
+    assert_eq!(failure(request.clone()).cause, Cause::InvalidHeader);
+    request.body = Some(b"fives".to_vec());
+    assert!(request.check().is_ok());
+}
+
+#[test]
+fn a_method_is_a_token_and_not_connect() {
+    for method in ["CONNECT", "GE T", "", "GET\r\n"] {
+        let request = Request { method: method.to_owned(), ..Request::get(1, "http://origin.test/") };
+        assert_eq!(failure(request).cause, Cause::HttpRequestMethodInvalid, "{method:?}");
+    }
+    let own = Request { method: "PURGE".to_owned(), ..Request::get(1, "http://origin.test/") };
+    assert!(own.check().is_ok());
+}
+
+#[test]
+fn only_what_is_safe_to_repeat_is_called_retryable_once_it_may_have_been_sent() {
+    let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/") };
+    let safe = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
+    for (request, cause, retryable) in [
+        (Request::get(1, "http://origin.test/"), Cause::ConnectionTerminated, true),
+        (Request::get(1, "http://origin.test/"), Cause::TlsCertificateError, false),
+        (post.clone(), Cause::ConnectionTerminated, false),
+        (post.clone(), Cause::ConnectionRefused, true),
+        (Request { overrides: safe, ..post }, Cause::ConnectionTerminated, true),
+    ] {
+        let mut driver = Driver::begun(&Policy::default());
+        driver.read_requests(vec![request], true);
+        driver.fail("/", cause);
+        assert_eq!(driver.take()[0].result.as_ref().unwrap_err().retryable, retryable, "{cause}");
+    }
+}
+
+#[test]
+fn with_a_list_unread_bodies_are_refused() {
+    let policy = Policy { body: Some(BodyMode::Unread), ..Policy::default() };
+    assert_eq!(Engine::<()>::for_list(&policy).unwrap_err().field, "body");
+    let mut driver = Driver::new(&Policy::default());
+    driver.engine = Engine::for_list(&Policy::default()).unwrap();
+    driver.tell(fantail_engine::Event::Demand);
+    let overrides = Overrides { body: Some(BodyMode::Unread), ..Overrides::default() };
+    driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
+    let outcomes = driver.take();
+    assert_eq!(crate::driver::causes(&outcomes), [Some(Cause::InvalidRequest)]);
+}
