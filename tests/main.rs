@@ -1,4 +1,18 @@
-//! End-to-end tests: the built component, hosted by wasmtime, against an origin on loopback that the test owns.
+//! End-to-end tests: the built component, hosted by wasmtime, against an origin on loopback that the test owns. Nothing in
+//! here may connect to anything but loopback: every harness is made by [`support::builder`] or denies everything.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod basics;
+mod cli;
+mod composition;
+mod egress;
+mod faults;
+mod hostile;
+mod lazy;
+mod leaks;
+mod list;
+mod stopping;
 mod support;
+mod tls;
+mod unread;

@@ -1,8 +1,9 @@
 //! What tests are made of.
 
-use fantail::{Body, Egress, Harness, Outcome, Policy, Report, Request};
-use fantail_origin::Origin;
+use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Request};
+use fantail_origin::{Counts, Origin};
 use futures::{Stream, StreamExt};
+use std::time::{Duration, Instant};
 
 /// A harness that may connect to loopback and nowhere else.
 pub(crate) fn harness() -> Harness {
@@ -17,12 +18,15 @@ pub(crate) async fn origin() -> Origin {
     Origin::start().await.unwrap()
 }
 
-/// Requests for these URLs, numbered from 0.
-pub(crate) fn requests(urls: impl IntoIterator<Item = String>) -> impl Stream<Item = Request> + Send
-where
-{
+/// GET requests for these URLs, numbered from 0.
+pub(crate) fn requests(urls: impl IntoIterator<Item = String>) -> impl Stream<Item = Request> + Send + 'static {
     let requests: Vec<Request> = urls.into_iter().enumerate().map(|(id, url)| Request::get(id as u64, url)).collect();
     futures::stream::iter(requests)
+}
+
+/// The same request for ever, numbered from 0; counts how many were read.
+pub(crate) fn endless(url: String) -> impl Stream<Item = Request> + Send + 'static {
+    futures::stream::iter((0..).map(move |id| Request::get(id, url.clone())))
 }
 
 /// Runs a batch to its end.
@@ -39,10 +43,52 @@ pub(crate) async fn run(
     (all, outcomes.report().await)
 }
 
+/// Runs a batch of one request.
+pub(crate) async fn run_one(harness: &Harness, request: Request, policy: &Policy) -> Outcome {
+    let (mut outcomes, _) = run(harness, futures::stream::iter([request]), policy).await;
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+/// In the order of their ids, each of which must be there once.
+pub(crate) fn by_id(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    outcomes.sort_by_key(|outcome| outcome.id);
+    assert!(outcomes.iter().map(|outcome| outcome.id).eq(0..outcomes.len() as u64), "each id once");
+    outcomes
+}
+
 /// The text of a body that was kept.
 pub(crate) fn text(outcome: &Outcome) -> &str {
     match outcome.result.as_ref().map(|response| &response.body) {
         Ok(Body::Bytes(bytes)) => std::str::from_utf8(bytes).unwrap(),
         other => panic!("not a kept body: {other:?}"),
     }
+}
+
+pub(crate) fn status(outcome: &Outcome) -> Option<u16> {
+    outcome.result.as_ref().ok().map(|response| response.status)
+}
+
+pub(crate) fn failure(outcome: &Outcome) -> &Failure {
+    outcome.result.as_ref().expect_err("a failure")
+}
+
+pub(crate) fn cause(outcome: &Outcome) -> Option<Cause> {
+    outcome.result.as_ref().err().map(|failure| failure.cause)
+}
+
+/// A URL on a port of loopback that nobody listens on.
+pub(crate) async fn refused() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}/", listener.local_addr().unwrap())
+}
+
+/// Waits until the origin's counts are as wanted; gives how long that took.
+pub(crate) async fn until(origin: &Origin, wanted: impl Fn(Counts) -> bool) -> Duration {
+    let start = Instant::now();
+    while !wanted(origin.counts()) {
+        assert!(start.elapsed() < Duration::from_secs(10), "still {:?}", origin.counts());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    start.elapsed()
 }

@@ -64,7 +64,7 @@ fn method(name: &str) -> http::Method {
 
 /// The request's headers, with the length of its body. The engine has found them fit; a host may think otherwise.
 fn fields(request: &Request) -> Result<http::Fields, Failed> {
-    let length = request.body.as_ref().filter(|_| !has_content_length(&request.headers)).map(Vec::len);
+    let length = announced_length(request);
     if request.headers.is_empty() && length.is_none() {
         return Ok(http::Fields::new());
     }
@@ -75,8 +75,16 @@ fn fields(request: &Request) -> Result<http::Fields, Failed> {
     Ok(fields)
 }
 
-fn has_content_length(headers: &[Header]) -> bool {
-    headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+/// The length to announce, if the caller has not. A request without a body says so where its method could have one (RFC
+/// 9110, section 8.6); else a host that cannot know sends an empty one in chunks.
+fn announced_length(request: &Request) -> Option<usize> {
+    let given = |(name, _): &Header| name.eq_ignore_ascii_case("content-length");
+    match &request.body {
+        _ if request.headers.iter().any(given) => None,
+        Some(body) => Some(body.len()),
+        None if matches!(request.method.as_str(), "GET" | "HEAD") => None,
+        None => Some(0),
+    }
 }
 
 fn refused(error: &http::HeaderError) -> Failed {

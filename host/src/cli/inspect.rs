@@ -10,15 +10,21 @@ use wasmtime::{Config, Engine};
 pub(crate) async fn run(file: &Path) -> Exit {
     let described = std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| describe(&bytes));
     match described {
-        Ok(text) => match tokio::io::stdout().write_all(text.as_bytes()).await {
+        Ok(text) => match print(&text).await {
             Ok(()) => Exit::Responses,
             Err(error) => {
-                say(error);
+                say(format_args!("cannot write: {error}"));
                 Exit::Failures
             }
         },
         Err(error) => Exit::usage(format_args!("{}: {error}", file.display())),
     }
+}
+
+async fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = tokio::io::stdout();
+    stdout.write_all(text.as_bytes()).await?;
+    stdout.flush().await
 }
 
 fn describe(bytes: &[u8]) -> Result<String, String> {

@@ -30,12 +30,14 @@ pub(super) struct Batch {
     pub(super) outcomes: mpsc::Sender<Outcome>,
     /// Told what the component says of the policy.
     pub(super) accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
+    /// Told what became of the batch.
+    pub(super) report: oneshot::Sender<Report>,
 }
 
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
-    pub(super) async fn run(self) -> Report {
-        let Batch { component, policy, state, asked, cancelled, outcomes, accepted } = self;
+    pub(super) async fn run(self) {
+        let Batch { component, policy, state, asked, cancelled, outcomes, accepted, report } = self;
         let wall = state.limits.wall;
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
@@ -51,13 +53,15 @@ impl Batch {
             _ = cancelled => End::Cancelled,
         };
         settle(&mut store, &mut end, outcomes).await;
-        if let End::Finished(_) = end {
+        let finished = matches!(end, End::Finished(_));
+        // Nobody has to be interested.
+        let _ = report.send(summed_up(&mut store, end));
+        if finished {
             // Unread bodies that were handed out still pass through the store.
             store.data_mut().alive = None;
             let bodies = store.run_concurrent(async |_| last_gone.recv().await);
             let _ = tokio::time::timeout(wall, bodies).await;
         }
-        report(store, end)
     }
 }
 
@@ -122,7 +126,7 @@ async fn settle(store: &mut Store<State>, end: &mut End, outcomes: mpsc::Sender<
     }
 }
 
-fn report(mut store: Store<State>, end: End) -> Report {
+fn summed_up(store: &mut Store<State>, end: End) -> Report {
     let state = store.data_mut();
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     let mut summary = state.tally.close(elapsed, state.input_ended);

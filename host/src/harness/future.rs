@@ -4,24 +4,28 @@ use super::state::State;
 use futures::channel::oneshot;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 use wasmtime::component::{FutureConsumer, FutureReader, Lift, Source};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 /// The value that the component will write, if it does. What the host drops is not missed by the component.
 pub(super) fn receive<T>(
-    store: impl AsContextMut<Data = State>,
+    mut store: impl AsContextMut<Data = State>,
     future: FutureReader<T>,
 ) -> wasmtime::Result<oneshot::Receiver<T>>
 where
     T: Lift + Send + Sync + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    future.pipe(store, Delivery { receiver: Some(sender) })?;
+    let alive = store.as_context_mut().data().alive.clone();
+    future.pipe(store, Delivery { receiver: Some(sender), _alive: alive })?;
     Ok(receiver)
 }
 
 struct Delivery<T> {
     receiver: Option<oneshot::Sender<T>>,
+    /// Keeps the batch going until the value has come.
+    _alive: Option<mpsc::Sender<()>>,
 }
 
 impl<T: Lift + Send + Sync + 'static> FutureConsumer<State> for Delivery<T> {

@@ -24,6 +24,7 @@ use batch::Batch;
 use fantail_engine::{Header, Policy, Summary};
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
+use outcomes::Running;
 use state::State;
 use tokio::sync::mpsc;
 
@@ -103,6 +104,7 @@ impl Harness {
         let (cancel, cancelled) = oneshot::channel();
         let (outcomes, outcomes_reader) = mpsc::channel(OUTCOMES);
         let (accepted, accepted_reader) = oneshot::channel();
+        let (report, report_reader) = oneshot::channel();
         let batch = Batch {
             component: self.component.clone(),
             policy: policy.clone(),
@@ -111,9 +113,11 @@ impl Harness {
             cancelled,
             outcomes,
             accepted,
+            report,
         };
-        let batch = tokio::spawn(batch.run());
-        let reader = Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, batch };
+        let batch = Running(Some(tokio::spawn(batch.run()).abort_handle()));
+        let reader =
+            Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, report: report_reader, batch };
         match accepted_reader.await {
             Ok(Err(refused)) => Err(PolicyRefused { field: refused.field, reason: refused.reason }),
             // Broken down before it said anything: the outcomes will tell.

@@ -4,18 +4,32 @@ use super::{Outcome, Report};
 use futures::Stream;
 use futures::channel::oneshot;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 /// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be
-/// polled inside the tokio runtime it was made in. Dropping it ends the batch at once, connections included.
+/// polled inside the tokio runtime it was made in. Dropping it before its end ends the batch at once, connections and
+/// unread bodies included; after its end, unread bodies go on by themselves.
 #[derive(Debug)]
 pub struct Outcomes {
     pub(super) ask: Option<oneshot::Sender<()>>,
     pub(super) cancel: Option<oneshot::Sender<()>>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
-    pub(super) batch: JoinHandle<Report>,
+    pub(super) report: oneshot::Receiver<Report>,
+    pub(super) batch: Running,
+}
+
+/// Ends a batch when it is dropped, unless the batch has come to its end.
+#[derive(Debug)]
+pub(super) struct Running(pub(super) Option<AbortHandle>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(batch) = &self.0 {
+            batch.abort();
+        }
+    }
 }
 
 impl Outcomes {
@@ -28,7 +42,14 @@ impl Outcomes {
     /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
     pub async fn report(mut self) -> Report {
         self.outcomes.close();
-        (&mut self.batch).await.unwrap_or_else(|error| Report::broken(&error.to_string()))
+        let report = (&mut self.report).await;
+        self.end();
+        report.unwrap_or_else(|_| Report::broken("the task that ran the batch ended early"))
+    }
+
+    /// From here on only unread bodies keep the batch going.
+    fn end(&mut self) {
+        self.batch.0 = None;
     }
 }
 
@@ -46,12 +67,10 @@ impl Stream for Outcomes {
             // The batch may have broken down already: then its outcomes say so.
             let _ = ask.send(());
         }
-        self.outcomes.poll_recv(cx)
-    }
-}
-
-impl Drop for Outcomes {
-    fn drop(&mut self) {
-        self.batch.abort();
+        let outcome = ready!(self.outcomes.poll_recv(cx));
+        if outcome.is_none() {
+            self.end();
+        }
+        Poll::Ready(outcome)
     }
 }

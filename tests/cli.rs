@@ -1,0 +1,297 @@
+//! The command line as it is used: the real program, its output, its exit codes.
+
+use crate::support::{origin, refused};
+use fantail_origin::Origin;
+use fantail_wire::{Body, Outcome, outcome_from_json};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// What a run left.
+struct Ran {
+    lines: Vec<Outcome>,
+    stderr: String,
+    code: i32,
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+async fn ran(child: Child) -> Ran {
+    let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    Ran {
+        lines: stdout.lines().map(|line| outcome_from_json(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().unwrap(),
+    }
+}
+
+/// Runs `fantail fetch` with loopback allowed, feeding it `input`.
+async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
+    let arguments = [&["fetch", "--allow-net", "127.0.0.0/8"], arguments].concat();
+    let mut child = program(&arguments).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that ends before it has read everything is not a failure of the test.
+    let _ = stdin.write_all(input).await;
+    drop(stdin);
+    ran(child).await
+}
+
+fn by_id(mut lines: Vec<Outcome>) -> Vec<Outcome> {
+    lines.sort_by_key(|line| line.id);
+    lines
+}
+
+fn cause(line: &Outcome) -> &str {
+    line.result.as_ref().map_or_else(|failure| failure.cause.name(), |_| "")
+}
+
+fn detail(line: &Outcome) -> &str {
+    line.result.as_ref().unwrap_err().detail.as_deref().unwrap()
+}
+
+fn text(line: &Outcome) -> &str {
+    match &line.result.as_ref().unwrap().body {
+        Body::Bytes(bytes) => std::str::from_utf8(bytes).unwrap(),
+        other => panic!("no body: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn three_lines_of_input_give_three_lines_of_output() {
+    let origin = origin().await;
+    let input = format!("{}\nnot a url\n{}\n", origin.url("/a"), origin.url("/b"));
+    let ran = fetch(&["--input", "-"], input.as_bytes()).await;
+    let lines = by_id(ran.lines);
+    assert_eq!(lines.iter().map(|line| line.id).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(lines.iter().map(cause).collect::<Vec<_>>(), ["", "invalid-url", ""]);
+    assert_eq!(text(&lines[0]), "hello world");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("requests     3 in"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("failures     1 (invalid-url 1)"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn all_responses_exit_with_0() {
+    let origin = origin().await;
+    let ran = fetch(&[&origin.url("/ok"), &origin.url("/status/500")], b"").await;
+    assert_eq!((ran.lines.len(), ran.code), (2, 0));
+}
+
+#[tokio::test]
+async fn an_endless_input_and_a_reader_that_leaves_end_promptly() {
+    let origin = origin().await;
+    let url = origin.url("/ok");
+    let mut yes = Command::new("yes").arg(&url).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let input: Stdio = yes.stdout.take().unwrap().try_into().unwrap();
+    let mut child = program(&["fetch", "--input", "-", "--allow-net", "127.0.0.0/8"]).stdin(input).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..5 {
+        outcome_from_json(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    }
+    drop(lines);
+    let left = Instant::now();
+    let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap();
+    assert!(left.elapsed() < Duration::from_secs(4), "{:?}", left.elapsed());
+    assert_eq!(ended.code(), Some(1));
+    yes.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn bad_lines_are_outcomes_in_their_turn_and_touch_nothing_else() {
+    let origin = origin().await;
+    let ok = origin.url("/echo");
+    let long = "x".repeat(2_000_000);
+    let input = [
+        format!("{{\"url\":\"{ok}\",\"methd\":\"GET\"}}").into_bytes(),
+        b"{".to_vec(),
+        b"{\"url\":5}".to_vec(),
+        b"\xff\xfe".to_vec(),
+        long.into_bytes(),
+        Vec::new(),
+        format!(
+            "{{\"id\":70,\"method\":\"POST\",\"url\":\"{ok}\",\"headers\":{{\"x-a\":[\"1\",\"2\"]}},\"body\":\"hi\"}}"
+        )
+        .into_bytes(),
+        ok.clone().into_bytes(),
+    ]
+    .join(&b'\n');
+    let ran = fetch(&["--input", "-", "--order", "input"], &input).await;
+    let told: Vec<(u64, &str)> = ran.lines.iter().map(|line| (line.id, cause(line))).collect();
+    let bad = "invalid-request";
+    assert_eq!(told, [(0, bad), (1, bad), (2, bad), (3, bad), (4, bad), (70, ""), (7, "")]);
+    assert!(detail(&ran.lines[0]).starts_with("line 0: methd: unknown field `methd`"), "{}", detail(&ran.lines[0]));
+    assert!(detail(&ran.lines[2]).starts_with("line 2: url: invalid type"), "{}", detail(&ran.lines[2]));
+    assert_eq!(detail(&ran.lines[3]), "line 3: not UTF-8");
+    assert_eq!(detail(&ran.lines[4]), "line 4: longer than 1048576 bytes, skipped");
+    assert!(text(&ran.lines[5]).starts_with("POST /echo"));
+    assert!(text(&ran.lines[5]).contains("x-a: 1\r\nx-a: 2"), "{}", text(&ran.lines[5]));
+    assert_eq!(ran.code, 1);
+}
+
+#[tokio::test]
+async fn options_shape_requests_given_as_urls() {
+    let origin = origin().await;
+    let ran = fetch(&["-H", "x-one: 1", "-d", "body", &origin.url("/echo")], b"").await;
+    let echo = text(&ran.lines[0]);
+    assert!(echo.starts_with("POST /echo") && echo.contains("x-one: 1") && echo.ends_with("body"), "{echo}");
+    let ran = fetch(&["-X", "PUT", "-d", "body", &origin.url("/echo")], b"").await;
+    assert!(text(&ran.lines[0]).starts_with("PUT /echo"));
+    let ran = fetch(&["--body", "none", &origin.url("/ok")], b"").await;
+    assert_eq!(ran.lines[0].result.as_ref().unwrap().body, Body::Absent);
+}
+
+#[tokio::test]
+async fn mistakes_exit_with_2_before_anything_is_sent() {
+    let origin = origin().await;
+    let url = origin.url("/ok");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let bad_policy = file("policy.json", r#"{"concurency": 5}"#);
+    let urls = file("urls.txt", &url);
+    let not_pem = file("ca.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    for (arguments, says) in [
+        (vec![], "required arguments were not provided"),
+        (vec![url.as_str(), "--concurrency", "0"], "policy: concurrency: 0 is outside 1 to 4096"),
+        (vec![url.as_str(), "--timeout", "soon"], "invalid value 'soon' for '--timeout"),
+        (vec![url.as_str(), "--allow-net", "10.0.0.0/33"], "expected a network such as 127.0.0.0/8"),
+        (vec![url.as_str(), "--policy", &bad_policy], "concurency: unknown field `concurency`"),
+        (vec![url.as_str(), "--policy", "missing.json"], "cannot read missing.json"),
+        (vec![url.as_str(), "--cacert", &not_pem], "not a PEM file"),
+        (vec!["--input", "missing.txt"], "cannot read missing.txt"),
+        (vec![urls.as_str()], "to read URLs from it, use --input"),
+        (vec![url.as_str(), "--output-dir", &urls], "cannot store bodies"),
+        (vec![url.as_str(), "-H", "nocolon"], "expected 'name: value'"),
+    ] {
+        let ran = fetch(&arguments, b"").await;
+        assert_eq!((ran.code, ran.lines.len()), (2, 0), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+    assert_eq!(origin.counts().connections, 0);
+}
+
+#[tokio::test]
+async fn bodies_are_stored_whole_or_not_at_all() {
+    let origin = origin().await;
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("bodies");
+    let arguments = ["--output-dir", target.to_str().unwrap(), "--input", "-"];
+    let input = ["/bytes/300000", "/short", "/ok", "/close"].map(|path| origin.url(path) + "\n").concat();
+    let ran = fetch(&arguments, input.as_bytes()).await;
+    let lines = by_id(ran.lines);
+    let causes: Vec<&str> = lines.iter().map(cause).collect();
+    assert_eq!(causes, ["", "HTTP-response-incomplete", "", "connection-terminated"]);
+    let stored = |line: &Outcome| match &line.result.as_ref().unwrap().body {
+        Body::File(path) => std::fs::read(path).unwrap(),
+        other => panic!("not stored: {other:?}"),
+    };
+    assert_eq!(stored(&lines[0]), vec![b'x'; 300_000]);
+    assert_eq!(stored(&lines[2]), b"hello world");
+    let mut names: Vec<_> = std::fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["0", "2"], "no temporary file is left");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("failures     2 (connection-terminated 1, HTTP-response-incomplete 1)"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// Starts a batch of one that answers and two that hang, and waits until they do.
+async fn hanging(origin: &Origin) -> Child {
+    let urls = ["/ok", "/hang", "/hang"].map(|path| origin.url(path));
+    let arguments = [&["fetch", "--allow-net", "127.0.0.0/8"], urls.each_ref().map(String::as_str).as_slice()].concat();
+    let child = program(&arguments).spawn().unwrap();
+    crate::support::until(origin, |counts| counts.requests == 3 && counts.in_flight == 2).await;
+    child
+}
+
+#[tokio::test]
+async fn an_interruption_gives_a_line_to_everything_in_flight() {
+    let origin = origin().await;
+    for signal in ["-INT", "-TERM"] {
+        let origin = Origin::start().await.unwrap();
+        let child = hanging(&origin).await;
+        let id = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+        let ran = ran(child).await;
+        assert_eq!(by_id(ran.lines).iter().map(cause).collect::<Vec<_>>(), ["", "cancelled", "cancelled"]);
+        assert_eq!(ran.code, 130);
+        assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
+    }
+    drop(origin);
+}
+
+#[tokio::test]
+async fn without_the_flag_loopback_is_refused_with_a_hint() {
+    let origin = origin().await;
+    let child = program(&["fetch", &origin.url("/ok")]).spawn().unwrap();
+    let ran = ran(child).await;
+    assert_eq!(cause(&ran.lines[0]), "destination-IP-prohibited");
+    assert!(detail(&ran.lines[0]).contains("--allow-net 127.0.0.1"), "{}", detail(&ran.lines[0]));
+    assert_eq!((ran.code, origin.counts().connections), (1, 0));
+}
+
+#[tokio::test]
+async fn a_policy_file_counts_unless_an_option_says_otherwise() {
+    let origin = origin().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.json");
+    std::fs::write(&path, r#"{"concurrency": 2, "body": "discard"}"#).unwrap();
+    let urls: Vec<String> = (0..20).map(|_| origin.url("/delay/5")).collect();
+    let mut arguments = vec!["--policy", path.to_str().unwrap()];
+    arguments.extend(urls.iter().map(String::as_str));
+    let ran = fetch(&arguments, b"").await;
+    assert_eq!(origin.counts().peak_in_flight, 2);
+    assert!(ran.lines.iter().all(|line| line.result.as_ref().unwrap().body == Body::Absent));
+    arguments.extend(["--concurrency", "7", "--body", "collect"]);
+    let ran = fetch(&arguments, b"").await;
+    assert_eq!(origin.counts().peak_in_flight, 7);
+    assert!(ran.lines.iter().all(|line| text(line) == "hello world"));
+}
+
+#[tokio::test]
+async fn the_demo_adds_up_to_a_thousand() {
+    let ran = ran(program(&["demo"]).spawn().unwrap()).await;
+    assert!(ran.stderr.contains("requests     1,000 in"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("responses    920 (") && ran.stderr.contains("failures     80 ("), "{}", ran.stderr);
+    assert_eq!(ran.code, 1);
+    let causes: std::collections::BTreeSet<&str> = ran.lines.iter().map(cause).collect();
+    assert_eq!(causes.len(), 6, "{causes:?}");
+}
+
+#[tokio::test]
+async fn inspect_shows_what_a_component_could_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fantail.wasm");
+    std::fs::write(&path, fantail::COMPONENT).unwrap();
+    let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for line in
+        ["wasi:http/client@0.3.2 ", "send HTTP requests", "wasi:clocks/", "fantail:fetch/batch@0.1.0", "fetch-all"]
+    {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    assert!(!shown.contains("wasi:filesystem") && !shown.contains("wasi:sockets"));
+    std::fs::write(&path, "hello").unwrap();
+    let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("not a WebAssembly component"));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_one_line_among_others() {
+    let origin = origin().await;
+    let ran = fetch(&[&refused().await, &origin.url("/ok")], b"").await;
+    assert_eq!(by_id(ran.lines).iter().map(cause).collect::<Vec<_>>(), ["connection-refused", ""]);
+}

@@ -1,0 +1,143 @@
+//! Each fault is an outcome of its own, beside healthy ones that notice nothing.
+
+use crate::support::{by_id, failure, harness, origin, refused, requests, run, run_one, text};
+use fantail::{Cause, Failure, Fault, Phase, Policy, Request, Sent};
+use fantail_origin::Origin;
+use std::time::Duration;
+
+/// Runs one faulty request among nine healthy ones, which must all succeed.
+async fn among_healthy(origin: &Origin, faulty: Request, policy: &Policy) -> Failure {
+    let mut batch: Vec<Request> = (0..10).map(|id| Request::get(id, origin.url("/ok"))).collect();
+    batch[4] = Request { id: 4, ..faulty };
+    let (outcomes, _) = run(&harness(), futures::stream::iter(batch), policy).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.len(), 10);
+    for outcome in outcomes.iter().filter(|outcome| outcome.id != 4) {
+        assert_eq!(text(outcome), "hello world");
+    }
+    failure(&outcomes[4]).clone()
+}
+
+async fn fault_of(path: &str, policy: &Policy) -> Failure {
+    let origin = origin().await;
+    among_healthy(&origin, Request::get(4, origin.url(path)), policy).await
+}
+
+fn told(failure: &Failure) -> (Cause, Phase, Fault, Sent) {
+    (failure.cause, failure.phase, failure.fault, failure.sent)
+}
+
+#[tokio::test]
+async fn a_refused_connection() {
+    let origin = origin().await;
+    let failure = among_healthy(&origin, Request::get(4, refused().await), &Policy::default()).await;
+    assert_eq!(told(&failure), (Cause::ConnectionRefused, Phase::Connect, Fault::Network, Sent::No));
+    assert!(failure.retryable && failure.detail.is_some());
+}
+
+#[tokio::test]
+async fn a_reset_or_closed_connection() {
+    for path in ["/reset", "/close"] {
+        let failure = fault_of(path, &Policy::default()).await;
+        assert_eq!(told(&failure), (Cause::ConnectionTerminated, Phase::Head, Fault::Peer, Sent::Maybe), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_or_comes_too_slowly() {
+    let policy = Policy { head_timeout: Some(Duration::from_millis(250)), ..Policy::default() };
+    for path in ["/hang", "/slow-head"] {
+        let failure = fault_of(path, &policy).await;
+        assert_eq!(told(&failure), (Cause::HttpResponseTimeout, Phase::Head, Fault::Peer, Sent::Maybe), "{path}");
+        assert_eq!(failure.detail.as_deref(), Some("no head within 250ms"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_too_long() {
+    let policy = Policy { idle_timeout: Some(Duration::from_millis(100)), ..Policy::default() };
+    let failure = fault_of("/drip/60000", &policy).await;
+    assert_eq!(told(&failure), (Cause::ConnectionReadTimeout, Phase::Body, Fault::Peer, Sent::Yes));
+    assert_eq!(failure.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_ends_with_the_attempt() {
+    let policy = Policy { attempt_timeout: Some(Duration::from_millis(200)), ..Policy::default() };
+    let failure = fault_of("/drip/10", &policy).await;
+    assert_eq!(told(&failure), (Cause::TimeoutAttempt, Phase::Body, Fault::Policy, Sent::Yes));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_whether_announced_or_not() {
+    let policy = Policy { max_body: Some(1000), ..Policy::default() };
+    for (path, detail) in [
+        ("/bytes/1001", "content-length is 1001 bytes, at most 1000 are accepted"),
+        ("/chunked/1001", "more than 1000 bytes arrived"),
+        ("/endless", "more than 1000 bytes arrived"),
+    ] {
+        let failure = fault_of(path, &policy).await;
+        assert_eq!(told(&failure), (Cause::BodyTooLarge, Phase::Body, Fault::Policy, Sent::Yes), "{path}");
+        assert_eq!(failure.detail.as_deref(), Some(detail));
+    }
+    let origin = origin().await;
+    for path in ["/bytes/1000", "/chunked/1000"] {
+        let outcome = run_one(&harness(), Request::get(0, origin.url(path)), &policy).await;
+        assert_eq!(text(&outcome).len(), 1000, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_short() {
+    let failure = fault_of("/short", &Policy::default()).await;
+    assert_eq!(told(&failure), (Cause::HttpResponseIncomplete, Phase::Body, Fault::Peer, Sent::Yes));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http() {
+    let failure = fault_of("/garbage", &Policy::default()).await;
+    assert_eq!(told(&failure), (Cause::HttpProtocolError, Phase::Head, Fault::Peer, Sent::Maybe));
+}
+
+#[tokio::test]
+async fn a_head_with_too_many_fields() {
+    let failure = fault_of("/headers/10000", &Policy::default()).await;
+    assert_eq!(failure.cause, Cause::HttpResponseHeaderSectionSize);
+    let origin = origin().await;
+    let outcome = run_one(&harness(), Request::get(0, origin.url("/headers/100")), &Policy::default()).await;
+    assert!(outcome.result.is_ok());
+}
+
+#[tokio::test]
+async fn a_bad_url_header_or_method() {
+    let origin = origin().await;
+    let with_header = |name: &str, value: &str| Request {
+        headers: vec![(name.to_owned(), value.into())],
+        ..Request::get(4, origin.url("/ok"))
+    };
+    for (request, cause) in [
+        (Request::get(4, "not a url"), Cause::InvalidUrl),
+        (with_header("x-evil", "a\r\nx-injected: 1"), Cause::InvalidHeader),
+        (with_header("host", "elsewhere.test"), Cause::InvalidHeader),
+        (Request { method: "GET /".to_owned(), ..Request::get(4, origin.url("/ok")) }, Cause::HttpRequestMethodInvalid),
+    ] {
+        let failure = among_healthy(&origin, request, &Policy::default()).await;
+        assert_eq!(told(&failure), (cause, Phase::Request, Fault::Caller, Sent::No));
+        assert!(!failure.retryable && failure.detail.is_some());
+    }
+    assert_eq!(origin.counts().requests, 4 * 9, "the bad ones never arrived");
+}
+
+#[tokio::test]
+async fn one_of_each_in_one_batch() {
+    let origin = origin().await;
+    let policy = Policy { head_timeout: Some(Duration::from_millis(200)), ..Policy::default() };
+    let mut urls = vec![refused().await, "nonsense".to_owned()];
+    urls.extend(["/reset", "/close", "/hang", "/short", "/garbage", "/bytes/3000000"].map(|path| origin.url(path)));
+    let faults = urls.len() as u64;
+    urls.extend((0..50).map(|_| origin.url("/ok")));
+    let (outcomes, report) = run(&harness(), requests(urls), &policy).await;
+    let failed: Vec<u64> = by_id(outcomes).iter().filter(|outcome| outcome.result.is_err()).map(|o| o.id).collect();
+    assert_eq!(failed, (0..faults).collect::<Vec<_>>());
+    assert_eq!((report.summary.responses, report.summary.failures), (50, faults));
+}

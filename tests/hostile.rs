@@ -1,0 +1,133 @@
+//! Components that misbehave end in errors per request. The harness, and whatever else it runs, go on.
+
+use crate::support::{builder, by_id, cause, endless, failure, harness, origin, requests, run, status};
+use fantail::{BuildError, Cause, End, Fault, Harness, Limits, Phase, Policy};
+use futures::StreamExt;
+use std::time::{Duration, Instant};
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+
+/// A component of our world in which every function traps.
+fn trapping() -> Vec<u8> {
+    encode(|text| text)
+}
+
+/// A component of our world in which every function computes for ever.
+fn looping() -> Vec<u8> {
+    encode(|text| text.replace("unreachable", "(loop (br 0)) unreachable"))
+}
+
+fn encode(change: impl Fn(String) -> String) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("fantail")).unwrap();
+    let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::AsyncCallback));
+    let mut module = wat::parse_str(change(wasmprinter::print_bytes(module).unwrap())).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+}
+
+fn hosting(component: Vec<u8>, limits: Limits) -> Harness {
+    builder().component(component).limits(limits).build().unwrap()
+}
+
+/// Ten requests, none answered by the component: each has its outcome all the same.
+async fn ten_unanswered(harness: &Harness) -> String {
+    let origin = origin().await;
+    let (outcomes, report) = run(harness, requests((0..10).map(|_| origin.url("/ok"))), &Policy::default()).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.len(), 10);
+    for outcome in &outcomes {
+        let failure = failure(outcome);
+        assert_eq!((failure.cause, failure.phase, failure.fault), (Cause::InternalError, Phase::Guest, Fault::Host));
+    }
+    assert_eq!((report.summary.requests, report.summary.failures), (10, 10));
+    assert_eq!(origin.counts().connections, 0);
+    let End::Broken(reason) = report.end else { panic!("{:?}", report.end) };
+    reason
+}
+
+#[tokio::test]
+async fn a_trapping_component_ends_in_errors_per_request() {
+    let reason = ten_unanswered(&hosting(trapping(), Limits::default())).await;
+    assert!(reason.contains("unreachable"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_looping_component_ends_in_errors_per_request_and_holds_up_nobody() {
+    let limits = Limits { stall: Duration::from_millis(500), ..Limits::default() };
+    let harness_of_loops = hosting(looping(), limits);
+    let healthy = harness();
+    let start = Instant::now();
+    // On the same thread: the loop gives way at every tick.
+    let (reason, others) = tokio::join!(ten_unanswered(&harness_of_loops), async {
+        let origin = origin().await;
+        run(&healthy, requests((0..100).map(|_| origin.url("/ok"))), &Policy::default()).await.0
+    });
+    assert!(others.iter().all(|outcome| status(outcome) == Some(200)));
+    assert!(reason.contains("without asking anything of the host"), "{reason}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_too_long_is_ended_from_outside() {
+    let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
+    let harness = builder().limits(limits).build().unwrap();
+    let origin = origin().await;
+    let urls = (0..10).map(|id| origin.url(if id < 4 { "/ok" } else { "/hang" }));
+    let (outcomes, report) = run(&harness, requests(urls), &Policy::default()).await;
+    let outcomes = by_id(outcomes);
+    assert!(outcomes[..4].iter().all(|outcome| status(outcome) == Some(200)));
+    assert!(outcomes[4..].iter().all(|outcome| cause(outcome) == Some(Cause::InternalError)));
+    assert!(matches!(&report.end, End::Broken(reason) if reason.contains("took longer than 300ms")));
+    crate::support::until(&origin, |counts| counts.in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn a_component_that_runs_out_of_memory_loses_only_what_it_had_not_answered() {
+    let limits = Limits { memory: 8 << 20, ..Limits::default() };
+    let harness = builder().limits(limits).build().unwrap();
+    let origin = origin().await;
+    let policy = Policy { max_body: Some(30 << 20), concurrency: Some(4), window: Some(4), ..Policy::default() };
+    let urls = (0..30).map(|id| origin.url(if id == 20 { "/bytes/29000000" } else { "/ok" }));
+    let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.len(), 30);
+    assert!(outcomes[..16].iter().all(|outcome| status(outcome) == Some(200)));
+    assert_eq!(cause(&outcomes[20]), Some(Cause::InternalError));
+    assert!(matches!(report.end, End::Broken(_)));
+    // The same harness serves the next batch.
+    let (outcomes, _) = run(&harness, requests([origin.url("/ok")]), &policy).await;
+    assert_eq!(status(&outcomes[0]), Some(200));
+}
+
+#[tokio::test]
+async fn a_broken_component_and_an_endless_input_go_no_further_than_the_reader() {
+    let mut outcomes = hosting(trapping(), Limits::default())
+        .fetch(endless("http://127.0.0.1:9/".to_owned()), &Policy::default())
+        .await
+        .unwrap();
+    for id in 0..100 {
+        assert_eq!(outcomes.next().await.unwrap().id, id);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_component_are_refused_with_words() {
+    for (bytes, why) in [
+        (b"hello".to_vec(), "not a WebAssembly component"),
+        (wat::parse_str("(module)").unwrap(), "not a WebAssembly component"),
+        (wat::parse_str("(component)").unwrap(), "does not fit this host"),
+    ] {
+        let error = builder().component(bytes).build().err().unwrap();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_component_that_wants_more_than_http_and_clocks_is_refused() {
+    let greedy = r#"(component (import "wasi:filesystem/types@0.3.0" (instance (export "f" (func)))))"#;
+    let error = builder().component(wat::parse_str(greedy).unwrap()).build().err().unwrap();
+    assert!(matches!(error, BuildError::Link(_)), "{error}");
+    assert!(error.to_string().contains("wasi:filesystem/types"), "{error}");
+}

@@ -1,0 +1,156 @@
+//! `fetch-all`, called as a component would call it, with a network that answers from memory.
+
+use http_body_util::{BodyExt, Full};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Config, Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+mod bindings {
+    wasmtime::component::bindgen!({ path: "../wit", world: "fantail", require_store_data_send: true });
+}
+use bindings::exports::fantail::fetch::batch::{
+    BodyMode, Cause, Outcome, Overrides, Policy, PolicyError, Request, Until,
+};
+
+/// Answers 200 at once, 500 on `/fail`, and never on `/hang`.
+struct Memory {
+    asked: Arc<AtomicUsize>,
+}
+
+type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Memory {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Transmission,
+    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::new(async move {
+            if request.uri().path() == "/hang" {
+                std::future::pending::<()>().await;
+            }
+            let body = Full::new("hello".into()).map_err(|never| match never {}).boxed_unsync();
+            let status = if request.uri().path() == "/fail" { 500 } else { 200 };
+            let response = http::Response::builder().status(status).body(body).unwrap();
+            Ok((response, Box::new(async { Ok(()) }) as Transmission))
+        })
+    }
+}
+
+struct Host {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Memory,
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Host {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+/// The answer of `fetch-all`, and how many requests were sent.
+async fn fetch_all(requests: Vec<Request>, policy: Policy) -> (Result<Vec<Outcome>, PolicyError>, usize) {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    let engine = Engine::new(&config).unwrap();
+    let component = Component::from_binary(&engine, fantail::COMPONENT).unwrap();
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
+    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let host = Host {
+        table: ResourceTable::new(),
+        wasi: WasiCtx::builder().build(),
+        http: WasiHttpCtx::new(),
+        hooks: Memory { asked: Arc::clone(&asked) },
+    };
+    let mut store = Store::new(&engine, host);
+    let instance = bindings::Fantail::instantiate_async(&mut store, &component, &linker).await.unwrap();
+    let answer = store.run_concurrent(async move |accessor| {
+        instance.fantail_fetch_batch().call_fetch_all(accessor, requests, policy).await
+    });
+    (answer.await.unwrap().unwrap(), asked.load(Ordering::SeqCst))
+}
+
+fn get(id: u64, path: &str) -> Request {
+    let url = format!("http://origin.test{path}");
+    Request { id, method: "GET".to_owned(), url, headers: Vec::new(), body: None, overrides: None }
+}
+
+/// A policy that leaves everything open.
+fn open() -> Policy {
+    Policy {
+        concurrency: None,
+        window: None,
+        body: None,
+        max_body: None,
+        max_unread: None,
+        connect_timeout: None,
+        head_timeout: None,
+        idle_timeout: None,
+        attempt_timeout: None,
+        timeout: None,
+        deadline: None,
+        order: None,
+        until: None,
+    }
+}
+
+fn causes(outcomes: &[Outcome]) -> Vec<Option<Cause>> {
+    outcomes.iter().map(|outcome| outcome.result.as_ref().err().map(|failure| failure.cause)).collect()
+}
+
+#[tokio::test]
+async fn a_list_has_one_outcome_per_request_however_long() {
+    let (outcomes, asked) = fetch_all((0..1_000).map(|id| get(id, "/ok")).collect(), open()).await;
+    let mut ids: Vec<u64> = outcomes.unwrap().iter().map(|outcome| outcome.id).collect();
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(0..1_000));
+    assert_eq!(asked, 1_000);
+    let (none, _) = fetch_all(Vec::new(), open()).await;
+    assert!(none.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_not_begun_when_a_list_stopped_has_its_outcome_too() {
+    let policy = Policy { until: Some(Until::FirstFailure), concurrency: Some(1), window: Some(2), ..open() };
+    let paths = ["/ok", "/fail", "/ok", "/ok", "/ok", "/ok"];
+    let list = paths.iter().enumerate().map(|(id, path)| get(id as u64, path)).collect();
+    let (outcomes, asked) = fetch_all(list, policy).await;
+    assert_eq!(causes(&outcomes.unwrap()), [vec![None; 2], vec![Some(Cause::Cancelled); 4]].concat());
+    assert_eq!(asked, 2);
+    let policy = Policy { deadline: Some(50_000_000), concurrency: Some(2), window: Some(2), ..open() };
+    let (outcomes, _) = fetch_all((0..5).map(|id| get(id, "/hang")).collect(), policy).await;
+    assert_eq!(causes(&outcomes.unwrap()), [Some(Cause::Deadline); 5]);
+}
+
+#[tokio::test]
+async fn unread_bodies_are_refused_in_a_list() {
+    let (refused, asked) = fetch_all(vec![get(0, "/ok")], Policy { body: Some(BodyMode::Unread), ..open() }).await;
+    assert_eq!((refused.unwrap_err().field.as_str(), asked), ("body", 0));
+    let overrides = Overrides { timeout: None, body: Some(BodyMode::Unread), safe_to_repeat: None };
+    let list = vec![Request { overrides: Some(overrides), ..get(0, "/ok") }, get(1, "/ok")];
+    let (outcomes, _) = fetch_all(list, open()).await;
+    assert_eq!(causes(&outcomes.unwrap()), [Some(Cause::InvalidRequest), None]);
+}
+
+#[tokio::test]
+async fn a_policy_out_of_bounds_is_an_error_before_anything_is_sent() {
+    let (refused, asked) = fetch_all(vec![get(0, "/ok")], Policy { concurrency: Some(5_000), ..open() }).await;
+    let refused = refused.unwrap_err();
+    assert_eq!((refused.field.as_str(), refused.reason.as_str()), ("concurrency", "5000 is outside 1 to 4096"));
+    assert_eq!(asked, 0);
+}

@@ -1,0 +1,114 @@
+//! Deadlines, early stops, cancelling: everything read has its outcome at once, and its connection closes.
+
+use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
+use fantail::{Cause, End, Overrides, Phase, Policy, Request, Until};
+use futures::StreamExt;
+use std::time::{Duration, Instant};
+
+const MS: Duration = Duration::from_millis(1);
+
+#[tokio::test]
+async fn the_deadline_ends_what_hangs() {
+    let origin = origin().await;
+    let policy = Policy { deadline: Some(300 * MS), concurrency: Some(10), window: Some(20), ..Policy::default() };
+    let urls = (0..15).map(|id| origin.url(if id < 5 { "/ok" } else { "/hang" }));
+    let harness = harness();
+    let start = Instant::now();
+    let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+    let took = start.elapsed();
+    assert!((300 * MS..3_000 * MS).contains(&took), "{took:?}");
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.iter().filter(|outcome| cause(outcome) == Some(Cause::Deadline)).count(), 10);
+    assert_eq!(report.summary.requests, 15);
+    until(&origin, |counts| counts.in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn a_deadline_ends_an_endless_input() {
+    let origin = origin().await;
+    let policy = Policy { deadline: Some(200 * MS), ..Policy::default() };
+    let (outcomes, report) = run(&harness(), endless(origin.url("/ok")), &policy).await;
+    assert_eq!(outcomes.len() as u64, report.summary.requests);
+    assert!(!report.summary.input_ended);
+}
+
+#[tokio::test]
+async fn a_request_may_have_a_timeout_of_its_own() {
+    let origin = origin().await;
+    let timeout = |timeout| Overrides { timeout: Some(timeout), ..Overrides::default() };
+    let batch = [
+        Request { overrides: timeout(50 * MS), ..Request::get(0, origin.url("/hang")) },
+        Request { overrides: timeout(Duration::ZERO), ..Request::get(1, origin.url("/ok")) },
+        Request::get(2, origin.url("/delay/200")),
+    ];
+    let (outcomes, _) = run(&harness(), futures::stream::iter(batch), &Policy::default()).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(failure(&outcomes[0]).phase, Phase::Head);
+    assert!((50 * MS..3_000 * MS).contains(&outcomes[0].timing.total), "{:?}", outcomes[0].timing);
+    assert_eq!((cause(&outcomes[1]), outcomes[1].attempts), (Some(Cause::TimeoutTotal), 0));
+    assert!(outcomes[2].result.is_ok());
+    assert_eq!(origin.counts().requests, 2);
+}
+
+#[tokio::test]
+async fn enough_successes_stop_the_rest() {
+    let origin = origin().await;
+    let policy = Policy { until: Some(Until::Successes(3)), ..Policy::default() };
+    let urls = ["/hang", "/ok", "/status/503", "/ok", "/hang", "/delay/50"].map(|path| origin.url(path));
+    let (outcomes, report) = run(&harness(), requests(urls), &policy).await;
+    let cancelled: Vec<u64> =
+        by_id(outcomes).iter().filter(|o| cause(o) == Some(Cause::Cancelled)).map(|o| o.id).collect();
+    assert_eq!(cancelled, [0, 4]);
+    assert_eq!(report.summary.responses, 4);
+    until(&origin, |counts| counts.in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn the_first_failure_stops_the_rest_of_an_endless_input() {
+    let origin = origin().await;
+    let url = origin.url("");
+    let input = futures::stream::iter(
+        (0..).map(move |id| Request::get(id, format!("{url}/{}", if id == 100 { "status/500" } else { "ok" }))),
+    );
+    let policy = Policy { until: Some(Until::FirstFailure), ..Policy::default() };
+    let (outcomes, report) = run(&harness(), input, &policy).await;
+    assert_eq!(by_id(outcomes).len() as u64, report.summary.requests);
+    assert!(!report.summary.input_ended);
+}
+
+#[tokio::test]
+async fn a_cancelled_batch_accounts_for_everything_it_read() {
+    let origin = origin().await;
+    let urls = (0..30).map(|id| origin.url(if id < 10 { "/ok" } else { "/hang" })).collect::<Vec<_>>();
+    let mut outcomes = harness().fetch(requests(urls), &Policy::default()).await.unwrap();
+    let canceller = outcomes.canceller();
+    let mut all = Vec::new();
+    while all.len() < 10 {
+        all.push(outcomes.next().await.unwrap());
+    }
+    drop(canceller);
+    while let Some(outcome) = outcomes.next().await {
+        all.push(outcome);
+    }
+    let outcomes_by_id = by_id(all);
+    assert_eq!(outcomes_by_id.iter().filter(|outcome| cause(outcome) == Some(Cause::Cancelled)).count(), 20);
+    let report = outcomes.report().await;
+    assert_eq!(report.end, End::Cancelled);
+    assert_eq!((report.summary.requests, report.summary.responses, report.summary.failures), (30, 10, 20));
+    until(&origin, |counts| counts.in_flight == 0 && counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
+    let origin = origin().await;
+    for (policy, field) in [
+        (Policy { concurrency: Some(0), ..Policy::default() }, "concurrency"),
+        (Policy { head_timeout: Some(Duration::ZERO), ..Policy::default() }, "head-timeout"),
+        (Policy { max_body: Some(1 << 40), ..Policy::default() }, "max-body"),
+        (Policy { until: Some(Until::Successes(0)), ..Policy::default() }, "until"),
+    ] {
+        let refused = harness().fetch(endless(origin.url("/ok")), &policy).await.unwrap_err();
+        assert_eq!(refused.field, field);
+    }
+    assert_eq!(origin.counts().connections, 0);
+}

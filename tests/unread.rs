@@ -1,0 +1,91 @@
+//! Bodies that pass the component by.
+
+use crate::support::{by_id, cause, harness, origin, requests, run, until};
+use fantail::{Body, BodyMode, Cause, Outcome, Phase, Policy, UnreadBody};
+use futures::StreamExt;
+use std::time::Duration;
+
+fn unread() -> Policy {
+    Policy { body: Some(BodyMode::Unread), ..Policy::default() }
+}
+
+fn body(outcome: Outcome) -> UnreadBody {
+    match outcome.result.unwrap().body {
+        Body::Unread(body) => body,
+        other => panic!("not unread: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_unread_body_streams_to_the_reader() {
+    let origin = origin().await;
+    let urls = ["/bytes/3000000", "/chunked/50000", "/ok"].map(|path| origin.url(path));
+    let mut outcomes = harness().fetch(requests(urls), &unread()).await.unwrap();
+    let mut lengths = Vec::new();
+    while let Some(outcome) = outcomes.next().await {
+        let (id, mut length) = (outcome.id, 0);
+        let mut body = body(outcome);
+        while let Some(piece) = body.next().await {
+            length += piece.unwrap().len();
+        }
+        lengths.push((id, length));
+    }
+    lengths.sort_unstable();
+    assert_eq!(lengths, [(0, 3_000_000), (1, 50_000), (2, 11)]);
+    assert_eq!(outcomes.report().await.summary.responses, 3);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_ends_with_its_failure() {
+    let origin = origin().await;
+    let mut outcomes = harness().fetch(requests([origin.url("/short")]), &unread()).await.unwrap();
+    let pieces: Vec<_> = body(outcomes.next().await.unwrap()).collect().await;
+    let failure = pieces.last().unwrap().as_ref().unwrap_err();
+    assert_eq!((failure.cause, failure.phase, failure.status), (Cause::HttpResponseIncomplete, Phase::Body, Some(200)));
+}
+
+#[tokio::test]
+async fn an_abandoned_body_closes_its_connection_and_no_other() {
+    let origin = origin().await;
+    let urls = ["/endless", "/drip/20"].map(|path| origin.url(path));
+    let mut outcomes = harness().fetch(requests(urls), &unread()).await.unwrap();
+    let mut bodies: Vec<(u64, UnreadBody)> = Vec::new();
+    for _ in 0..2 {
+        let outcome = outcomes.next().await.unwrap();
+        bodies.push((outcome.id, body(outcome)));
+    }
+    bodies.sort_by_key(|(id, _)| *id);
+    let (_, endless) = bodies.remove(0);
+    drop(endless);
+    until(&origin, |counts| counts.open == 1).await;
+    let (_, mut drip) = bodies.remove(0);
+    assert!(drip.next().await.unwrap().is_ok(), "the other goes on");
+    drop(drip);
+    until(&origin, |counts| counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn unread_bodies_outstanding_hold_back_what_follows() {
+    let origin = origin().await;
+    let policy = Policy { max_unread: Some(3), ..unread() };
+    let urls: Vec<String> = (0..6).map(|_| origin.url("/bytes/1000000")).collect();
+    let mut outcomes = harness().fetch(requests(urls), &policy).await.unwrap();
+    let mut held: Vec<UnreadBody> = Vec::new();
+    for _ in 0..3 {
+        held.push(body(outcomes.next().await.unwrap()));
+    }
+    assert!(tokio::time::timeout(Duration::from_millis(200), outcomes.next()).await.is_err(), "three are out");
+    assert_eq!(origin.counts().requests, 3);
+    drop(held.pop());
+    assert!(outcomes.next().await.unwrap().result.is_ok());
+}
+
+#[tokio::test]
+async fn a_reader_that_holds_on_to_bodies_gets_timeouts_for_the_rest() {
+    let origin = origin().await;
+    let policy = Policy { max_unread: Some(1), timeout: Some(Duration::from_millis(200)), ..unread() };
+    let urls: Vec<String> = (0..3).map(|_| origin.url("/bytes/1000000")).collect();
+    let (outcomes, _) = run(&harness(), requests(urls), &policy).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.iter().filter(|outcome| cause(outcome) == Some(Cause::TimeoutTotal)).count(), 2);
+}
