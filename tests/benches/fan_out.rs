@@ -1,6 +1,8 @@
 //! The same fan-out three ways, against the same origin in the same run: through the component, with hyper-util's client
 //! and with reqwest. What counts is the ratio: absolute figures are those of the machine.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
+
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fantail::{Egress, Harness, Policy, Request};
 use fantail_origin::Origin;

@@ -1,11 +1,10 @@
 //! One attempt: from a request to what its body mode asks for, over wasi:http.
 
-use crate::alarm::now;
 use crate::bindings::exports::fantail::fetch::batch::{Body, Response};
 use crate::error_code;
 use crate::incoming::{Incoming, content_length};
 use crate::outgoing;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Request, Settings};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings};
 use futures::future::{Either, LocalBoxFuture, select};
 use std::cell::RefCell;
 use std::pin::pin;
@@ -32,7 +31,6 @@ struct Shared {
 pub(crate) enum Note {
     Head {
         attempt: AttemptId,
-        at: Instant,
         status: u16,
     },
     /// A body that was handed out; resolves when it has ended.
@@ -87,7 +85,7 @@ async fn exchange(
     let receive = async {
         let response = client::send(outgoing).await.map_err(error_code::cause)?;
         let status = response.get_status_code();
-        context.note(Note::Head { attempt, at: now(), status });
+        context.note(Note::Head { attempt, status });
         let headers = response.get_headers().copy_all();
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body);

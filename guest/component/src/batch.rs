@@ -6,7 +6,7 @@ use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
 use crate::convert;
 use crate::input::Input;
 use crate::outbox::{Outbox, Reader};
-use fantail_engine::{Action, Engine, Event, Summary};
+use fantail_engine::{Action, Engine, Event, Instant, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
@@ -19,7 +19,7 @@ pub(crate) struct Batch {
     alarm: Alarm,
     shared: Attempts,
     attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Response>>>>,
-    /// By the attempt's slot: as many as `concurrency` at most.
+    /// By the attempt's slot: as many as `window` at most.
     running: Vec<Option<AbortHandle>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
     unread: FuturesUnordered<LocalBoxFuture<'static, ()>>,
@@ -89,49 +89,51 @@ impl Batch {
         None
     }
 
-    /// Takes in everything that has happened; ready if anything has.
+    /// Takes in everything that has happened; ready if anything has. All of it counts as happening now: reading the clock
+    /// for each event would cost more than it tells.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = now();
         let mut happened = false;
         while let Poll::Ready(Some(ended)) = self.attempts.poll_next_unpin(cx) {
             happened = true;
-            self.take_notes();
+            self.take_notes(now);
             // An aborted attempt was the engine's own wish.
             if let Ok(event) = ended {
-                self.engine.handle(now(), event);
+                self.engine.handle(now, event);
             }
         }
-        happened |= self.take_notes();
+        happened |= self.take_notes(now);
         while let Poll::Ready(Some(())) = self.unread.poll_next_unpin(cx) {
             happened = true;
-            self.engine.handle(now(), Event::UnreadEnded);
+            self.engine.handle(now, Event::UnreadEnded);
         }
-        while let Poll::Ready(reader) = self.outbox.poll(cx) {
+        while let Poll::Ready(reader) = self.outbox.poll(now, cx) {
             happened = true;
             let event = match reader {
                 Reader::Asks => Event::Demand,
                 Reader::Took(count) => Event::Taken(count),
                 Reader::Left => Event::ReaderGone,
             };
-            self.engine.handle(now(), event);
+            self.engine.handle(now, event);
         }
         while let Poll::Ready((requests, ended)) = self.input.poll(cx) {
             happened = true;
-            self.engine.handle(now(), Event::Read { requests, ended });
+            self.engine.handle(now, Event::Read { requests, ended });
         }
         while self.alarm.poll(cx).is_ready() {
             happened = true;
-            self.engine.handle(now(), Event::Timer);
+            self.engine.handle(now, Event::Timer);
         }
         if happened { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Takes what attempts have reported on their way.
-    fn take_notes(&mut self) -> bool {
+    fn take_notes(&mut self, now: Instant) -> bool {
         let notes = self.shared.take_notes();
         let happened = !notes.is_empty();
         for note in notes {
             match note {
-                Note::Head { attempt, at, status } => self.engine.handle(at, Event::Head { attempt, at, status }),
+                Note::Head { attempt, status } => self.engine.handle(now, Event::Head { attempt, status }),
                 Note::Unread(body) => self.unread.push(body),
             }
         }

@@ -47,11 +47,15 @@ impl Incoming {
         let mut count = 0;
         let mut piece = Vec::with_capacity(PIECE);
         while count <= SHORT {
-            let (result, mut read) = self.bytes.read(piece).await;
-            if !matches!(result, StreamResult::Complete(_)) {
-                return self.end().await.map(|_| count as u64);
+            if length == Some(count as u64) {
+                self.whole().await;
+                break;
             }
+            let (result, mut read) = self.bytes.read(piece).await;
             count += read.len();
+            if !matches!(result, StreamResult::Complete(_)) {
+                return self.end().await.map(|()| count as u64);
+            }
             read.clear();
             piece = read;
         }
@@ -66,9 +70,12 @@ impl Incoming {
         }
         let limit = usize::try_from(most).unwrap_or(usize::MAX);
         let expected = length.map_or(PIECE, |length| usize::try_from(length).unwrap_or(PIECE));
-        // One byte of room is left at the end, to see the end without growing.
-        let mut body = Vec::with_capacity(expected.min(limit).saturating_add(1));
+        let mut body = Vec::with_capacity(expected.min(limit));
         while body.len() <= limit {
+            if length == Some(body.len() as u64) {
+                self.whole().await;
+                return Ok(body);
+            }
             if body.len() == body.capacity() {
                 body.reserve_exact(body.len().clamp(PIECE, MOST_GROWTH));
             }
@@ -103,7 +110,12 @@ impl Incoming {
         ((bytes, end_reader), ended.boxed_local())
     }
 
-    /// After the last byte: whether the body is whole.
+    /// After the last byte that was announced: there is nothing left to ask, which would cost as much as a short body.
+    async fn whole(self) {
+        let _ = self.processed.write(Ok(())).await;
+    }
+
+    /// After the last byte of a body that announced no length, or broke its word: whether the body is whole.
     async fn end(self) -> Result<(), Failed> {
         drop(self.bytes);
         let (_, trailers) = futures::join!(self.processed.write(Ok(())), self.trailers.into_future());

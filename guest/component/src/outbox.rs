@@ -1,6 +1,5 @@
 //! Where outcomes go, and how the reader's wishes are learned.
 
-use crate::alarm::now;
 use crate::bindings::exports::fantail::fetch::batch::Outcome;
 use fantail_engine::Instant;
 use futures::FutureExt;
@@ -70,7 +69,7 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reader> {
+    pub(crate) fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Reader> {
         match self {
             Outbox::List { asked: asked @ false, .. } => {
                 *asked = true;
@@ -81,7 +80,7 @@ impl Outbox {
                 *taken = outcomes.len();
                 if new > 0 { Poll::Ready(Reader::Took(count(new))) } else { Poll::Pending }
             }
-            Outbox::Stream { writer, waiting } => writer.poll(cx, waiting),
+            Outbox::Stream { writer, waiting } => writer.poll(now, cx, waiting),
         }
     }
 
@@ -102,9 +101,9 @@ impl Outbox {
 }
 
 impl Writer {
-    fn poll(&mut self, cx: &mut Context<'_>, waiting: &mut Vec<Outcome>) -> Poll<Reader> {
+    fn poll(&mut self, now: Instant, cx: &mut Context<'_>, waiting: &mut Vec<Outcome>) -> Poll<Reader> {
         if let Writer::Idle { probe, .. } = self
-            && (!waiting.is_empty() || *probe <= now())
+            && (!waiting.is_empty() || *probe <= now)
             && let Writer::Idle { writer, .. } = std::mem::replace(self, Writer::Gone)
         {
             *self = Writer::Writing(write(writer, std::mem::take(waiting)).boxed_local());
@@ -119,7 +118,7 @@ impl Writer {
         }
         // After a write that took outcomes the next one may wait for the reader; after one that found the reader
         // waiting, asking again at once would only find the same.
-        let probe = if taken > 0 { Instant::default() } else { now() + PROBE };
+        let probe = if taken > 0 { Instant::default() } else { now + PROBE };
         *self = Writer::Idle { writer, probe };
         left.append(waiting);
         *waiting = left;

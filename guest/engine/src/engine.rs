@@ -119,9 +119,9 @@ impl<R> Engine<R> {
                     self.arrive(now, request);
                 }
             }
-            Event::Head { attempt, at, status } => {
+            Event::Head { attempt, status } => {
                 if let Some(running) = self.live.get_mut(attempt.key).and_then(|live| live.attempt.as_mut()) {
-                    running.head = Some(Head { at, status });
+                    running.head = Some(Head { at: now, status });
                 }
             }
             Event::Ended { attempt, response, body_bytes } => {

@@ -1,6 +1,6 @@
 //! What the shell tells the engine, and what the engine asks of the shell.
 
-use crate::{BodyMode, Cause, Instant, Outcome, Request, Summary};
+use crate::{BodyMode, Cause, Outcome, Request, Summary};
 use std::sync::Arc;
 use url::Url;
 
@@ -11,7 +11,7 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
-    /// A small number that no other attempt in flight has: good for indexing a table as large as `concurrency`.
+    /// A small number that no other attempt in flight has: good for indexing a table as large as `window`.
     pub fn slot(self) -> usize {
         self.key.slot
     }
@@ -41,8 +41,6 @@ pub enum Event<R> {
     Head {
         /// The attempt.
         attempt: AttemptId,
-        /// When it was seen.
-        at: Instant,
         /// The response's status.
         status: u16,
     },

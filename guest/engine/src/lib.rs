@@ -28,7 +28,7 @@
 //! engine.handle(now, Event::Read { requests: vec![Request::get(7, "http://origin.test/")], ended: true });
 //! let Some(Action::Start { attempt, .. }) = engine.next_action() else { panic!("one request, one start") };
 //!
-//! engine.handle(now, Event::Head { attempt, at: now, status: 200 });
+//! engine.handle(now, Event::Head { attempt, status: 200 });
 //! engine.handle(now, Event::Ended { attempt, response: "hello", body_bytes: 5 });
 //! let Some(Action::Emit(outcome)) = engine.next_action() else { panic!("one request, one outcome") };
 //! assert_eq!((outcome.id, outcome.result), (7, Ok("hello")));

@@ -102,8 +102,8 @@ impl Driver {
     }
 
     pub(crate) fn head(&mut self, path: &str, status: u16) {
-        let (attempt, at) = (self.attempt(path), self.now);
-        self.tell(Event::Head { attempt, at, status });
+        let attempt = self.attempt(path);
+        self.tell(Event::Head { attempt, status });
     }
 
     /// Head and body with a status.

@@ -26,12 +26,15 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// Reads one value and nothing behind it.
+/// Reads one object and nothing behind it.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
+    if !text.trim_start().starts_with('{') {
+        return Err(WireError::at("", "expected a JSON object, which begins with {"));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
-        let field = if field == "." { String::new() } else { field };
+        let field = if matches!(field.as_str(), "." | "?") { String::new() } else { field };
         WireError { field, reason: error.into_inner().to_string() }
     })?;
     reader.end().map_err(|error| WireError::at("", error.to_string()))?;

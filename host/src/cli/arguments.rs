@@ -36,7 +36,7 @@ const EXIT_CODES: &str = "Exit codes: 0 every request got a response, 1 some fai
 #[derive(Args)]
 pub(crate) struct Fetch {
     /// URLs to fetch, before those of --input.
-    #[arg(required_unless_present = "input")]
+    #[arg(value_name = "URL", required_unless_present = "input")]
     pub(crate) urls: Vec<String>,
     /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
     #[arg(short, long, value_name = "FILE")]

@@ -1,0 +1,51 @@
+use fantail_wire::{policy_from_json, request_from_line};
+
+/// What is said of a request that cannot be read.
+fn said(text: &str) -> String {
+    request_from_line(text, 0).unwrap_err().to_string()
+}
+
+#[test]
+fn a_field_that_is_not_known_is_named_with_those_that_are() {
+    let said = said(r#"{"url":"x","methd":"GET"}"#);
+    assert!(said.starts_with("methd: unknown field `methd`, expected one of `id`, `method`, `url`"), "{said}");
+}
+
+#[test]
+fn a_field_of_the_wrong_kind_is_named_with_its_path() {
+    for (text, start) in [
+        (r#"{"url":5}"#, "url: invalid type: integer `5`, expected a string"),
+        (r#"{"url":"x","id":-1}"#, "id: invalid value: integer `-1`, expected u64"),
+        (r#"{"url":"x","headers":{"accept":5}}"#, "headers.accept: a string, a list of strings, or"),
+        (r#"{"url":"x","overrides":{"timeout":"soon"}}"#, "overrides.timeout: \"soon\" is not a span of time"),
+        (
+            r#"{"url":"x","overrides":{"body":"all"}}"#,
+            "overrides.body: unknown variant `all`, expected one of `discard`",
+        ),
+        (r#"{"url":"x","body_base64":"?"}"#, "body_base64: not base64"),
+        (r#"{"url":"x","body":"a","body_base64":"YQ=="}"#, "body_base64: given beside body"),
+        (r#"{"method":"GET"}"#, "missing field `url`"),
+        (r#"{"url":"x"} trailing"#, "trailing characters"),
+        (r#"{"url":"#, "url: EOF while parsing"),
+    ] {
+        let said = said(text);
+        assert!(said.starts_with(start), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_policy_says_which_field_is_wrong() {
+    for (text, start) in [
+        (r#"{"concurency":5}"#, "concurency: unknown field"),
+        (r#"{"concurrency":"5"}"#, "concurrency: invalid type: string"),
+        (r#"{"timeout":5}"#, "timeout: invalid type: integer `5`, expected a string"),
+        (r#"{"until":"first"}"#, "until: unknown variant `first`, expected one of `all`, `successes`, `first-failure`"),
+        (r#"{"until":{"successes":-1}}"#, "until.successes: invalid value"),
+        ("[]", "expected a JSON object"),
+        ("", "expected a JSON object"),
+        ("{", "EOF"),
+    ] {
+        let said = policy_from_json(text).unwrap_err().to_string();
+        assert!(said.starts_with(start), "{text}: {said}");
+    }
+}

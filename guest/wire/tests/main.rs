@@ -1,0 +1,7 @@
+//! The JSON form: what is written is read back, what is wrong is named.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod errors;
+mod examples;
+mod round_trip;

@@ -1,0 +1,127 @@
+use fantail_engine::{
+    BodyMode, Cause, Failure, Fault, Header, Order, Overrides, Phase, Policy, Request, Sent, Timing, Until,
+};
+use fantail_wire::{
+    Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
+    request_from_line, request_to_json,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::time::Duration;
+
+/// To the microsecond, which is what an outcome's timing is written in.
+fn span() -> impl Strategy<Value = Duration> {
+    (0..10_000_000_000_u64).prop_map(Duration::from_micros)
+}
+
+fn headers() -> impl Strategy<Value = Vec<Header>> {
+    // Of one name, values are written together: in the order they came, but behind each other.
+    vec(("[a-c]", vec(any::<u8>(), 0..6)), 0..6).prop_map(|mut headers| {
+        headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        headers
+    })
+}
+
+fn body_mode() -> impl Strategy<Value = BodyMode> {
+    prop_oneof![Just(BodyMode::Discard), Just(BodyMode::Bytes), Just(BodyMode::Unread)]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(any::<u8>(), 0..40), any::<String>().prop_map(String::into_bytes)]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>()))
+        .prop_map(|(timeout, body, safe_to_repeat)| Overrides { timeout, body, safe_to_repeat });
+    (any::<u64>(), any::<String>(), any::<String>(), headers(), option::of(bytes()), overrides)
+        .prop_map(|(id, method, url, headers, body, overrides)| Request { id, method, url, headers, body, overrides })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let numbers =
+        (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
+    let spans = vec(option::of(span()), 6);
+    let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
+    let until =
+        option::of(prop_oneof![Just(Until::All), Just(Until::FirstFailure), any::<u32>().prop_map(Until::Successes)]);
+    (numbers, spans, option::of(body_mode()), order, until).prop_map(
+        |((concurrency, window, max_body, max_unread), spans, body, order, until)| Policy {
+            concurrency,
+            window,
+            body,
+            max_body,
+            max_unread,
+            connect_timeout: spans[0],
+            head_timeout: spans[1],
+            idle_timeout: spans[2],
+            attempt_timeout: spans[3],
+            timeout: spans[4],
+            deadline: spans[5],
+            order,
+            until,
+        },
+    )
+}
+
+fn pick<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    (0..all.len()).prop_map(|place| all[place])
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let body = prop_oneof![Just(Body::Absent), bytes().prop_map(Body::Bytes), any::<String>().prop_map(Body::File)];
+    let response =
+        (any::<u16>(), headers(), body).prop_map(|(status, headers, body)| Response { status, headers, body });
+    let failure = (
+        pick(Cause::ALL),
+        pick(Phase::ALL),
+        pick(Fault::ALL),
+        pick(Sent::ALL),
+        any::<bool>(),
+        option::of(any::<u16>()),
+        option::of(any::<String>()),
+    )
+        .prop_map(|(cause, phase, fault, sent, retryable, status, detail)| Failure {
+            cause,
+            phase,
+            fault,
+            sent,
+            retryable,
+            status,
+            detail,
+        });
+    let timing = (span(), option::of(span()), span()).prop_map(|(queued, head, total)| Timing { queued, head, total });
+    let result = prop_oneof![response.prop_map(Ok), failure.prop_map(Err)];
+    (any::<u64>(), any::<String>(), any::<u32>(), vec(any::<String>(), 0..3), timing, result)
+        .prop_map(|(id, url, attempts, hops, timing, result)| Outcome { id, url, attempts, hops, timing, result })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn requests_are_read_back_as_they_were_written(request in request()) {
+        let line = request_to_json(&request);
+        prop_assert!(!line.contains('\n'));
+        prop_assert_eq!(request_from_json(&line, 0), Ok(request));
+    }
+
+    #[test]
+    fn policies_are_read_back_as_they_were_written(policy in policy()) {
+        prop_assert_eq!(policy_from_json(&policy_to_json(&policy)), Ok(policy));
+    }
+
+    #[test]
+    fn outcomes_are_read_back_as_they_were_written(outcome in outcome()) {
+        let line = outcome_to_json(outcome.clone());
+        prop_assert!(!line.contains('\n'));
+        prop_assert_eq!(outcome_from_json(&line), Ok(outcome));
+    }
+
+    #[test]
+    fn no_text_whatever_breaks_the_reader(text in any::<String>(), id in any::<u64>()) {
+        let _ = request_from_line(&text, id);
+        let _ = policy_from_json(&text);
+        let _ = outcome_from_json(&text);
+    }
+}
