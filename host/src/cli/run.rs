@@ -8,9 +8,10 @@ use super::{Exit, say};
 use fantail::{End, Order, Outcomes};
 use fantail_engine::Tally;
 use fantail_wire as wire;
-use futures::StreamExt;
 use futures::stream::LocalBoxStream;
+use futures::{Stream, StreamExt};
 use std::path::Path;
+use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Outcomes written at once at most.
@@ -38,34 +39,27 @@ pub(crate) async fn run(
     sink: &mut impl Sink,
 ) -> Exit {
     let mut tally = Tally::new();
-    let (mut interrupted, mut closed) = (0, false);
+    let mut interrupted = false;
     let mut interruptions = Interruptions::new();
     let mut canceller = outcomes.canceller();
-    let mut chunks = written(&mut outcomes, order, folder).ready_chunks(CHUNK);
-    loop {
-        tokio::select! {
-            chunk = chunks.next() => {
-                let Some(chunk) = chunk else { break };
-                let failed = chunk.iter().filter(|outcome| outcome.result.is_err()).count();
-                progress.advance(chunk.len() as u64, failed as u64);
-                count(&mut tally, &chunk);
-                if sink.take(chunk).await.is_err() {
-                    closed = true;
-                    break;
-                }
-            }
-            () = interruptions.next() => {
-                interrupted += 1;
-                canceller = None;
-                if interrupted > 1 {
-                    break;
+    let copied = {
+        let chunks = written(&mut outcomes, order, folder).ready_chunks(CHUNK);
+        // Interruptions are heard also while a chunk waits for its reader.
+        let mut copying = pin!(copy(chunks, sink, &mut tally, &mut progress));
+        loop {
+            tokio::select! {
+                copied = &mut copying => break copied,
+                () = interruptions.next() => {
+                    interrupted = true;
+                    if canceller.take().is_none() {
+                        break Ok(());
+                    }
                 }
             }
         }
-    }
-    drop((chunks, canceller));
+    };
     progress.finish();
-    if closed {
+    if copied.is_err() {
         say("nobody reads the outcomes any more: stopped");
         return Exit::Failures;
     }
@@ -76,10 +70,26 @@ pub(crate) async fn run(
     summary.peak_in_flight = report.summary.peak_in_flight;
     say(table(&summary, report.connections, &report.end).trim_end());
     match report.end {
-        _ if interrupted > 0 => Exit::Interrupted,
+        _ if interrupted => Exit::Interrupted,
         End::Finished(_) if summary.failures == 0 => Exit::Responses,
         End::Finished(_) | End::Cancelled | End::Broken(_) => Exit::Failures,
     }
+}
+
+/// Hands every outcome to the sink and counts it.
+async fn copy(
+    mut chunks: impl Stream<Item = Vec<wire::Outcome>> + Unpin,
+    sink: &mut impl Sink,
+    tally: &mut Tally,
+    progress: &mut Progress,
+) -> std::io::Result<()> {
+    while let Some(chunk) = chunks.next().await {
+        let failed = chunk.iter().filter(|outcome| outcome.result.is_err()).count();
+        progress.advance(chunk.len() as u64, failed as u64);
+        count(tally, &chunk);
+        sink.take(chunk).await?;
+    }
+    Ok(())
 }
 
 /// Outcomes as they are written, their bodies stored.

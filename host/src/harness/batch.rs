@@ -44,7 +44,7 @@ impl Batch {
         let (alive, mut last_gone) = mpsc::channel(1);
         store.data_mut().alive = Some(alive);
         let output = Output { asked: Some(asked), outcomes: PollSender::new(outcomes.clone()) };
-        let mut end = tokio::select! {
+        let end = tokio::select! {
             result = converse(&component, &mut store, &policy, output, accepted) => match result {
                 Ok(summary) => End::Finished(summary),
                 Err(error) => End::Broken(format!("{error:#}")),
@@ -52,7 +52,7 @@ impl Batch {
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
             _ = cancelled => End::Cancelled,
         };
-        settle(&mut store, &mut end, outcomes).await;
+        settle(&mut store, &end, outcomes).await;
         let finished = matches!(end, End::Finished(_));
         // Nobody has to be interested.
         let _ = report.send(summed_up(&mut store, end));
@@ -95,24 +95,21 @@ async fn converse(
 }
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
-/// that it had not come to.
-async fn settle(store: &mut Store<State>, end: &mut End, outcomes: mpsc::Sender<Outcome>) {
-    let (cause, detail) = match &*end {
-        End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
+/// that it had not come to. What nobody reads any more is counted all the same.
+async fn settle(store: &mut Store<State>, end: &End, outcomes: mpsc::Sender<Outcome>) {
+    let (cause, detail) = match end {
         End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
+        End::Finished(_) if outcomes.is_closed() => (Cause::Cancelled, "nobody read the outcomes any more"),
+        End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
     };
     let state = store.data_mut();
     for open in state.ledger.close_all() {
         let outcome = open.unanswered(cause, detail);
         state.tally.finished(&outcome, None);
-        if outcomes.send(outcome).await.is_err() {
-            return;
-        }
+        let _ = outcomes.send(outcome).await;
     }
-    while let End::Broken(_) = end
-        && !state.input_ended
-    {
+    while matches!(end, End::Broken(_)) && !state.input_ended && !outcomes.is_closed() {
         let Some(entry) = state.input.next().await else {
             state.input_ended = true;
             return;
@@ -120,9 +117,7 @@ async fn settle(store: &mut Store<State>, end: &mut End, outcomes: mpsc::Sender<
         state.tally.arrived();
         let outcome = never_handed_over(entry, detail);
         state.tally.finished(&outcome, None);
-        if outcomes.send(outcome).await.is_err() {
-            return;
-        }
+        let _ = outcomes.send(outcome).await;
     }
 }
 
