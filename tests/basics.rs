@@ -108,6 +108,16 @@ async fn discarded_bodies_leave_their_connection_open_if_they_are_short() {
 }
 
 #[tokio::test]
+async fn connections_are_used_again_after_bodies_of_every_framing() {
+    for path in ["/bytes/100", "/bytes/100000", "/chunked/100", "/chunked/100000", "/status/204"] {
+        let origin = origin().await;
+        let policy = Policy { concurrency: Some(1), ..Policy::default() };
+        run(&harness(), requests((0..10).map(|_| origin.url(path))), &policy).await;
+        assert_eq!(origin.counts().connections, 1, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn connections_are_used_again_across_batches() {
     let (origin, harness) = (origin().await, harness());
     for _ in 0..3 {

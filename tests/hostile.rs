@@ -84,7 +84,7 @@ async fn a_batch_that_takes_too_long_is_ended_from_outside() {
 }
 
 #[tokio::test]
-async fn a_component_that_runs_out_of_memory_loses_only_what_it_had_not_answered() {
+async fn a_body_that_the_component_has_no_memory_for_is_that_requests_failure_alone() {
     let limits = Limits { memory: 8 << 20, ..Limits::default() };
     let harness = builder().limits(limits).build().unwrap();
     let origin = origin().await;
@@ -93,12 +93,47 @@ async fn a_component_that_runs_out_of_memory_loses_only_what_it_had_not_answered
     let (outcomes, report) = run(&harness, requests(urls), &policy).await;
     let outcomes = by_id(outcomes);
     assert_eq!(outcomes.len(), 30);
-    assert!(outcomes[..16].iter().all(|outcome| status(outcome) == Some(200)));
-    assert_eq!(cause(&outcomes[20]), Some(Cause::InternalError));
-    assert!(matches!(report.end, End::Broken(_)));
+    assert_eq!(failure(&outcomes[20]).detail.as_deref(), Some("the component has no memory left for it"));
+    assert_eq!(report.summary.responses, 29);
+    assert!(matches!(report.end, End::Finished(Some(_))), "{:?}", report.end);
+}
+
+#[tokio::test]
+async fn a_component_that_passes_a_limit_halfway_loses_only_what_it_had_not_answered() {
+    // Enough to begin with, not enough for what follows.
+    let limits = Limits { handles: 100, ..Limits::default() };
+    let harness = builder().limits(limits).build().unwrap();
+    let origin = origin().await;
+    let policy = Policy { concurrency: Some(2), window: Some(2), ..Policy::default() };
+    let mut outcomes = harness.fetch(requests((0..4).map(|_| origin.url("/ok"))), &policy).await.unwrap();
+    let first = outcomes.next().await.unwrap();
+    assert_eq!(status(&first), Some(200));
+    drop(outcomes);
+    let wide = Policy { concurrency: Some(64), ..Policy::default() };
+    let (outcomes, report) = run(&harness, requests((0..200).map(|_| origin.url("/delay/20"))), &wide).await;
+    assert_eq!(by_id(outcomes).len(), 200);
+    assert!(matches!(report.end, End::Broken(_)), "{:?}", report.end);
     // The same harness serves the next batch.
     let (outcomes, _) = run(&harness, requests([origin.url("/ok")]), &policy).await;
     assert_eq!(status(&outcomes[0]), Some(200));
+}
+
+#[tokio::test]
+async fn a_report_can_be_had_without_asking_for_anything() {
+    let outcomes = harness().fetch(endless("http://127.0.0.1:9/".to_owned()), &Policy::default()).await.unwrap();
+    let report = tokio::time::timeout(Duration::from_secs(5), outcomes.report()).await.unwrap();
+    assert_eq!(report.summary.requests, 0);
+}
+
+#[tokio::test]
+async fn a_report_asked_for_early_still_adds_up() {
+    let origin = origin().await;
+    let urls: Vec<String> = (0..20).map(|id| origin.url(if id == 0 { "/ok" } else { "/hang" })).collect();
+    let mut outcomes = harness().fetch(requests(urls), &Policy::default()).await.unwrap();
+    outcomes.next().await.unwrap();
+    let summary = outcomes.report().await.summary;
+    assert_eq!((summary.requests, summary.responses, summary.failures), (20, 1, 19));
+    assert_eq!(summary.by_cause.into_iter().collect::<Vec<_>>(), [(Cause::Cancelled, 19)]);
 }
 
 #[tokio::test]

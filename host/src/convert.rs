@@ -56,7 +56,7 @@ fn nanos(span: Duration) -> u64 {
 pub(crate) fn outcome(
     outcome: wit::Outcome,
     id: u64,
-    body: impl FnOnce(wit::Body) -> wasmtime::Result<Body>,
+    body: impl FnOnce(u16, wit::Body) -> wasmtime::Result<Body>,
 ) -> wasmtime::Result<engine::Outcome<Response>> {
     let wit::Outcome { id: _, url, attempts, hops, timing, result } = outcome;
     let wit::Timing { queued, head, total } = timing;
@@ -65,7 +65,7 @@ pub(crate) fn outcome(
     let result = match result {
         Ok(response) => {
             let wit::Response { status, headers, body: incoming } = response;
-            Ok(Response { status, headers, body: body(incoming)? })
+            Ok(Response { status, headers, body: body(status, incoming)? })
         }
         Err(error) => Err(failure(error)),
     };

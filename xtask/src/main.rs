@@ -39,7 +39,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = setup::setup().and_then(|()| match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let done = setup::setup().and_then(|()| match command {
         Command::Setup => Ok(ExitCode::SUCCESS),
         Command::Build => build().map(|_| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),

@@ -5,6 +5,7 @@ use crate::error_code;
 use crate::incoming::{Incoming, content_length};
 use crate::outgoing;
 use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings};
+use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 use std::cell::RefCell;
 use std::pin::pin;
@@ -33,8 +34,8 @@ pub(crate) enum Note {
         attempt: AttemptId,
         status: u16,
     },
-    /// A body that was handed out; resolves when it has ended.
-    Unread(LocalBoxFuture<'static, ()>),
+    /// A body that was handed out; resolves to its attempt when it has ended.
+    Unread(LocalBoxFuture<'static, AttemptId>),
 }
 
 /// Why an attempt failed.
@@ -99,7 +100,7 @@ async fn exchange(
             }
             BodyMode::Unread => {
                 let (body, ended) = incoming.hand_out(status, request.is_repeatable());
-                context.note(Note::Unread(ended));
+                context.note(Note::Unread(ended.map(move |()| attempt).boxed_local()));
                 (Body::Unread(body), 0)
             }
         };

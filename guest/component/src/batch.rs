@@ -6,7 +6,7 @@ use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
 use crate::convert;
 use crate::input::Input;
 use crate::outbox::{Outbox, Reader};
-use fantail_engine::{Action, Engine, Event, Instant, Summary};
+use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     /// By the attempt's slot: as many as `window` at most.
     running: Vec<Option<AbortHandle>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
-    unread: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+    unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,
 }
 
 impl Batch {
@@ -103,9 +103,9 @@ impl Batch {
             }
         }
         happened |= self.take_notes(now);
-        while let Poll::Ready(Some(())) = self.unread.poll_next_unpin(cx) {
+        while let Poll::Ready(Some(attempt)) = self.unread.poll_next_unpin(cx) {
             happened = true;
-            self.engine.handle(now, Event::UnreadEnded);
+            self.engine.handle(now, Event::UnreadEnded { attempt });
         }
         while let Poll::Ready(reader) = self.outbox.poll(now, cx) {
             happened = true;

@@ -18,9 +18,6 @@ const SHORT: usize = 64 * 1024;
 /// Bytes read at once from a body of unknown length.
 const PIECE: usize = 16 * 1024;
 
-/// Bytes by which the room for a body grows at most: what it may take beyond its cap.
-const MOST_GROWTH: usize = 1024 * 1024;
-
 /// A body as wasi:http gives it, and what must stay alive until it has ended.
 pub(crate) struct Incoming {
     bytes: StreamReader<u8>,
@@ -69,15 +66,19 @@ impl Incoming {
             return Err((Cause::BodyTooLarge, Some(detail)));
         }
         let limit = usize::try_from(most).unwrap_or(usize::MAX);
-        let expected = length.map_or(PIECE, |length| usize::try_from(length).unwrap_or(PIECE));
-        let mut body = Vec::with_capacity(expected.min(limit));
+        let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length).unwrap_or(limit));
+        let mut body = Vec::new();
         while body.len() <= limit {
             if length == Some(body.len() as u64) {
                 self.whole().await;
                 return Ok(body);
             }
             if body.len() == body.capacity() {
-                body.reserve_exact(body.len().clamp(PIECE, MOST_GROWTH));
+                // What is announced is believed only as it arrives.
+                let more = body.len().max(PIECE).min(announced.saturating_sub(body.len()).max(1));
+                if body.try_reserve_exact(more).is_err() {
+                    return Err((Cause::BodyTooLarge, Some("the component has no memory left for it".to_owned())));
+                }
             }
             let (result, read) = self.bytes.read(body).await;
             body = read;

@@ -10,7 +10,7 @@ use crate::{
     BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Outcome, Phase, Policy, PolicyError, Request, Settings, Timing,
     Until,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
@@ -20,6 +20,8 @@ pub struct Engine<R> {
     settings: Settings,
     takes_list: bool,
     input: Input,
+    /// The input came to its end by itself.
+    input_ended: bool,
     /// When the first outcome was asked for.
     begun: Option<Instant>,
     /// Why the batch stopped before the end of its input.
@@ -31,8 +33,8 @@ pub struct Engine<R> {
     live: LiveSet,
     queue: Queue,
     in_flight: u32,
-    /// Attempts in mode unread and bodies handed out by them that have not ended.
-    unread: u32,
+    /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
+    unread: BTreeSet<Key>,
     /// Outcomes made and not yet taken.
     untaken: u32,
     successes: u32,
@@ -62,6 +64,7 @@ impl<R> Engine<R> {
             settings,
             takes_list: false,
             input: Input::Idle,
+            input_ended: false,
             begun: None,
             stopped: None,
             reader_gone: false,
@@ -70,7 +73,7 @@ impl<R> Engine<R> {
             live: LiveSet::default(),
             queue: Queue::default(),
             in_flight: 0,
-            unread: 0,
+            unread: BTreeSet::new(),
             untaken: 0,
             successes: 0,
             enough: false,
@@ -115,6 +118,7 @@ impl<R> Engine<R> {
             Event::Demand => _ = self.begun.get_or_insert(now),
             Event::Read { requests, ended } => {
                 self.input = if ended { Input::Ended } else { Input::Idle };
+                self.input_ended |= ended && self.stopped.is_none();
                 for request in requests {
                     self.arrive(now, request);
                 }
@@ -131,7 +135,7 @@ impl<R> Engine<R> {
             Event::Failed { attempt, cause, detail } => {
                 self.end(now, attempt.key, |live| Err(Failure { detail, ..live.failure(cause) }));
             }
-            Event::UnreadEnded => self.unread = self.unread.saturating_sub(1),
+            Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt.key),
             Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
             Event::Timer => {}
             Event::ReaderGone => {
@@ -178,7 +182,7 @@ impl<R> Engine<R> {
     fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
         let result = result(&live);
-        self.release(&live, result.is_ok());
+        self.release(key, &live, result.is_ok());
         let status = live.head().map(|head| head.status);
         let outcome = Outcome {
             id: live.request.id,
@@ -192,12 +196,12 @@ impl<R> Engine<R> {
     }
 
     /// Gives back what an attempt held. An unread body that was handed out is still held.
-    fn release(&mut self, live: &Live, succeeded: bool) {
+    fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
         if live.attempt.is_some() {
             self.in_flight -= 1;
-            if live.body == BodyMode::Unread && !succeeded {
-                self.unread = self.unread.saturating_sub(1);
-            }
+        }
+        if !succeeded {
+            self.unread.remove(&key);
         }
     }
 
@@ -265,14 +269,14 @@ impl<R> Engine<R> {
         if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
             self.finished = true;
             let elapsed = now.since(self.begun.unwrap_or(now));
-            let summary = self.tally.close(elapsed, self.stopped.is_none());
+            let summary = self.tally.close(elapsed, self.input_ended);
             self.actions.push_back(Action::Finish(Box::new(summary)));
         }
     }
 
     fn start_waiting(&mut self, now: Instant) {
         while self.in_flight < self.settings.concurrency {
-            let unread_may_go = self.unread < self.settings.max_unread;
+            let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
             self.start(now, key);
@@ -286,7 +290,9 @@ impl<R> Engine<R> {
         let (request, url, body) = (Arc::clone(&live.request), live.url.clone(), live.body);
         self.actions.push_back(Action::Start { attempt: AttemptId { key }, request, url, body });
         self.in_flight += 1;
-        self.unread += u32::from(body == BodyMode::Unread);
+        if body == BodyMode::Unread {
+            self.unread.insert(key);
+        }
         self.tally.started(self.in_flight);
         if expires < self.live.get(key).map_or(expires, |live| live.expires) {
             let (live, count) = (&self.live, self.live.len());

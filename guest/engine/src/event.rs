@@ -63,7 +63,10 @@ pub enum Event<R> {
         detail: Option<String>,
     },
     /// An unread body that was handed out has ended or was dropped.
-    UnreadEnded,
+    UnreadEnded {
+        /// The attempt that it came from.
+        attempt: AttemptId,
+    },
     /// The reader has taken this many of the emitted outcomes.
     Taken(u32),
     /// The time given by [`Engine::next_timer`](crate::Engine::next_timer) has come. Harmless when early or late.

@@ -62,11 +62,32 @@ fn an_unread_body_holds_no_slot_but_counts_until_it_ends() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(2), ..policy(1) };
     let mut driver = Driver::begun(&unread);
     driver.read(&["/a", "/b", "/c"], true);
+    let first = driver.attempt("/a");
     driver.respond("/a", 200);
     driver.respond("/b", 200);
     assert!(driver.running.is_empty(), "two bodies are out, none may follow");
-    driver.tell(Event::UnreadEnded);
+    driver.tell(Event::UnreadEnded { attempt: first });
     assert!(driver.running.values().eq(["/c"]));
+}
+
+#[test]
+fn a_body_that_is_said_to_have_ended_twice_makes_room_once() {
+    let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy(2) };
+    let mut driver = Driver::begun(&unread);
+    driver.read(&["/a", "/b", "/c"], true);
+    let first = driver.attempt("/a");
+    driver.fail("/a", Cause::ConnectionTerminated);
+    driver.tell(Event::UnreadEnded { attempt: first });
+    assert!(driver.running.values().eq(["/b"]));
+}
+
+#[test]
+fn an_input_that_ended_before_the_batch_stopped_has_ended() {
+    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(1)), ..policy(2) });
+    driver.read(&["/a", "/b"], true);
+    driver.respond("/a", 200);
+    driver.take();
+    assert!(driver.summary.unwrap().input_ended);
 }
 
 #[test]

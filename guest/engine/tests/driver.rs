@@ -47,7 +47,10 @@ impl Driver {
     }
 
     pub(crate) fn tell(&mut self, event: Event<Response>) {
-        assert!(self.summary.is_none() || matches!(event, Event::UnreadEnded | Event::Timer), "told after the end");
+        assert!(
+            self.summary.is_none() || matches!(event, Event::UnreadEnded { .. } | Event::Timer),
+            "told after the end"
+        );
         self.engine.handle(self.now, event);
         while let Some(action) = self.engine.next_action() {
             assert!(self.summary.is_none(), "no action after the end");

@@ -2,7 +2,7 @@
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
-use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -64,7 +64,7 @@ struct World {
     last: Option<u64>,
     left: bool,
     closed: bool,
-    unread_out: u32,
+    unread_out: Vec<AttemptId>,
 }
 
 impl World {
@@ -76,7 +76,7 @@ impl World {
             last: None,
             left: false,
             closed: false,
-            unread_out: 0,
+            unread_out: Vec::new(),
         }
     }
 
@@ -95,7 +95,9 @@ impl World {
             }
             Step::Respond(which, status) => {
                 if let Some(path) = pick(*which, &self.driver) {
-                    self.unread_out += u32::from(self.driver.engine.settings().body == BodyMode::Unread);
+                    if self.driver.engine.settings().body == BodyMode::Unread {
+                        self.unread_out.push(self.driver.attempt(&path));
+                    }
                     self.driver.respond(&path, *status);
                 }
             }
@@ -118,7 +120,7 @@ impl World {
         let closed = self.closed || self.driver.closing;
         assert!(closed || self.read - self.done.len() as u64 <= u64::from(settings.window), "window");
         if settings.body == BodyMode::Unread {
-            assert!(self.driver.running.len() as u32 + self.unread_out <= settings.max_unread, "max-unread");
+            assert!(self.driver.running.len() + self.unread_out.len() <= settings.max_unread as usize, "max-unread");
         }
     }
 
@@ -166,9 +168,8 @@ impl World {
     }
 
     fn unread_ended(&mut self) {
-        if self.unread_out > 0 {
-            self.unread_out -= 1;
-            self.driver.tell(Event::UnreadEnded);
+        if let Some(attempt) = self.unread_out.pop() {
+            self.driver.tell(Event::UnreadEnded { attempt });
         }
     }
 

@@ -54,8 +54,9 @@ pub(crate) struct Fetch {
     pub(crate) policy: Policy,
     #[command(flatten)]
     pub(crate) egress: Egress,
-    /// Stores each body in this folder, in a file named after the request's id, in place of printing it.
-    #[arg(long, value_name = "DIR", conflicts_with = "body")]
+    /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
+    /// it. Of the timeouts only --idle-timeout holds beyond the head.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) display: Display,

@@ -37,7 +37,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
-        let Batch { component, policy, state, asked, cancelled, outcomes, accepted, report } = self;
+        let Batch { component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
         let wall = state.limits.wall;
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
@@ -50,9 +50,13 @@ impl Batch {
                 Err(error) => End::Broken(format!("{error:#}")),
             },
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
-            _ = cancelled => End::Cancelled,
+            _ = &mut cancelled => End::Cancelled,
         };
-        settle(&mut store, &end, outcomes).await;
+        if let End::Broken(reason) = &end {
+            // Set once, here: unread bodies that are cut off say why.
+            let _ = store.data().broken.set(reason.clone());
+        }
+        settle(&mut store, &end, outcomes, cancelled).await;
         let finished = matches!(end, End::Finished(_));
         // Nobody has to be interested.
         let _ = report.send(summed_up(&mut store, end));
@@ -96,7 +100,12 @@ async fn converse(
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
 /// that it had not come to. What nobody reads any more is counted all the same.
-async fn settle(store: &mut Store<State>, end: &End, outcomes: mpsc::Sender<Outcome>) {
+async fn settle(
+    store: &mut Store<State>,
+    end: &End,
+    outcomes: mpsc::Sender<Outcome>,
+    mut cancelled: oneshot::Receiver<()>,
+) {
     let (cause, detail) = match end {
         End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
@@ -109,8 +118,14 @@ async fn settle(store: &mut Store<State>, end: &End, outcomes: mpsc::Sender<Outc
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }
-    while matches!(end, End::Broken(_)) && !state.input_ended && !outcomes.is_closed() {
-        let Some(entry) = state.input.next().await else {
+    while matches!(end, End::Broken(_)) && !state.input_ended {
+        let entry = tokio::select! {
+            entry = state.input.next() => entry,
+            () = outcomes.closed() => return,
+            // Once it has been cancelled there is nothing more to hear from this one.
+            _ = &mut cancelled => return,
+        };
+        let Some(entry) = entry else {
             state.input_ended = true;
             return;
         };

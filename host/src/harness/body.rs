@@ -9,6 +9,7 @@ use fantail_engine::{Cause, Failure, Header};
 use futures::Stream;
 use futures::channel::oneshot;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -28,11 +29,15 @@ pub enum Body {
 }
 
 /// A body that is read as it arrives: a stream of pieces. A body that breaks ends with the failure; one that ends without
-/// is whole. Dropping it closes the connection. Holds at most two pieces of 64 KiB.
+/// is whole. Dropping it closes the connection: when the next piece arrives, or at the latest when the time between two
+/// pieces has run out. Holds at most two pieces of 64 KiB.
 #[derive(Debug)]
 pub struct UnreadBody {
     pieces: mpsc::Receiver<Bytes>,
     end: Option<oneshot::Receiver<Result<Vec<Header>, wit::Failure>>>,
+    status: u16,
+    /// Why the component broke down, if it did.
+    broken: Arc<OnceLock<String>>,
 }
 
 const PIECES: usize = 2;
@@ -51,11 +56,18 @@ impl Stream for UnreadBody {
         Poll::Ready(match ended {
             Ok(Ok(_trailers)) => None,
             Ok(Err(failure)) => Some(Err(convert::failure(failure))),
-            Err(_) => {
-                let failure = Failure::new(Cause::InternalError, false);
-                Some(Err(failure.with_detail("the component ended before the body did")))
-            }
+            Err(_) => Some(Err(self.cut_off())),
         })
+    }
+}
+
+impl UnreadBody {
+    /// The failure of a body whose batch ended before it did.
+    fn cut_off(&self) -> Failure {
+        match self.broken.get() {
+            Some(reason) => Failure::after_head(Cause::InternalError, false, self.status).with_detail(reason),
+            None => Failure::after_head(Cause::Cancelled, false, self.status).with_detail("the batch was cancelled"),
+        }
     }
 }
 
@@ -64,12 +76,14 @@ pub(super) fn unread(
     mut store: StoreContextMut<'_, State>,
     bytes: StreamReader<u8>,
     end: FutureReader<Result<Vec<wit::Header>, wit::Failure>>,
+    status: u16,
 ) -> wasmtime::Result<UnreadBody> {
     let (pieces, pieces_reader) = mpsc::channel(PIECES);
     let alive = store.data().alive.clone();
     bytes.pipe(store.as_context_mut(), Pieces { pieces: PollSender::new(pieces), _alive: alive })?;
+    let broken = Arc::clone(&store.data().broken);
     let end = receive(store, end)?;
-    Ok(UnreadBody { pieces: pieces_reader, end: Some(end) })
+    Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken })
 }
 
 struct Pieces {

@@ -41,6 +41,8 @@ impl Outcomes {
 
     /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
     pub async fn report(mut self) -> Report {
+        // Nobody will ask for more.
+        self.ask = None;
         self.outcomes.close();
         let report = (&mut self.report).await;
         self.end();

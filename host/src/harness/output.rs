@@ -6,11 +6,13 @@ use super::{Outcome, body};
 use crate::bindings::batch as wit;
 use crate::convert;
 use fantail_engine as engine;
+use fantail_engine::Phase;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 use wasmtime::component::{Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
@@ -64,6 +66,10 @@ impl Output {
                 return Poll::Ready(false);
             }
         }
+        // A place that was reserved before the reader left still looks like one.
+        if self.outcomes.get_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Poll::Ready(false);
+        }
         self.outcomes.poll_reserve(cx).map(|reserved| reserved.is_ok())
     }
 }
@@ -74,11 +80,11 @@ fn close(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmt
         drop(outcome);
         return Ok(None);
     };
-    let mut outcome = convert::outcome(outcome, open.id, |incoming| {
+    let mut outcome = convert::outcome(outcome, open.id, |status, incoming| {
         Ok(match incoming {
             wit::Body::Discarded => Body::Discarded,
             wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
-            wit::Body::Unread((bytes, end)) => Body::Unread(body::unread(store.as_context_mut(), bytes, end)?),
+            wit::Body::Unread((bytes, end)) => Body::Unread(body::unread(store.as_context_mut(), bytes, end, status)?),
         })
     })?;
     if let Some(malformed) = &open.malformed {
@@ -97,6 +103,8 @@ fn explain(state: &State, url: &str, failure: &mut engine::Failure) {
     let Some(authority) = url::Url::parse(url).ok().map(|url| url.authority().to_owned()) else { return };
     if failure.detail.is_none()
         && let Some((phase, detail)) = state.diary().read(&authority, failure.cause)
+        // Of another request to the same origin, which had come further or not as far.
+        && (phase == Phase::Body) == failure.status.is_some()
     {
         failure.phase = phase;
         failure.detail = Some(detail);

@@ -5,6 +5,7 @@ use super::limits::{Limits, Meter};
 use crate::sender::{Connections, Diary, Hooks, Sender};
 use fantail_engine::Tally;
 use futures::stream::BoxStream;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use wasmtime::component::ResourceTable;
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) tally: Tally,
     /// When the first request was asked for.
     pub(super) begun: Option<Instant>,
+    /// Why the component broke down, if it did: shared with unread bodies.
+    pub(super) broken: Arc<OnceLock<String>>,
     /// Held by every unread body: when the last is gone, so is the batch.
     pub(super) alive: Option<mpsc::Sender<()>>,
 }
@@ -51,6 +54,7 @@ impl State {
             ledger: Ledger::default(),
             tally: Tally::new(),
             begun: None,
+            broken: Arc::default(),
             alive: None,
         }
     }
@@ -66,6 +70,8 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        // So is asking for the time, which our component does whenever it wakes.
+        self.computing = Duration::ZERO;
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }

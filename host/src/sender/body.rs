@@ -45,17 +45,25 @@ impl PooledBody {
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = &polled {
-            self.connection = None;
+        match &polled {
+            Poll::Ready(Some(Err(_))) => self.connection = None,
+            Poll::Ready(None) => self.give_back(),
+            // Nothing follows trailers (RFC 9112, section 7.1.2).
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => self.give_back(),
+            Poll::Ready(Some(Ok(_))) => self.check_end(),
+            Poll::Pending => {}
         }
-        self.check_end();
         polled.map_err(|error| SendError::hyper(&error, Phase::Body))
     }
 
     fn check_end(&mut self) {
-        if self.incoming.is_end_stream()
-            && let Some(connection) = self.connection.take()
-        {
+        if self.incoming.is_end_stream() {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
             self.pool.put(connection);
         }
     }

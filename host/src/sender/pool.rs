@@ -20,7 +20,8 @@ use wasmtime_wasi_http::WasiBody;
 pub struct PoolLimits {
     /// Connections kept open without a request, over all origins. Default 1,024.
     pub max_idle: usize,
-    /// How long one is kept. Default 30 s: less than servers usually wait, so that few are found closed.
+    /// How long one is kept, looked at whenever one is taken or put back. Default 30 s: less than servers usually wait,
+    /// so that few are found closed.
     pub max_age: Duration,
     /// Bytes of a response's head at most. Default 64 KiB.
     pub head_bytes: usize,
@@ -43,6 +44,8 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Idle {
     count: usize,
+    /// When it was last rid of what is closed or too old.
+    swept: Option<Instant>,
     by_origin: HashMap<Origin, Vec<(Connection, Instant)>>,
 }
 
@@ -80,13 +83,14 @@ impl Pool {
         if !connection.is_open() {
             return;
         }
+        if idle.count >= self.limits.max_idle || idle.swept.is_none_or(|swept| swept.elapsed() > self.limits.max_age) {
+            idle.sweep(self.limits.max_age);
+        }
         if idle.count >= self.limits.max_idle {
-            idle.drop_closed();
+            idle.drop_one();
         }
-        if idle.count < self.limits.max_idle {
-            idle.count += 1;
-            idle.by_origin.entry(connection.origin.clone()).or_default().push((connection, Instant::now()));
-        }
+        idle.count += 1;
+        idle.by_origin.entry(connection.origin.clone()).or_default().push((connection, Instant::now()));
     }
 
     pub(crate) fn idle(&self) -> usize {
@@ -100,12 +104,26 @@ impl Pool {
 }
 
 impl Idle {
-    fn drop_closed(&mut self) {
+    /// Drops what is closed or too old.
+    fn sweep(&mut self, max_age: Duration) {
         self.by_origin.retain(|_, stack| {
-            stack.retain(|(connection, _)| connection.is_open());
+            stack.retain(|(connection, since)| connection.is_open() && since.elapsed() <= max_age);
             !stack.is_empty()
         });
         self.count = self.by_origin.values().map(Vec::len).sum();
+        self.swept = Some(Instant::now());
+    }
+
+    /// Makes room for a connection that was used just now: the oldest of some origin goes.
+    fn drop_one(&mut self) {
+        let Some(origin) = self.by_origin.keys().next().cloned() else { return };
+        if let Some(stack) = self.by_origin.get_mut(&origin) {
+            drop(stack.drain(..1));
+            if stack.is_empty() {
+                self.by_origin.remove(&origin);
+            }
+            self.count -= 1;
+        }
     }
 }
 

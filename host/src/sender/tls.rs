@@ -23,13 +23,20 @@ pub enum Trust {
 
 /// Roots that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("not a PEM file with certificates: {0}")]
-pub struct TlsError(#[from] rustls::pki_types::pem::Error);
+pub enum TlsError {
+    /// The text is not PEM.
+    #[error("not a PEM file with certificates: {0}")]
+    Pem(#[from] rustls::pki_types::pem::Error),
+    /// There is not one certificate in it.
+    #[error("not a PEM file with certificates: there is none in it")]
+    Empty,
+}
 
 impl Trust {
     /// The certificates of a PEM file and no others.
     pub fn pem(pem: &[u8]) -> Result<Self, TlsError> {
-        Ok(Self::Roots(CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?))
+        let roots: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
+        if roots.is_empty() { Err(TlsError::Empty) } else { Ok(Self::Roots(roots)) }
     }
 }
 

@@ -59,5 +59,6 @@ pub fn build(root: &Path, package: &str, target_dir: &Path) -> Result<Vec<u8>, B
 
 /// Where guests are built: beside what the outer cargo builds, and apart from it.
 pub fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("guest")
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root.join(target).join("guest")
 }

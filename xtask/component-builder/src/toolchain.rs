@@ -59,7 +59,7 @@ impl Toolchain {
         let mut command = Command::new(&self.cargo);
         for (name, _) in std::env::vars_os() {
             let inherited = name.to_str().is_some_and(|name| {
-                ["RUSTC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN_SOURCE"].contains(&name)
+                ["RUSTC", "RUSTFLAGS"].contains(&name)
                     || ["CARGO_ENCODED_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PKG_", "CARGO_PROFILE_", "RUSTC_"]
                         .iter()
                         .any(|prefix| name.starts_with(prefix))
