@@ -168,6 +168,7 @@ async fn mistakes_exit_with_2_before_anything_is_sent() {
         (vec![url.as_str(), "--policy", "missing.json"], "cannot read missing.json"),
         (vec![url.as_str(), "--cacert", &not_pem], "not a PEM file"),
         (vec!["--input", "missing.txt"], "cannot read missing.txt"),
+        (vec!["--input", folder.path().to_str().unwrap()], "is a directory"),
         (vec![urls.as_str()], "to read URLs from it, use --input"),
         (vec![url.as_str(), "--output-dir", &urls], "cannot store bodies"),
         (vec![url.as_str(), "-H", "nocolon"], "expected 'name: value'"),

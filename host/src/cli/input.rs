@@ -44,13 +44,17 @@ pub(crate) async fn entries(fetch: &Fetch) -> Result<impl Stream<Item = Entry> +
             let source: Box<dyn AsyncRead + Send + Unpin> = if path.as_os_str() == "-" {
                 Box::new(tokio::io::stdin())
             } else {
-                let opened = tokio::fs::File::open(path).await;
-                Box::new(opened.map_err(|error| InputError::Open { path: path.clone(), error })?)
+                Box::new(open(path).await.map_err(|error| InputError::Open { path: path.clone(), error })?)
             };
             lines(BufReader::with_capacity(64 * 1024, source), template, first_line).boxed()
         }
     };
     Ok(stream::iter(listed).chain(lines))
+}
+
+async fn open(path: &Path) -> io::Result<tokio::fs::File> {
+    let file = tokio::fs::File::open(path).await?;
+    if file.metadata().await?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
 impl Template {

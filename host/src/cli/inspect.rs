@@ -32,7 +32,7 @@ fn describe(bytes: &[u8]) -> Result<String, String> {
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
     let component = Component::from_binary(&engine, bytes)
-        .map_err(|error| format!("not a WebAssembly component (a core module is not one): {error:#}"))?;
+        .map_err(|error| format!("not a WebAssembly component (a core module is not one): {error}"))?;
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
     let mut text = "imports\n".to_owned();

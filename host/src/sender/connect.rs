@@ -83,7 +83,10 @@ async fn open_any(addresses: &[Approved], within: Duration) -> Result<TcpStream,
         let share = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
         match timeout_at(share, TcpStream::connect(approved.address())).await {
             Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(error)) => failure = SendError::connect(&error),
+            Ok(Err(error)) => {
+                failure = SendError::connect(&error);
+                failure.detail = format!("{}: {}", approved.address(), failure.detail);
+            }
             Err(_) => {
                 let detail = format!("{} did not answer within {within:?}", approved.address());
                 failure = SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail);
