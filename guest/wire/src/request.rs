@@ -47,11 +47,12 @@ fn no_headers(headers: &Headers) -> bool {
     headers.0.is_empty()
 }
 
-/// A request from a line of input: an object, or a bare URL. `line` counts from 0 and is the id if the line names none.
-pub fn request_from_line(text: &str, line: u64) -> Result<Request, WireError> {
+/// A request from a line of input: an object, or a bare URL, of which `bare` makes a request. `line` counts from 0 and is
+/// an object's id if it names none.
+pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Request) -> Result<Request, WireError> {
     match text.trim() {
         object if object.starts_with('{') => request_from_json(object, line),
-        url => Ok(Request::get(line, url)),
+        url => Ok(bare(url)),
     }
 }
 

@@ -1,8 +1,9 @@
+use fantail_engine::Request;
 use fantail_wire::{policy_from_json, request_from_line};
 
 /// What is said of a request that cannot be read.
 fn said(text: &str) -> String {
-    request_from_line(text, 0).unwrap_err().to_string()
+    request_from_line(text, 0, |url| Request::get(0, url)).unwrap_err().to_string()
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 #[test]
 fn a_line_is_a_url_or_an_object() {
-    assert_eq!(request_from_line(" http://origin.test/ \r", 3), Ok(Request::get(3, "http://origin.test/")));
-    assert_eq!(request_from_line(r#"{"url":"http://origin.test/"}"#, 3), Ok(Request::get(3, "http://origin.test/")));
-    assert_eq!(request_from_line(r#"{"id":9,"url":"x"}"#, 3).unwrap().id, 9);
+    let read = |line| request_from_line(line, 3, |url| Request::get(3, url));
+    assert_eq!(read(" http://origin.test/ \r"), Ok(Request::get(3, "http://origin.test/")));
+    assert_eq!(read(r#"{"url":"http://origin.test/"}"#), Ok(Request::get(3, "http://origin.test/")));
+    assert_eq!(read(r#"{"id":9,"url":"x"}"#).unwrap().id, 9);
 }
 
 #[test]

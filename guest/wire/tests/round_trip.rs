@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn no_text_whatever_breaks_the_reader(text in any::<String>(), id in any::<u64>()) {
-        let _ = request_from_line(&text, id);
+        let _ = request_from_line(&text, id, |url| Request::get(id, url));
         let _ = policy_from_json(&text);
         let _ = outcome_from_json(&text);
     }

@@ -105,12 +105,9 @@ fn lines(
 fn entry(line: &[u8], id: u64, template: &Template) -> Entry {
     let malformed = |detail: String| Entry::Malformed(Malformed { id, detail: format!("line {id}: {detail}") });
     let Ok(text) = std::str::from_utf8(line) else { return malformed("not UTF-8".to_owned()) };
-    match text.trim() {
-        object if object.starts_with('{') => match fantail_wire::request_from_json(object, id) {
-            Ok(request) => Entry::Request(request),
-            Err(error) => malformed(error.to_string()),
-        },
-        url => Entry::Request(template.request(id, url)),
+    match fantail_wire::request_from_line(text, id, |url| template.request(id, url)) {
+        Ok(request) => Entry::Request(request),
+        Err(error) => malformed(error.to_string()),
     }
 }
 
