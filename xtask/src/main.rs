@@ -20,7 +20,7 @@ struct Arguments {
 enum Command {
     /// Installs what is missing to build WebAssembly, and downloads every dependency.
     Setup,
-    /// Builds target/components/fantail.wasm and target/release/fantail.
+    /// Builds target/release/fantail and the components in target/components.
     Build,
     /// Runs the main job on a faulty origin of its own: 1,000 requests, one outcome each.
     Demo {
@@ -67,14 +67,21 @@ fn build() -> Result<PathBuf, Failed> {
     run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail"]))?;
     let guests = component_builder::target_dir(root());
     let target = guests.parent().map_or_else(|| root().join("target"), Path::to_owned);
-    let component = component_builder::build(root(), "fantail-component", &guests)?;
-    let path = target.join("components").join("fantail.wasm");
-    if std::fs::read(&path).ok().as_ref() != Some(&component) {
-        std::fs::create_dir_all(target.join("components"))?;
-        std::fs::write(&path, component)?;
-    }
+    let components = target.join("components");
+    let guest = |package| component_builder::build(root(), package, &guests);
+    let (component, edge, variables) =
+        (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);
+    let composed = component_builder::compose(&edge, &[&component, &variables])?;
     let binary = target.join("release").join("fantail");
-    run::say(format_args!("built {} and {}", path.display(), binary.display()));
+    run::say(format_args!("built {}", binary.display()));
+    for (name, bytes) in [("fantail", component), ("fantail-edge", edge), ("fantail-edge-composed", composed)] {
+        let path = components.join(name).with_extension("wasm");
+        if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
+            std::fs::create_dir_all(&components)?;
+            std::fs::write(&path, bytes)?;
+        }
+        run::say(format_args!("built {}", path.display()));
+    }
     Ok(binary)
 }
 

@@ -39,6 +39,7 @@
 //! # Ok::<(), fantail_engine::PolicyError>(())
 //! ```
 
+mod caller;
 mod cause;
 mod engine;
 mod event;

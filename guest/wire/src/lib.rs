@@ -2,14 +2,20 @@
 //!
 //! This is the only place with JSON. What it says is said in the engine's types.
 
+mod batch;
 mod error;
 mod headers;
 mod outcome;
 mod policy;
+mod problem;
 mod request;
 mod span;
+mod summary;
 
+pub use batch::{Batch, batch_from_json, policy_from_line};
 pub use error::WireError;
 pub use outcome::{Body, Outcome, Response, outcome_from_json, outcome_to_json};
 pub use policy::{policy_from_json, policy_to_json};
+pub use problem::{Ceiling, Problem, problem_to_json, problem_to_line};
 pub use request::{request_from_json, request_from_line, request_to_json};
+pub use summary::summary_to_line;

@@ -160,7 +160,7 @@ fn failure(error: ErrorJson) -> Result<Failure, WireError> {
     })
 }
 
-fn micros(span: Duration) -> u64 {
+pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 

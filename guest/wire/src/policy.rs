@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct PolicyJson {
+pub(crate) struct PolicyJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     concurrency: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,30 +87,35 @@ pub(crate) mod body_mode {
 
 /// A policy from an object such as `{"concurrency":8,"timeout":"2s","until":{"successes":3}}`. Bounds are not checked here.
 pub fn policy_from_json(text: &str) -> Result<Policy, WireError> {
-    let json: PolicyJson = parse(text)?;
-    let span = |span: Option<Span>| -> Option<Duration> { span.map(|Span(span)| span) };
-    Ok(Policy {
-        concurrency: json.concurrency,
-        window: json.window,
-        body: json.body,
-        max_body: json.max_body,
-        max_unread: json.max_unread,
-        connect_timeout: span(json.connect_timeout),
-        head_timeout: span(json.head_timeout),
-        idle_timeout: span(json.idle_timeout),
-        attempt_timeout: span(json.attempt_timeout),
-        timeout: span(json.timeout),
-        deadline: span(json.deadline),
-        order: json.order.map(|order| match order {
-            OrderJson::Completion => Order::Completion,
-            OrderJson::Input => Order::Input,
-        }),
-        until: json.until.map(|until| match until {
-            UntilJson::All => Until::All,
-            UntilJson::Successes(count) => Until::Successes(count),
-            UntilJson::FirstFailure => Until::FirstFailure,
-        }),
-    })
+    parse::<PolicyJson>(text).map(Policy::from)
+}
+
+impl From<PolicyJson> for Policy {
+    fn from(json: PolicyJson) -> Self {
+        let span = |span: Option<Span>| -> Option<Duration> { span.map(|Span(span)| span) };
+        Self {
+            concurrency: json.concurrency,
+            window: json.window,
+            body: json.body,
+            max_body: json.max_body,
+            max_unread: json.max_unread,
+            connect_timeout: span(json.connect_timeout),
+            head_timeout: span(json.head_timeout),
+            idle_timeout: span(json.idle_timeout),
+            attempt_timeout: span(json.attempt_timeout),
+            timeout: span(json.timeout),
+            deadline: span(json.deadline),
+            order: json.order.map(|order| match order {
+                OrderJson::Completion => Order::Completion,
+                OrderJson::Input => Order::Input,
+            }),
+            until: json.until.map(|until| match until {
+                UntilJson::All => Until::All,
+                UntilJson::Successes(count) => Until::Successes(count),
+                UntilJson::FirstFailure => Until::FirstFailure,
+            }),
+        }
+    }
 }
 
 /// The policy as an object on one line, without the fields it leaves open.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RequestJson {
+pub(crate) struct RequestJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u64>,
     #[serde(default = "get")]
@@ -58,24 +58,35 @@ pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Reque
 
 /// A request from an object. `id` is its id if it names none.
 pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
-    let request: RequestJson = parse(text)?;
-    let body = match (request.body, request.body_base64) {
-        (None, None) => None,
-        (Some(text), None) => Some(text.into_bytes()),
-        (None, Some(encoded)) => Some(
-            BASE64_STANDARD
-                .decode(encoded)
-                .map_err(|error| WireError::at("body_base64", format!("not base64: {error}")))?,
-        ),
-        (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given beside body: use one of them")),
-    };
-    let overrides = request.overrides.map_or_else(Overrides::default, |overrides| Overrides {
-        timeout: overrides.timeout.map(|Span(span)| span),
-        body: overrides.body,
-        safe_to_repeat: overrides.safe_to_repeat,
-    });
-    let RequestJson { method, url, headers: Headers(headers), .. } = request;
-    Ok(Request { id: request.id.unwrap_or(id), method, url, headers, body, overrides })
+    parse::<RequestJson>(text)?.into_request(id)
+}
+
+impl RequestJson {
+    /// A GET request.
+    pub(crate) fn bare(url: &str) -> Self {
+        let (method, url, headers) = (get(), url.to_owned(), Headers::default());
+        Self { id: None, method, url, headers, body: None, body_base64: None, overrides: None }
+    }
+
+    pub(crate) fn into_request(self, id: u64) -> Result<Request, WireError> {
+        let body = match (self.body, self.body_base64) {
+            (None, None) => None,
+            (Some(text), None) => Some(text.into_bytes()),
+            (None, Some(encoded)) => Some(
+                BASE64_STANDARD
+                    .decode(encoded)
+                    .map_err(|error| WireError::at("body_base64", format!("not base64: {error}")))?,
+            ),
+            (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given beside body: use one of them")),
+        };
+        let overrides = self.overrides.map_or_else(Overrides::default, |overrides| Overrides {
+            timeout: overrides.timeout.map(|Span(span)| span),
+            body: overrides.body,
+            safe_to_repeat: overrides.safe_to_repeat,
+        });
+        let RequestJson { method, url, headers: Headers(headers), .. } = self;
+        Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, overrides })
+    }
 }
 
 /// The request as an object on one line.

@@ -1,50 +1,16 @@
 //! From a guest crate to a component.
 
-use crate::{TARGET, Toolchain, ToolchainMissing};
+use crate::{BuildError, TARGET, Toolchain};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-
-/// Why a component could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// There is no compiler for it.
-    #[error(transparent)]
-    Toolchain(#[from] ToolchainMissing),
-    /// The compiler could not be run.
-    #[error("cannot run cargo: {0}")]
-    Run(std::io::Error),
-    /// The compiler reported errors; it has printed them.
-    #[error("cargo could not build {package} ({status})")]
-    Compile {
-        /// The guest crate.
-        package: String,
-        /// How cargo ended.
-        status: ExitStatus,
-    },
-    /// The compiler left nothing where it should have.
-    #[error("cannot read {path}: {error}")]
-    Read {
-        /// The core module.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// The core module does not fit its interface.
-    #[error("{package} does not make a component: {reason}")]
-    Encode {
-        /// The guest crate.
-        package: String,
-        /// In the encoder's words.
-        reason: String,
-    },
-}
 
 /// Builds `package` of the workspace at `root` and gives the bytes of the component. What cargo makes on the way goes to
 /// `target_dir`, which must not be that of a cargo which is waiting for this one.
 pub fn build(root: &Path, package: &str, target_dir: &Path) -> Result<Vec<u8>, BuildError> {
     let toolchain = Toolchain::find()?;
     let mut cargo = toolchain.cargo();
-    cargo.current_dir(root).args(["build", "--locked", "--quiet", "--profile", "guest", "--package", package]);
+    // Guests are ordinary libraries to everybody else: natively, a cdylib with a component's exports does not even link.
+    cargo.current_dir(root).args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--quiet"]);
+    cargo.args(["--profile", "guest", "--package", package]);
     cargo.args(["--target", TARGET]).arg("--target-dir").arg(target_dir).args(toolchain.build_arguments());
     let status = cargo.status().map_err(BuildError::Run)?;
     if !status.success() {

@@ -1,0 +1,66 @@
+//! Answers that are there whole: the page, and what went wrong before anything was sent.
+
+use bytes::Bytes;
+use fantail_wire::{Problem, problem_to_json};
+use http_body_util::Full;
+use spin_sdk::http::{IntoResponse, StatusCode};
+use spin_sdk::wasip3::http::types::{ErrorCode, Response};
+
+type Answer = Result<Response, ErrorCode>;
+
+const PAGE: &str = include_str!("page.html");
+
+/// The page needs nothing but itself and this application.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(crate) fn page() -> Answer {
+    let headers = [("content-security-policy", PAGE_POLICY), ("cache-control", "no-cache")];
+    whole(StatusCode::OK, "text/html; charset=utf-8", PAGE, &headers)
+}
+
+pub(crate) fn healthy() -> Answer {
+    whole(StatusCode::OK, "text/plain; charset=utf-8", "ok\n", &[])
+}
+
+pub(crate) fn problem(problem: &Problem) -> Answer {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+    // RFC 9110, section 11.6.1: a 401 says how to authenticate.
+    let challenge = [("www-authenticate", "Bearer")];
+    let headers = if status == StatusCode::UNAUTHORIZED { challenge.as_slice() } else { &[] };
+    whole(status, "application/problem+json", problem_to_json(problem) + "\n", headers)
+}
+
+pub(crate) fn not_allowed(methods: &str) -> Answer {
+    let problem = refuse(StatusCode::METHOD_NOT_ALLOWED, format!("use one of {methods}"));
+    whole(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "application/problem+json",
+        problem_to_json(&problem) + "\n",
+        &[("allow", methods)],
+    )
+}
+
+pub(crate) fn not_found(path: &str) -> Answer {
+    problem(&refuse(StatusCode::NOT_FOUND, format!("there is nothing at {path}: POST a batch to /")))
+}
+
+/// A problem without a field.
+pub(crate) fn refuse(status: StatusCode, detail: impl Into<String>) -> Problem {
+    let title = status.canonical_reason().unwrap_or_default();
+    Problem { title, status: status.as_u16(), detail: detail.into(), ..Problem::default() }
+}
+
+/// Problems are written by name of their status: 400 what cannot be read, 413 too much, 422 asking for too much.
+pub(crate) fn refuse_field(status: StatusCode, field: impl Into<String>, detail: impl Into<String>) -> Problem {
+    Problem { field: Some(field.into()), ..refuse(status, detail) }
+}
+
+fn whole(status: StatusCode, content_type: &str, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
+    let mut response = http::Response::builder().status(status).header("content-type", content_type);
+    for (name, value) in headers.iter().chain(&[("x-content-type-options", "nosniff")]) {
+        response = response.header(*name, *value);
+    }
+    let response = response.body(Full::new(body.into()));
+    response.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?.into_response()
+}

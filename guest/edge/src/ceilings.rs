@@ -1,0 +1,195 @@
+//! How much one batch may ask for.
+
+use crate::answer::{refuse, refuse_field};
+use fantail_engine::{BodyMode, Policy};
+use fantail_wire::{Ceiling, Problem};
+use spin_sdk::http::StatusCode;
+use std::time::Duration;
+
+/// How much one batch may ask for, each with its default. The variables of spin.toml have the same names and defaults.
+///
+/// Worst-case memory of one batch: `max_batch_bytes` x 3 while a JSON batch is read, then twice `max_concurrency` x
+/// (`max_body_bytes` + request + response head).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ceilings {
+    /// Requests of a batch. Default 10,000.
+    pub(crate) max_requests: u64,
+    /// Requests in flight at once. Default 64.
+    pub(crate) max_concurrency: u32,
+    /// Bytes of what is posted. Default 4 MiB.
+    pub(crate) max_batch_bytes: u64,
+    /// Bytes kept of the body of one response. Default 1 MiB.
+    pub(crate) max_body_bytes: u64,
+    /// The batch's deadline. Default 60 s.
+    pub(crate) max_deadline: Duration,
+}
+
+impl Default for Ceilings {
+    fn default() -> Self {
+        Self {
+            max_requests: 10_000,
+            max_concurrency: 64,
+            max_batch_bytes: 4 << 20,
+            max_body_bytes: 1 << 20,
+            max_deadline: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Ceilings {
+    pub(crate) const VARIABLES: [&'static str; 5] =
+        ["max_requests", "max_concurrency", "max_batch_bytes", "max_body_bytes", "max_deadline"];
+
+    /// Sets the ceiling that a variable stands for.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) -> Result<(), String> {
+        let count = || value.parse::<u64>().map_err(|_| format!("{value:?} is not a number"));
+        match variable {
+            "max_requests" => self.max_requests = count()?,
+            "max_concurrency" => {
+                let within = u32::try_from(count()?).ok().filter(|count| (1..=4_096).contains(count));
+                self.max_concurrency = within.ok_or_else(|| format!("{value} is outside 1 to 4096"))?;
+            }
+            "max_batch_bytes" => self.max_batch_bytes = count()?,
+            "max_body_bytes" => self.max_body_bytes = count()?,
+            "max_deadline" => {
+                let span = humantime::parse_duration(value);
+                self.max_deadline = span.map_err(|_| format!("{value:?} is not a span of time like \"60s\""))?;
+            }
+            other => return Err(format!("there is no ceiling {other}")),
+        }
+        Ok(())
+    }
+
+    /// A policy under these ceilings: what it leaves open is lowered to them, what it asks beyond them is refused.
+    pub(crate) fn apply(&self, asked: Policy) -> Result<Policy, Problem> {
+        let default =
+            Policy::default().resolve().map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+        if asked.body == Some(BodyMode::Unread) {
+            let detail = "unread bodies cannot be written into lines: use discard or bytes";
+            return Err(refuse_field(StatusCode::UNPROCESSABLE_ENTITY, "policy.body", detail));
+        }
+        let concurrency = under("concurrency", asked.concurrency, self.max_concurrency, default.concurrency)?;
+        // The window is what memory is made of, so it is under the same ceiling.
+        let window = under("window", asked.window, self.max_concurrency * 2, concurrency * 2)?;
+        Ok(Policy {
+            concurrency: Some(concurrency),
+            window: Some(window),
+            max_body: Some(under("max_body", asked.max_body, self.max_body_bytes, default.max_body)?),
+            deadline: Some(under("deadline", asked.deadline, self.max_deadline, self.max_deadline)?),
+            ..asked
+        })
+    }
+
+    /// That a batch is longer than it may be.
+    pub(crate) fn too_many_bytes(&self) -> Problem {
+        let detail = format!("the batch has more than {} bytes: split it", self.max_batch_bytes);
+        beyond(StatusCode::PAYLOAD_TOO_LARGE, "body", Ceiling::Count(self.max_batch_bytes), detail)
+    }
+
+    /// That a batch has more requests than it may have.
+    pub(crate) fn too_many_requests(&self) -> Problem {
+        let detail = format!("the batch has more than {} requests: split it", self.max_requests);
+        beyond(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
+    }
+}
+
+/// What is asked for if it is not beyond the ceiling; the default, or less, if nothing is.
+fn under<T: Ord + Copy + Into<Measure>>(field: &str, asked: Option<T>, ceiling: T, default: T) -> Result<T, Problem> {
+    match asked {
+        Some(asked) if asked > ceiling => {
+            let Measure(ceiling) = ceiling.into();
+            let detail = format!("more than this application allows: ask for at most {}", in_words(ceiling));
+            Err(beyond(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{field}"), ceiling, detail))
+        }
+        Some(asked) => Ok(asked),
+        None => Ok(default.min(ceiling)),
+    }
+}
+
+fn beyond(status: StatusCode, field: &str, ceiling: Ceiling, detail: String) -> Problem {
+    Problem { ceiling: Some(ceiling), ..refuse_field(status, field, detail) }
+}
+
+fn in_words(ceiling: Ceiling) -> String {
+    match ceiling {
+        Ceiling::Count(count) => count.to_string(),
+        Ceiling::Span(span) => humantime::format_duration(span).to_string(),
+    }
+}
+
+/// What ceilings are measured in.
+struct Measure(Ceiling);
+
+impl From<u32> for Measure {
+    fn from(count: u32) -> Self {
+        Measure(Ceiling::Count(count.into()))
+    }
+}
+
+impl From<u64> for Measure {
+    fn from(count: u64) -> Self {
+        Measure(Ceiling::Count(count))
+    }
+}
+
+impl From<Duration> for Measure {
+    fn from(span: Duration) -> Self {
+        Measure(Ceiling::Span(span))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(policy: Policy) -> (u16, String, Option<Ceiling>) {
+        let problem = Ceilings::default().apply(policy).unwrap_err();
+        (problem.status, problem.field.unwrap(), problem.ceiling)
+    }
+
+    #[test]
+    fn what_is_left_open_is_lowered_to_the_ceilings() {
+        let ceilings = Ceilings { max_concurrency: 8, max_body_bytes: 100, ..Ceilings::default() };
+        let policy = ceilings.apply(Policy::default()).unwrap();
+        assert_eq!((policy.concurrency, policy.window, policy.max_body), (Some(8), Some(16), Some(100)));
+        assert_eq!(policy.deadline, Some(Duration::from_secs(60)));
+        let policy = Ceilings::default().apply(Policy { concurrency: Some(2), ..Policy::default() }).unwrap();
+        assert_eq!((policy.concurrency, policy.window), (Some(2), Some(4)));
+    }
+
+    #[test]
+    fn what_is_asked_beyond_a_ceiling_is_refused_by_name() {
+        let field = |name: &str| format!("policy.{name}");
+        assert_eq!(
+            refused(Policy { concurrency: Some(65), ..Policy::default() }),
+            (422, field("concurrency"), Some(Ceiling::Count(64)))
+        );
+        assert_eq!(
+            refused(Policy { window: Some(129), ..Policy::default() }),
+            (422, field("window"), Some(Ceiling::Count(128)))
+        );
+        assert_eq!(
+            refused(Policy { max_body: Some((1 << 20) + 1), ..Policy::default() }),
+            (422, field("max_body"), Some(Ceiling::Count(1 << 20)))
+        );
+        let minute = Duration::from_secs(60);
+        assert_eq!(
+            refused(Policy { deadline: Some(minute * 2), ..Policy::default() }),
+            (422, field("deadline"), Some(Ceiling::Span(minute)))
+        );
+        assert_eq!(refused(Policy { body: Some(BodyMode::Unread), ..Policy::default() }), (422, field("body"), None));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_ceiling_says_why() {
+        let mut ceilings = Ceilings::default();
+        assert_eq!(ceilings.set("max_requests", "many").unwrap_err(), "\"many\" is not a number");
+        assert_eq!(ceilings.set("max_concurrency", "0").unwrap_err(), "0 is outside 1 to 4096");
+        assert_eq!(ceilings.set("max_deadline", "60").unwrap_err(), "\"60\" is not a span of time like \"60s\"");
+        for variable in Ceilings::VARIABLES {
+            ceilings.set(variable, if variable == "max_deadline" { "5s" } else { "7" }).unwrap();
+        }
+        assert_eq!((ceilings.max_requests, ceilings.max_concurrency, ceilings.max_batch_bytes), (7, 7, 7));
+        assert_eq!((ceilings.max_body_bytes, ceilings.max_deadline), (7, Duration::from_secs(5)));
+    }
+}

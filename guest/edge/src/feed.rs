@@ -1,0 +1,79 @@
+//! Hands requests to the component, as it asks for them and as they arrive.
+
+use crate::bindings::fantail::fetch::batch;
+use crate::ceilings::Ceilings;
+use crate::convert;
+use crate::intake::{Body, Requests};
+use crate::lines::{Line, Lines};
+use crate::malformed::stand_in;
+use fantail_engine::Request;
+use fantail_wire::Problem;
+use spin_sdk::wit_bindgen::StreamWriter;
+
+/// Hands over at once at most this many requests.
+const AT_ONCE: usize = 256;
+
+/// Hands over all requests, unless the component has enough before. The problem is why it did not come to the end.
+pub(crate) async fn feed<B: Body>(
+    requests: Requests<B>,
+    mut component: StreamWriter<batch::Request>,
+    ceilings: Ceilings,
+) -> Option<Problem> {
+    match requests {
+        Requests::List(requests) => {
+            let mut requests = requests.into_iter();
+            while !requests.as_slice().is_empty() {
+                let some =
+                    requests.by_ref().take(AT_ONCE).map(|request| convert::request(request.id, request)).collect();
+                if !component.write_all(some).await.is_empty() {
+                    break;
+                }
+            }
+            None
+        }
+        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, component, ceilings).await,
+    }
+}
+
+async fn feed_lines<B: Body>(
+    first: Option<Request>,
+    from: u64,
+    mut lines: Box<Lines<B>>,
+    mut component: StreamWriter<batch::Request>,
+    ceilings: Ceilings,
+) -> Option<Problem> {
+    let mut room = ceilings.max_requests;
+    let mut some = Vec::from_iter(first);
+    loop {
+        // What has arrived goes out before more is waited for.
+        while some.len() < AT_ONCE
+            && let Some(line) = lines.next_arrived()
+        {
+            some.push(request(&line, from));
+        }
+        let too_many = some.len() as u64 > room;
+        some.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        room -= some.len() as u64;
+        if !component
+            .write_all(some.into_iter().map(|request| convert::request(request.id, request)).collect())
+            .await
+            .is_empty()
+        {
+            return None;
+        }
+        if too_many {
+            return Some(ceilings.too_many_requests());
+        }
+        match lines.next().await {
+            Ok(Some(line)) => some = vec![request(&line, from)],
+            Ok(None) => return None,
+            Err(cut) => return Some(cut.into()),
+        }
+    }
+}
+
+/// The request of a line; one that fails in its place if the line has none.
+fn request(line: &Line, from: u64) -> Request {
+    let malformed = |error| stand_in(line.id(from), &format!("line {}: {error}", line.number));
+    line.request(from).unwrap_or_else(malformed)
+}

@@ -1,0 +1,133 @@
+//! What is posted, up to where it is known under which policy and that something can be sent.
+
+use crate::answer::{refuse, refuse_field};
+use crate::ceilings::Ceilings;
+use crate::lines::{Cut, Line, Lines};
+use crate::malformed::checked;
+use bytes::Bytes;
+use fantail_engine::{Policy, Request};
+use fantail_wire::{Batch, Problem, WireError, batch_from_json, policy_from_line, request_from_line};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use spin_sdk::http::{HeaderMap, StatusCode};
+use std::error::Error;
+
+/// A body as spin-sdk hands it over.
+pub(crate) trait Body:
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>> + std::fmt::Display> + Unpin
+{
+}
+
+impl<B> Body for B where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>> + std::fmt::Display> + Unpin
+{
+}
+
+/// A policy, and the requests it is for.
+pub(crate) struct Intake<B> {
+    pub(crate) policy: Policy,
+    pub(crate) requests: Requests<B>,
+}
+
+/// Requests, of which some may not have arrived.
+pub(crate) enum Requests<B> {
+    /// A JSON batch, which has to be there whole to be read at all.
+    List(Vec<Request>),
+    /// Lines, of which the first is already there.
+    Lines { first: Option<Request>, from: u64, lines: Box<Lines<B>> },
+}
+
+impl<B: Body> Intake<B> {
+    /// Reads a JSON batch whole; of lines, the first that says what to send. What is wrong up to there is a problem, and
+    /// nothing is sent.
+    pub(crate) async fn receive(headers: &HeaderMap, body: B, ceilings: Ceilings) -> Result<Self, Problem> {
+        if body.size_hint().upper().is_some_and(|length| length > ceilings.max_batch_bytes) {
+            return Err(ceilings.too_many_bytes());
+        }
+        match content_type(headers).as_str() {
+            "application/json" => whole(body, ceilings).await,
+            "application/x-ndjson" => first_line(body, ceilings).await,
+            other => {
+                let detail = format!("the content type is {other:?}: use application/json or application/x-ndjson");
+                Err(refuse_field(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", detail))
+            }
+        }
+    }
+}
+
+/// Without parameters, in lower case (RFC 9110, section 8.3.1).
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+async fn whole<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
+    let most = usize::try_from(ceilings.max_batch_bytes).unwrap_or(usize::MAX);
+    let bytes = match Limited::new(body, most).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(ceilings.too_many_bytes()),
+        Err(error) => return Err(refuse(StatusCode::BAD_REQUEST, format!("the body broke off: {error}"))),
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        refuse_field(StatusCode::BAD_REQUEST, "body", format!("not UTF-8 from byte {} on", error.valid_up_to()))
+    })?;
+    let Batch { policy, requests } = batch_from_json(text).map_err(|error| malformed(error, None))?;
+    if requests.len() as u64 > ceilings.max_requests {
+        return Err(ceilings.too_many_requests());
+    }
+    for (place, request) in requests.iter().enumerate() {
+        if request.overrides.body == Some(fantail_engine::BodyMode::Unread) {
+            let field = format!("requests[{place}].overrides.body");
+            return Err(refuse_field(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                field,
+                "unread bodies cannot be written into lines",
+            ));
+        }
+    }
+    Ok(Intake { policy, requests: Requests::List(requests) })
+}
+
+async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
+    let mut lines = Box::new(Lines::new(body, ceilings));
+    let first = lines.next().await.map_err(Problem::from)?;
+    let policy = first.as_ref().and_then(|line| Some((line.number, policy_from_line(line.text()?)?)));
+    if let Some((number, policy)) = policy {
+        let policy = policy.map_err(|error| malformed(error, Some(number)))?;
+        return Ok(Intake { policy, requests: Requests::Lines { first: None, from: number, lines } });
+    }
+    let first = first.map(|line| line.request(0).map_err(|error| malformed(error, Some(line.number)))).transpose()?;
+    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, from: 0, lines } })
+}
+
+impl Line {
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+
+    /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.
+    pub(crate) fn request(&self, before: u64) -> Result<Request, WireError> {
+        let id = self.id(before);
+        let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned() };
+        let text = self.text().ok_or_else(not_text)?;
+        let request = request_from_line(text, id, |url| Request::get(id, url))?;
+        Ok(checked(request, self.number))
+    }
+
+    pub(crate) fn id(&self, before: u64) -> u64 {
+        self.number.saturating_sub(before + 1)
+    }
+}
+
+impl From<Cut> for Problem {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::TooLong(problem) => problem,
+            Cut::Broken(reason) => refuse(StatusCode::BAD_REQUEST, format!("the body broke off: {reason}")),
+        }
+    }
+}
+
+fn malformed(WireError { field, reason }: WireError, line: Option<u64>) -> Problem {
+    let field = (!field.is_empty()).then_some(field);
+    Problem { field, line, ..refuse(StatusCode::BAD_REQUEST, reason) }
+}

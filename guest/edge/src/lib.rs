@@ -1,0 +1,51 @@
+//! The application for Spin: `POST /` takes a batch, and streams one line per outcome as they complete.
+//!
+//! It imports `fantail:fetch/batch`, which decides everything about the fan-out. What is decided here is who may ask, for
+//! how much, and how a batch is written.
+//!
+//! One request is one task, and everything it waits for is polled and dropped inside it: the version of wit-bindgen that
+//! spin-sdk 7 brings cannot have it otherwise. Nothing is shared between requests, and nothing may panic, because a trap
+//! would end all that share the instance.
+
+mod answer;
+mod ceilings;
+mod client;
+mod convert;
+mod feed;
+mod intake;
+mod lines;
+mod malformed;
+mod post;
+mod settings;
+mod stream;
+mod token;
+
+mod bindings {
+    spin_sdk::wit_bindgen::generate!({
+        inline: "package fantail:edge; world edge { import fantail:fetch/batch@0.1.0; }",
+        path: "../../wit",
+        world: "fantail:edge/edge",
+        runtime_path: "::spin_sdk::wit_bindgen::rt",
+        generate_all,
+    });
+}
+
+use spin_sdk::http::{IntoResponse, Method, Request};
+use spin_sdk::http_service;
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    let (head, body) = request.into_parts();
+    let reading = [Method::GET, Method::HEAD].contains(&head.method);
+    match head.uri.path() {
+        "/" if head.method == Method::POST => match post::post(&head.headers, body).await {
+            Ok(response) => Ok(response),
+            Err(problem) => answer::problem(&problem),
+        },
+        "/" if reading => answer::page(),
+        "/" => answer::not_allowed("GET, HEAD, POST"),
+        "/healthz" if reading => answer::healthy(),
+        "/healthz" => answer::not_allowed("GET, HEAD"),
+        path => answer::not_found(path),
+    }
+}

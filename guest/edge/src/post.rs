@@ -1,0 +1,27 @@
+//! A batch, from the request to the head of the answer.
+
+use crate::answer::refuse_field;
+use crate::bindings::{fantail::fetch::batch, wit_stream};
+use crate::convert;
+use crate::feed::feed;
+use crate::intake::{Body, Intake};
+use crate::settings::Settings;
+use crate::stream::{Started, answer};
+use fantail_wire::Problem;
+use spin_sdk::http::{HeaderMap, StatusCode};
+use spin_sdk::wasip3::http::types::Response;
+
+/// Begins a batch. Every problem is found before anything is sent.
+pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Result<Response, Problem> {
+    let Settings { token, ceilings } = Settings::read().await?;
+    token.check(headers)?;
+    let Intake { policy, requests } = Intake::receive(headers, body, ceilings).await?;
+    let policy = ceilings.apply(policy)?;
+    let (component, component_reader) = wit_stream::new();
+    let started = batch::fetch(component_reader, convert::policy(&policy)).await;
+    let (outcomes, summary) = started.map_err(|batch::PolicyError { field, reason }| {
+        let field = format!("policy.{}", field.replace('-', "_"));
+        refuse_field(StatusCode::UNPROCESSABLE_ENTITY, field, reason)
+    })?;
+    Ok(answer(Started { outcomes, summary }, feed(requests, component, ceilings)))
+}

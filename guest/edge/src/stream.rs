@@ -1,0 +1,98 @@
+//! The answer to a batch: a line per outcome, then the summary.
+
+use crate::bindings::fantail::fetch::batch;
+use crate::client::{Client, Left};
+use crate::convert;
+use crate::malformed;
+use fantail_wire::{Problem, outcome_to_json, problem_to_line, summary_to_line};
+use futures::future::{Either, select};
+use spin_sdk::wasip3::http::types::{Fields, Response};
+use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
+use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamResult};
+use std::cell::Cell;
+use std::pin::pin;
+
+/// Outcomes written at once at most: with the largest of bodies, 16 MiB.
+const AT_ONCE: usize = 16;
+
+/// A batch that the component has begun.
+pub(crate) struct Started {
+    pub(crate) outcomes: StreamReader<batch::Outcome>,
+    pub(crate) summary: FutureReader<batch::Summary>,
+}
+
+/// The head of the answer. Its body follows while `feed` hands over requests.
+pub(crate) fn answer(started: Started, feed: impl Future<Output = Option<Problem>> + 'static) -> Response {
+    let (body, body_reader) = wit_stream::new();
+    let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
+    spawn(async move {
+        let mut client = Client::new(body);
+        // When it has left there is nobody to tell, and what it asked for is dropped.
+        if let Ok(()) = converse(&mut client, started, feed).await {
+            drop(client);
+            let _ = trailers.write(Ok(None)).await;
+        }
+    });
+    response
+}
+
+fn headers() -> Fields {
+    let headers = [
+        ("content-type", "application/x-ndjson"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    // Names and values are as they should be.
+    Fields::from_list(&headers).unwrap_or_else(|_| Fields::new())
+}
+
+/// Feeds the component and writes what comes of it.
+async fn converse(
+    client: &mut Client,
+    started: Started,
+    feed: impl Future<Output = Option<Problem>>,
+) -> Result<(), Left> {
+    let cut = Cell::new(None);
+    let feed = pin!(async { cut.set(feed.await) });
+    let write = pin!(write(client, started, &cut));
+    match select(write, feed).await {
+        // Nothing more is wanted of what may still arrive.
+        Either::Left((written, _feed)) => written,
+        Either::Right(((), write)) => write.await,
+    }
+}
+
+async fn write(client: &mut Client, started: Started, cut: &Cell<Option<Problem>>) -> Result<(), Left> {
+    let Started { mut outcomes, summary } = started;
+    let mut malformed_lines = 0;
+    loop {
+        let (result, some) = {
+            let read = pin!(outcomes.read(Vec::with_capacity(AT_ONCE)));
+            match select(read, pin!(client.left())).await {
+                Either::Left((read, _)) => read,
+                Either::Right((left, _)) => return Err(left),
+            }
+        };
+        let mut lines = String::new();
+        for outcome in some {
+            let mut outcome = convert::outcome(outcome);
+            malformed_lines += u64::from(malformed::restore(&mut outcome));
+            lines.push_str(&outcome_to_json(outcome));
+            lines.push('\n');
+        }
+        if !lines.is_empty() {
+            client.write(lines.into_bytes()).await?;
+        }
+        if result == StreamResult::Dropped {
+            break;
+        }
+    }
+    let mut summary = convert::summary(summary.await);
+    malformed::recount(&mut summary, malformed_lines);
+    let mut end = cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
+    end.push_str(&summary_to_line(&summary));
+    end.push('\n');
+    client.write(end.into_bytes()).await
+}

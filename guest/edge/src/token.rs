@@ -1,0 +1,71 @@
+//! Who may ask. An open fan-out is an open proxy.
+
+use crate::answer::refuse;
+use fantail_wire::Problem;
+use spin_sdk::http::{HeaderMap, StatusCode};
+use subtle::ConstantTimeEq;
+
+/// The variable that holds it.
+pub(crate) const VARIABLE: &str = "api_token";
+
+/// What a caller has to show.
+pub(crate) struct Token(String);
+
+impl Token {
+    /// None if it is empty, which is how spin.toml says that it is not set.
+    pub(crate) fn new(token: String) -> Option<Self> {
+        (!token.is_empty()).then_some(Self(token))
+    }
+
+    /// Whether the `authorization` header shows this token (RFC 6750, section 2.1). Takes as long for a token that is wrong
+    /// in its first byte as for one that is wrong in its last; only its length can be measured.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let shown = headers.get("authorization").and_then(|value| bearer(value.as_bytes()));
+        let right = shown.is_some_and(|shown| self.0.as_bytes().ct_eq(shown).into());
+        right.then_some(()).ok_or_else(|| {
+            let detail = if shown.is_some() { "this is not the token" } else { "no token is given" };
+            refuse(StatusCode::UNAUTHORIZED, format!("{detail}: send `authorization: Bearer TOKEN`"))
+        })
+    }
+
+    pub(crate) fn missing() -> Problem {
+        let detail = "no token is configured, so nobody may ask: set the variable api_token \
+                      (SPIN_VARIABLE_API_TOKEN=…, or --variable api_token=…)";
+        refuse(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+/// The credentials behind the scheme, which is written in any case (RFC 9110, section 11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(authorization: Option<&str>) -> Option<u16> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        Token::new("s3cret".to_owned()).unwrap().check(&headers).err().map(|problem| problem.status)
+    }
+
+    #[test]
+    fn only_the_whole_token_is_right() {
+        assert_eq!(status(Some("Bearer s3cret")), None);
+        assert_eq!(status(Some("bearer  s3cret ")), None, "the scheme in any case, with room around the token");
+        for wrong in ["Bearer s3cre", "Bearer s3crets", "Bearer", "Bearer ", "Basic s3cret", "s3cret", "Bearer S3CRET"]
+        {
+            assert_eq!(status(Some(wrong)), Some(401), "{wrong}");
+        }
+        assert_eq!(status(None), Some(401));
+    }
+
+    #[test]
+    fn an_empty_token_is_none() {
+        assert!(Token::new(String::new()).is_none());
+    }
+}

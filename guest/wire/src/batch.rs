@@ -1,0 +1,77 @@
+//! A whole batch: `{"policy":{…},"requests":[…]}`, or a line `{"policy":{…}}` before lines with requests.
+
+use crate::WireError;
+use crate::error::parse;
+use crate::policy::PolicyJson;
+use crate::request::RequestJson;
+use fantail_engine::{Policy, Request};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use std::fmt;
+
+/// A policy and the requests it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Empty if none is given.
+    pub policy: Policy,
+    /// In the order they were written.
+    pub requests: Vec<Request>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchJson {
+    #[serde(default)]
+    policy: PolicyJson,
+    requests: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyLine {
+    policy: PolicyJson,
+}
+
+/// A request as an object or as a bare URL. Not an untagged enum: that would lose which field is wrong.
+struct Item(RequestJson);
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Either)
+    }
+}
+
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = Item;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL or an object with a request")
+    }
+
+    fn visit_str<E: Error>(self, url: &str) -> Result<Item, E> {
+        Ok(Item(RequestJson::bare(url)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Item, A::Error> {
+        RequestJson::deserialize(MapAccessDeserializer::new(map)).map(Item)
+    }
+}
+
+/// A batch from an object. A request's id is its place, from 0, if it names none.
+pub fn batch_from_json(text: &str) -> Result<Batch, WireError> {
+    let BatchJson { policy, requests } = parse(text)?;
+    let requests = requests.into_iter().enumerate().map(|(place, Item(request))| {
+        let below = |error: WireError| WireError { field: format!("requests[{place}].{}", error.field), ..error };
+        request.into_request(place as u64).map_err(below)
+    });
+    Ok(Batch { policy: policy.into(), requests: requests.collect::<Result<_, _>>()? })
+}
+
+/// The policy of a line `{"policy":{…}}`; none if the line is something else.
+pub fn policy_from_line(text: &str) -> Option<Result<Policy, WireError>> {
+    let after_brace = text.trim_start().strip_prefix('{')?.trim_start();
+    after_brace.starts_with("\"policy\"").then(|| parse::<PolicyLine>(text).map(|line| line.policy.into()))
+}

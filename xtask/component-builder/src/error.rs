@@ -1,0 +1,43 @@
+//! What can go wrong on the way to a component.
+
+use crate::ToolchainMissing;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Why a component could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no compiler for it.
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainMissing),
+    /// The compiler could not be run.
+    #[error("cannot run cargo: {0}")]
+    Run(std::io::Error),
+    /// The compiler reported errors; it has printed them.
+    #[error("cargo could not build {package} ({status})")]
+    Compile {
+        /// The guest crate.
+        package: String,
+        /// How cargo ended.
+        status: ExitStatus,
+    },
+    /// The compiler left nothing where it should have.
+    #[error("cannot read {path}: {error}")]
+    Read {
+        /// The core module.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The core module does not fit its interface.
+    #[error("{package} does not make a component: {reason}")]
+    Encode {
+        /// The guest crate.
+        package: String,
+        /// In the encoder's words.
+        reason: String,
+    },
+    /// Components do not fit together.
+    #[error("the components cannot be composed: {0}")]
+    Compose(String),
+}
