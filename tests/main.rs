@@ -6,6 +6,7 @@
 mod basics;
 mod cli;
 mod composition;
+mod edge;
 mod egress;
 mod faults;
 mod hostile;

@@ -3,21 +3,29 @@
 //! A [`Harness`] runs the component: hand it a lazily read stream of requests, pull exactly one outcome per request.
 
 mod bindings;
+mod builder;
 mod convert;
 mod egress;
 mod harness;
+mod sandbox;
 mod sender;
+mod service;
 
-pub use egress::{Approved, Egress, Refused};
+pub use builder::{BuildError, Builder};
+pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use fantail_engine::{
     BodyMode, Cause, Code, Failure, Fault, Header, Latency, Order, Overrides, Phase, Policy, Request, Sent,
     StatusCounts, Summary, Timing, Until,
 };
 pub use harness::{
-    Body, BuildError, Builder, Canceller, End, Entry, Harness, Limits, Malformed, Outcome, Outcomes, PolicyRefused,
-    Report, Response, UnreadBody,
+    Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Report, Response, UnreadBody,
 };
+pub use sandbox::Limits;
 pub use sender::{Connections, PoolLimits, Resolve, ResolveError, SystemResolver, Timeouts, TlsError, Trust};
+pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
 
 /// The component this library was built with.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fantail.wasm"));
+
+/// The application this library was built with: `guest/edge` composed with [`COMPONENT`] and `guest/variables`.
+pub const APPLICATION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/application.wasm"));

@@ -5,6 +5,7 @@ mod cli;
 use clap::Parser;
 use cli::{Command, Exit};
 use std::process::ExitCode;
+use tokio::runtime::Builder;
 
 /// Allocation is a good part of what a request costs in the host; this allocator halves it.
 #[global_allocator]
@@ -12,14 +13,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = cli::Arguments::parse().command;
-    // One thread: a request costs less than handing it to another.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut runtime = match command {
+        Command::Serve(_) => Builder::new_multi_thread(),
+        // One thread: a request costs less than handing it to another.
+        Command::Fetch(_) | Command::Demo(_) | Command::Inspect { .. } => Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::usage(format_args!("cannot start: {error}")).code(),
     };
     let exit = runtime.block_on(async {
         match command {
             Command::Fetch(arguments) => cli::fetch::run(*arguments).await,
+            Command::Serve(arguments) => cli::serve::run(arguments).await,
             Command::Demo(arguments) => cli::demo::run(arguments).await,
             Command::Inspect { file } => cli::inspect::run(&file).await,
         }

@@ -57,10 +57,12 @@ pub(crate) fn refuse_field(status: StatusCode, field: impl Into<String>, detail:
 }
 
 fn whole(status: StatusCode, content_type: &str, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
+    let body = body.into();
     let mut response = http::Response::builder().status(status).header("content-type", content_type);
+    response = response.header("content-length", body.len());
     for (name, value) in headers.iter().chain(&[("x-content-type-options", "nosniff")]) {
         response = response.header(*name, *value);
     }
-    let response = response.body(Full::new(body.into()));
+    let response = response.body(Full::new(body));
     response.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?.into_response()
 }

@@ -2,9 +2,10 @@
 
 use crate::bindings::fantail::fetch::batch;
 use crate::ceilings::Ceilings;
+use crate::client::Left;
 use crate::convert;
 use crate::intake::{Body, Requests};
-use crate::lines::{Line, Lines};
+use crate::lines::{Cut, Line, Lines};
 use crate::malformed::stand_in;
 use fantail_engine::Request;
 use fantail_wire::Problem;
@@ -13,12 +14,12 @@ use spin_sdk::wit_bindgen::StreamWriter;
 /// Hands over at once at most this many requests.
 const AT_ONCE: usize = 256;
 
-/// Hands over all requests, unless the component has enough before. The problem is why it did not come to the end.
+/// Hands over all requests, unless the component has enough before. The problem is why not all of them were taken.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
     mut component: StreamWriter<batch::Request>,
     ceilings: Ceilings,
-) -> Option<Problem> {
+) -> Result<Option<Problem>, Left> {
     match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
@@ -29,7 +30,7 @@ pub(crate) async fn feed<B: Body>(
                     break;
                 }
             }
-            None
+            Ok(None)
         }
         Requests::Lines { first, from, lines } => feed_lines(first, from, lines, component, ceilings).await,
     }
@@ -41,7 +42,7 @@ async fn feed_lines<B: Body>(
     mut lines: Box<Lines<B>>,
     mut component: StreamWriter<batch::Request>,
     ceilings: Ceilings,
-) -> Option<Problem> {
+) -> Result<Option<Problem>, Left> {
     let mut room = ceilings.max_requests;
     let mut some = Vec::from_iter(first);
     loop {
@@ -59,15 +60,17 @@ async fn feed_lines<B: Body>(
             .await
             .is_empty()
         {
-            return None;
+            return Ok(None);
         }
         if too_many {
-            return Some(ceilings.too_many_requests());
+            return Ok(Some(ceilings.too_many_requests()));
         }
         match lines.next().await {
             Ok(Some(line)) => some = vec![request(&line, from)],
-            Ok(None) => return None,
-            Err(cut) => return Some(cut.into()),
+            Ok(None) => return Ok(None),
+            Err(Cut::TooLong(problem)) => return Ok(Some(problem)),
+            // A body breaks off when its client has gone (RFC 9112, section 8), and nothing else may tell us so.
+            Err(Cut::Broken(_)) => return Err(Left),
         }
     }
 }

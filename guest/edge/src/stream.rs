@@ -6,7 +6,7 @@ use crate::convert;
 use crate::malformed;
 use fantail_wire::{Problem, outcome_to_json, problem_to_line, summary_to_line};
 use futures::future::{Either, select};
-use spin_sdk::wasip3::http::types::{Fields, Response};
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Response};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamResult};
 use std::cell::Cell;
@@ -22,9 +22,14 @@ pub(crate) struct Started {
 }
 
 /// The head of the answer. Its body follows while `feed` hands over requests.
-pub(crate) fn answer(started: Started, feed: impl Future<Output = Option<Problem>> + 'static) -> Response {
+pub(crate) fn answer(
+    started: Started,
+    feed: impl Future<Output = Result<Option<Problem>, Left>> + 'static,
+) -> Response {
     let (body, body_reader) = wit_stream::new();
-    let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    // Without its summary an answer is not whole, and has to look so.
+    let broken_off = || Err(ErrorCode::HttpResponseIncomplete);
+    let (trailers, trailers_reader) = wit_future::new(broken_off);
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
         let mut client = Client::new(body);
@@ -52,15 +57,17 @@ fn headers() -> Fields {
 async fn converse(
     client: &mut Client,
     started: Started,
-    feed: impl Future<Output = Option<Problem>>,
+    feed: impl Future<Output = Result<Option<Problem>, Left>>,
 ) -> Result<(), Left> {
     let cut = Cell::new(None);
-    let feed = pin!(async { cut.set(feed.await) });
     let write = pin!(write(client, started, &cut));
-    match select(write, feed).await {
+    match select(write, pin!(feed)).await {
         // Nothing more is wanted of what may still arrive.
         Either::Left((written, _feed)) => written,
-        Either::Right(((), write)) => write.await,
+        Either::Right((fed, write)) => {
+            cut.set(fed?);
+            write.await
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What can be written on the command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fantail::{Order, Until};
+use fantail::{Order, OriginPattern, Until};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     /// Sends requests and prints one JSON object per outcome.
     #[command(after_help = EXIT_CODES)]
     Fetch(Box<Fetch>),
+    /// Serves the application: POST a batch, get a line per outcome. The same as on Spin, without Spin.
+    Serve(Serve),
     /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),
@@ -113,6 +115,9 @@ pub(crate) struct Policy {
 #[derive(Args)]
 #[command(next_help_heading = "Egress")]
 pub(crate) struct Egress {
+    /// Allows only origins that are listed, such as https://*.example.com or http://127.0.0.1:8000. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow: Vec<OriginPattern>,
     /// Allows addresses that are not globally reachable: a network such as 127.0.0.0/8, or one address.
     #[arg(long, value_name = "CIDR", value_parser = network)]
     pub(crate) allow_net: Vec<IpNet>,
@@ -122,6 +127,31 @@ pub(crate) struct Egress {
     /// Trusts the certificates of this PEM file, and no others.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where to listen. With port 0 a free one is taken, and said.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// A variable of the application, such as api_token, max_requests or max_deadline. Comes before SPIN_VARIABLE_NAME in
+    /// the environment, where a secret is not seen by others.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// Instances at once.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub(crate) instances: u16,
+    /// Requests that one instance serves at once.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub(crate) callers: u16,
+    /// Bytes that one instance may hold.
+    #[arg(long, value_name = "SIZE", default_value = "3GiB")]
+    pub(crate) memory: bytesize::ByteSize,
+    /// Time for those being answered when the service is told to stop.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Duration,
+    #[command(flatten)]
+    pub(crate) egress: Egress,
 }
 
 #[derive(Args)]
@@ -159,6 +189,11 @@ pub(crate) enum BodyName {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected name=value")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -1,11 +1,12 @@
 //! `fantail fetch`: the main job.
 
 use super::arguments::{self, BodyName, Fetch};
+use super::egress::{EgressError, egress, trust};
 use super::input::entries;
 use super::output::Output;
 use super::progress::Progress;
 use super::{Exit, run, store};
-use fantail::{BodyMode, Egress, Harness, Order, Policy, Trust};
+use fantail::{BodyMode, Harness, Order, Policy};
 use std::path::{Path, PathBuf};
 
 /// A mistake found before anything was sent.
@@ -17,8 +18,8 @@ enum Mistake {
     Read { path: PathBuf, error: std::io::Error },
     #[error("{}: {error}", path.display())]
     PolicyFile { path: PathBuf, error: fantail_wire::WireError },
-    #[error("{}: {error}", path.display())]
-    Certificates { path: PathBuf, error: fantail::TlsError },
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     #[error("cannot store bodies in {}: {error}", path.display())]
     Folder { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
@@ -77,18 +78,6 @@ fn policy(given: &arguments::Policy) -> Result<Policy, Mistake> {
         until: given.until.or(file.until),
         ..file
     })
-}
-
-fn egress(given: &arguments::Egress) -> Egress {
-    let allowed = given.allow_net.iter().fold(Egress::public(), |egress, network| egress.allow(*network));
-    given.deny_net.iter().fold(allowed, |egress, network| egress.deny(*network))
-}
-
-fn trust(given: &arguments::Egress) -> Result<Trust, Mistake> {
-    match &given.cacert {
-        None => Ok(Trust::Platform),
-        Some(path) => Trust::pem(&read(path)?).map_err(|error| Mistake::Certificates { path: path.clone(), error }),
-    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Mistake> {

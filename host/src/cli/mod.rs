@@ -2,12 +2,14 @@
 
 pub(crate) mod arguments;
 pub(crate) mod demo;
+pub(crate) mod egress;
 pub(crate) mod fetch;
 pub(crate) mod input;
 pub(crate) mod inspect;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod table;
 
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: every request got a response.
+    /// 0: every request got a response, or the service stopped when told to.
     Responses,
     /// 1: some failed; each has its line.
     Failures,

@@ -5,10 +5,10 @@ use super::input::Input;
 use super::ledger::never_handed_over;
 use super::output::Output;
 use super::state::State;
-use super::watchdog::watch;
 use super::{End, Outcome, Report};
 use crate::bindings::{Fantail, FantailPre, batch as wit};
 use crate::convert;
+use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy, Summary};
 use futures::StreamExt;
 use futures::channel::oneshot;
@@ -38,7 +38,7 @@ impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         let Batch { component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
-        let wall = state.limits.wall;
+        let wall = state.sandbox.limits.wall;
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
         let (alive, mut last_gone) = mpsc::channel(1);
@@ -146,5 +146,5 @@ fn summed_up(store: &mut Store<State>, end: End) -> Report {
         summary.body_bytes = own.body_bytes;
         summary.peak_in_flight = own.peak_in_flight;
     }
-    Report { summary, connections: state.connections(), end }
+    Report { summary, connections: state.sandbox.sender().connections(), end }
 }

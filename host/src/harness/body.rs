@@ -102,7 +102,7 @@ impl StreamConsumer<State> for Pieces {
         source: Source<'_, u8>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        store.data_mut().computing = Duration::ZERO;
+        store.data_mut().sandbox.computing = Duration::ZERO;
         match self.pieces.poll_reserve(cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),

@@ -27,9 +27,9 @@ impl StreamProducer<State> for Input {
     ) -> Poll<wasmtime::Result<StreamResult>> {
         let room = destination.remaining(&mut store).unwrap_or(1);
         let state = store.data_mut();
-        state.computing = Duration::ZERO;
+        state.sandbox.computing = Duration::ZERO;
         state.begun.get_or_insert_with(Instant::now);
-        let room = room.min(state.limits.handed_over.saturating_sub(state.ledger.len()));
+        let room = room.min(state.sandbox.limits.handed_over.saturating_sub(state.ledger.len()));
         let mut requests = Vec::new();
         while requests.len() < room && !state.input_ended {
             match state.input.poll_next_unpin(cx) {

@@ -2,31 +2,28 @@
 
 mod batch;
 mod body;
-mod builder;
 mod future;
 mod input;
 mod ledger;
-mod limits;
 mod outcomes;
 mod output;
 mod state;
-mod watchdog;
 
 pub use body::{Body, UnreadBody};
-pub use builder::{BuildError, Builder};
 pub use ledger::{Entry, Malformed};
-pub use limits::Limits;
 pub use outcomes::{Canceller, Outcomes};
 
 use crate::bindings::FantailPre;
+use crate::sandbox::Limits;
 use crate::sender::{Connections, Sender};
 use batch::Batch;
 use fantail_engine::{Header, Policy, Summary};
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 use outcomes::Running;
-use state::State;
+pub(crate) use state::State;
 use tokio::sync::mpsc;
+use wasmtime::component::InstancePre;
 
 /// The component, compiled and ready to be run, with the sender that its instances share. Cheap to clone.
 #[derive(Clone)]
@@ -88,8 +85,13 @@ const OUTCOMES: usize = 64;
 
 impl Harness {
     /// Begins with what has no default: where requests may go.
-    pub fn builder(egress: crate::Egress) -> Builder {
-        Builder::new(egress)
+    pub fn builder(egress: crate::Egress) -> crate::Builder {
+        crate::Builder::new(egress)
+    }
+
+    /// What the builder has compiled.
+    pub(crate) fn new(instance: InstancePre<State>, sender: Sender, limits: Limits) -> wasmtime::Result<Self> {
+        Ok(Self { component: FantailPre::new(instance)?, sender, limits })
     }
 
     /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be

@@ -34,7 +34,7 @@ impl StreamConsumer<State> for Output {
         mut source: Source<'_, wit::Outcome>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        store.data_mut().computing = Duration::ZERO;
+        store.data_mut().sandbox.computing = Duration::ZERO;
         match self.poll_ready(cx) {
             Poll::Ready(true) => {}
             Poll::Ready(false) => return Poll::Ready(Ok(StreamResult::Dropped)),
@@ -102,7 +102,7 @@ fn close(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmt
 fn explain(state: &State, url: &str, failure: &mut engine::Failure) {
     let Some(authority) = url::Url::parse(url).ok().map(|url| url.authority().to_owned()) else { return };
     if failure.detail.is_none()
-        && let Some((phase, detail)) = state.diary().read(&authority, failure.cause)
+        && let Some((phase, detail)) = state.sandbox.diary().read(&authority, failure.cause)
         // Of another request to the same origin, which had come further or not as far.
         && (phase == Phase::Body) == failure.status.is_some()
     {

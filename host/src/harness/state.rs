@@ -1,27 +1,19 @@
-//! What a store holds.
+//! What the store of a batch holds.
 
 use super::ledger::{Entry, Ledger};
-use super::limits::{Limits, Meter};
-use crate::sender::{Connections, Diary, Hooks, Sender};
+use crate::sandbox::{Limits, Sandbox, Sandboxed};
+use crate::sender::Sender;
 use fantail_engine::Tally;
 use futures::stream::BoxStream;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-/// What a store holds: the host's side of one instance and its batch.
-pub(super) struct State {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    hooks: Hooks,
-    pub(super) meter: Meter,
-    pub(super) limits: Limits,
-    /// How long the component has been computing since it last asked something of us.
-    pub(super) computing: Duration,
+/// What the store of a batch holds: the host's side of one instance and its batch.
+pub(crate) struct State {
+    pub(super) sandbox: Sandbox,
     pub(super) input: BoxStream<'static, Entry>,
     pub(super) input_ended: bool,
     pub(super) ledger: Ledger,
@@ -36,19 +28,8 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(limits: Limits, sender: Sender, input: BoxStream<'static, Entry>) -> Self {
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.resources);
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(limits.field_bytes);
         Self {
-            table,
-            // No arguments, environment, files, sockets or standard streams: the linker has none of them anyway.
-            wasi: WasiCtx::builder().build(),
-            http,
-            hooks: Hooks { sender, diary: Diary::default() },
-            meter: Meter::new(limits),
-            limits,
-            computing: Duration::ZERO,
+            sandbox: Sandbox::new(limits, sender, &[]),
             input,
             input_ended: false,
             ledger: Ledger::default(),
@@ -58,28 +39,22 @@ impl State {
             alive: None,
         }
     }
+}
 
-    pub(super) fn connections(&self) -> Connections {
-        self.hooks.sender.connections()
-    }
-
-    pub(super) fn diary(&self) -> &Diary {
-        &self.hooks.diary
+impl Sandboxed for State {
+    fn sandbox(&mut self) -> &mut Sandbox {
+        &mut self.sandbox
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        // So is asking for the time, which our component does whenever it wakes.
-        self.computing = Duration::ZERO;
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        self.sandbox.ctx()
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        // Whatever the component asks of wasi:http is a sign of life.
-        self.computing = Duration::ZERO;
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+        self.sandbox.http()
     }
 }

@@ -5,7 +5,7 @@ use super::pool::{Connection, PoolLimits};
 use super::resolve::Resolve;
 use super::tls::{Tls, Trust};
 use super::{Origin, Timeouts};
-use crate::egress::{Approved, Egress};
+use crate::egress::{Approved, Egress, Refused};
 use fantail_engine::{Cause, Phase};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,6 +23,15 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(egress: Egress, resolver: Arc<dyn Resolve>, trust: Trust, limits: PoolLimits) -> Self {
         Self { egress, resolver, tls: Tls::new(trust), limits }
+    }
+
+    /// Checks that requests may go to this origin. Every request is, on whichever connection it goes.
+    pub(crate) fn admit(&self, origin: &Origin) -> Result<(), SendError> {
+        if self.egress.admits(origin.https, &origin.host().to_ascii_lowercase(), origin.port()) {
+            return Ok(());
+        }
+        let detail = format!("{origin} is not among the allowed origins (--allow {origin} would allow it)");
+        Err(SendError::new(Cause::HttpRequestDenied, Phase::Request, detail))
     }
 
     pub(crate) async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Connection, SendError> {
@@ -43,21 +52,21 @@ impl Connector {
 
     /// The addresses of an origin that policy lets through: at least one.
     async fn approved(&self, origin: &Origin, resolve: Duration) -> Result<Vec<Approved>, SendError> {
-        let addresses = match origin.host().parse::<IpAddr>() {
-            Ok(address) => vec![address],
-            Err(_) => self.resolve(origin.host(), resolve).await?,
-        };
+        let prohibited =
+            |refusal: Refused| SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string());
+        if let Ok(address) = origin.host().parse::<IpAddr>() {
+            let literal = self.egress.approve_literal(SocketAddr::new(address, origin.port()));
+            return literal.map(|proof| vec![proof]).map_err(prohibited);
+        }
         let (mut approved, mut refused) = (Vec::new(), None);
-        for address in addresses {
+        for address in self.resolve(origin.host(), resolve).await? {
             match self.egress.approve(SocketAddr::new(address, origin.port())) {
                 Ok(proof) => approved.push(proof),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
         match refused {
-            Some(refusal) if approved.is_empty() => {
-                Err(SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string()))
-            }
+            Some(refusal) if approved.is_empty() => Err(prohibited(refusal)),
             Some(_) | None => Ok(approved),
         }
     }

@@ -24,6 +24,7 @@ use error::SendError;
 use fantail_engine::{Cause, Phase};
 use http::{Request, Response, Uri};
 use pool::{Connection, Pool, Unanswered};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
@@ -80,6 +81,7 @@ impl Sender {
     ) -> Result<Response<PooledBody>, SendError> {
         let timeouts = self.shared.timeouts.tightened_by(options.unwrap_or_default());
         let origin = Origin::of(request.uri())?;
+        self.shared.connector.admit(&origin)?;
         *request.uri_mut() = origin_form(request.uri())?;
         loop {
             let (mut connection, fresh) = self.connection(&origin, &timeouts).await?;
@@ -117,6 +119,12 @@ impl Sender {
 pub(crate) struct Origin {
     https: bool,
     authority: http::uri::Authority,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
+    }
 }
 
 impl Origin {

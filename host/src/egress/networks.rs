@@ -1,16 +1,12 @@
-//! Which addresses may be connected to. Pure: it opens nothing and asks nobody.
-//!
-//! Nothing is connected to but an [`Approved`] address, and only [`Egress::approve`] makes one. The check therefore
-//! cannot be forgotten, and the address that was checked is the address that is connected.
+//! Networks that may be connected to.
 
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Which addresses may be connected to: those of the networks that are allowed, and with [`Egress::public`] everything that
-/// is globally reachable. A denied network is refused even inside an allowed one.
+/// Networks that may be connected to, and networks that may not.
 #[derive(Clone, Debug)]
-pub struct Egress {
+pub(super) struct Networks {
     public: bool,
     allowed: Vec<IpNet>,
     denied: Vec<IpNet>,
@@ -45,31 +41,25 @@ impl fmt::Display for Refused {
 
 const DENIED: &str = "denied by policy";
 
-impl Egress {
-    /// No address at all.
-    pub fn nothing() -> Self {
+impl Networks {
+    pub(super) fn nothing() -> Self {
         Self { public: false, allowed: Vec::new(), denied: Vec::new() }
     }
 
-    /// Everything that is globally reachable, and nothing else.
-    pub fn public() -> Self {
+    pub(super) fn public() -> Self {
         Self { public: true, ..Self::nothing() }
     }
 
-    /// Allows a network.
-    pub fn allow(mut self, network: IpNet) -> Self {
+    pub(super) fn allow(&mut self, network: IpNet) {
         self.allowed.push(network);
-        self
     }
 
-    /// Refuses a network whatever else is allowed.
-    pub fn deny(mut self, network: IpNet) -> Self {
+    pub(super) fn deny(&mut self, network: IpNet) {
         self.denied.push(network);
-        self
     }
 
-    /// Checks one address that a name resolved to, or that stood in a URL.
-    pub fn approve(&self, address: SocketAddr) -> Result<Approved, Refused> {
+    /// Checks an address. `named` says that it is allowed by name, unless its network is denied.
+    pub(super) fn approve(&self, address: SocketAddr, named: bool) -> Result<Approved, Refused> {
         let ip = address.ip();
         let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
         if within(&self.denied) {
@@ -77,7 +67,7 @@ impl Egress {
         }
         let closed = if self.public { None } else { Some("only listed networks are allowed") };
         match reserved_for(ip).or(closed) {
-            Some(because) if !within(&self.allowed) => Err(Refused { address: ip, because }),
+            Some(because) if !named && !within(&self.allowed) => Err(Refused { address: ip, because }),
             Some(_) | None => Ok(Approved(address)),
         }
     }
@@ -133,6 +123,7 @@ fn is_global_unicast(ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Egress;
 
     fn verdict(egress: &Egress, ip: &str) -> Result<Approved, Refused> {
         egress.approve(SocketAddr::new(ip.parse().unwrap(), 443))
@@ -185,6 +176,17 @@ mod tests {
         let egress = Egress::nothing().allow("127.0.0.0/8".parse().unwrap());
         assert!(verdict(&egress, "127.0.0.1").is_ok());
         assert_eq!(verdict(&egress, "1.1.1.1").unwrap_err().because, "only listed networks are allowed");
+    }
+
+    #[test]
+    fn an_address_named_by_a_pattern_is_approved_where_a_url_names_it_and_nowhere_else() {
+        let egress = Egress::public().origin("http://127.0.0.1:8000".parse().unwrap());
+        let loopback = SocketAddr::new("127.0.0.1".parse().unwrap(), 8000);
+        assert!(egress.approve_literal(loopback).is_ok());
+        assert!(egress.approve(loopback).is_err(), "a name that resolves to it");
+        let all = Egress::public().origin("http://127.0.0.0/8:*".parse().unwrap());
+        assert!(all.approve_literal(loopback).is_err(), "a network is allowed by --allow-net");
+        assert!(egress.deny("127.0.0.0/8".parse().unwrap()).approve_literal(loopback).is_err());
     }
 
     #[test]

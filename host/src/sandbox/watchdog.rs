@@ -1,6 +1,6 @@
 //! Keeps a component from computing for ever: epochs from outside, a count inside.
 
-use super::state::State;
+use super::Sandboxed;
 use std::io;
 use std::time::Duration;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(10);
 struct Stalled(Duration);
 
 /// Ticks for as long as the engine is in use.
-pub(super) fn start_ticking(engine: &Engine) -> io::Result<()> {
+pub(crate) fn start_ticking(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
     let tick = move || {
         while let Some(engine) = engine.upgrade() {
@@ -27,9 +27,9 @@ pub(super) fn start_ticking(engine: &Engine) -> io::Result<()> {
 }
 
 /// Sets every limit of a store.
-pub(super) fn watch(store: &mut Store<State>) {
-    let limits = store.data().limits;
-    store.limiter(|state| &mut state.meter);
+pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
+    let limits = store.data_mut().sandbox().limits;
+    store.limiter(|data| &mut data.sandbox().meter);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.handles);
     if let Some(table) = store.concurrent_resource_table() {
@@ -37,10 +37,10 @@ pub(super) fn watch(store: &mut Store<State>) {
     }
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| {
-        let state = store.data_mut();
-        state.computing += TICK;
-        if state.computing > state.limits.stall {
-            return Err(Stalled(state.computing).into());
+        let sandbox = store.data_mut().sandbox();
+        sandbox.computing += TICK;
+        if sandbox.computing > sandbox.limits.stall {
+            return Err(Stalled(sandbox.computing).into());
         }
         Ok(UpdateDeadline::Yield(1))
     });

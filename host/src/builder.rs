@@ -1,16 +1,16 @@
 //! From a component's bytes to a harness.
 
-use super::state::State;
-use super::watchdog::start_ticking;
-use super::{Harness, Limits};
 use crate::Egress;
-use crate::bindings::FantailPre;
+use crate::harness::{Harness, State};
+use crate::sandbox::{Limits, Sandboxed, config, linker, start_ticking};
 use crate::sender::{PoolLimits, Resolve, Sender, SystemResolver, Timeouts, Trust};
+use crate::service::{Instances, Service, ServiceOptions};
 use std::sync::Arc;
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-/// Makes a [`Harness`].
+/// Makes a [`Harness`], or a [`Service`].
 pub struct Builder {
     egress: Egress,
     component: Option<Vec<u8>>,
@@ -39,7 +39,7 @@ pub enum BuildError {
 }
 
 impl Builder {
-    pub(super) fn new(egress: Egress) -> Self {
+    pub(crate) fn new(egress: Egress) -> Self {
         Self {
             egress,
             component: None,
@@ -51,8 +51,9 @@ impl Builder {
         }
     }
 
-    /// A component to run in place of the one that was built with this library. It must export `fantail:fetch/batch`
-    /// and may import wasi:http and wasi:clocks.
+    /// A component to run in place of the one that was built with this library. For a harness it must export
+    /// `fantail:fetch/batch`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
+    /// wasi:cli/environment, in which there is nothing but the variables of [`ServiceOptions`].
     pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.component = Some(bytes.into());
         self
@@ -90,29 +91,38 @@ impl Builder {
 
     /// Compiles the component and checks that it fits.
     pub fn build(self) -> Result<Harness, BuildError> {
-        let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
-        let bytes = self.component.as_deref().unwrap_or(crate::COMPONENT);
-        let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
-        let instance = linker(&engine).and_then(|linker| linker.instantiate_pre(&component));
-        let component = instance.and_then(FantailPre::new).map_err(BuildError::Link)?;
-        start_ticking(&engine).map_err(BuildError::Thread)?;
-        let sender = Sender::new(self.egress, self.resolver, self.trust, self.timeouts, self.pool);
-        Ok(Harness { component, sender, limits: self.limits })
+        let instance = self.compile::<State>(crate::COMPONENT, |_| Ok(()))?;
+        let limits = self.limits;
+        Harness::new(instance, self.sender(), limits).map_err(BuildError::Link)
     }
-}
 
-fn config() -> Config {
-    let mut config = Config::new();
-    config.wasm_component_model_async(true);
-    config.epoch_interruption(true);
-    config.max_wasm_stack(512 * 1024);
-    config
-}
+    /// Compiles the application, or the component given in its place, and checks that it fits.
+    pub fn build_service(self, options: ServiceOptions) -> Result<Service, BuildError> {
+        let instance = self.compile(crate::APPLICATION, crate::service::add_to_linker)?;
+        let component = ServicePre::new(instance).map_err(BuildError::Link)?;
+        let limits = self.limits;
+        Ok(Service::new(Instances::new(component, self.sender(), limits, options)))
+    }
 
-/// What a component may import: nothing but these.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
-    Ok(linker)
+    fn compile<T: Sandboxed>(
+        &self,
+        default: &[u8],
+        extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
+    ) -> Result<InstancePre<T>, BuildError> {
+        let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
+        let bytes = self.component.as_deref().unwrap_or(default);
+        let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
+        let link = || {
+            let mut linker = linker(&engine)?;
+            extend(&mut linker)?;
+            linker.instantiate_pre(&component)
+        };
+        let instance = link().map_err(BuildError::Link)?;
+        start_ticking(&engine).map_err(BuildError::Thread)?;
+        Ok(instance)
+    }
+
+    fn sender(self) -> Sender {
+        Sender::new(self.egress, self.resolver, self.trust, self.timeouts, self.pool)
+    }
 }

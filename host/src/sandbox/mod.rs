@@ -1,0 +1,97 @@
+//! What every instance lives in, whatever it is for: its own store, the little that it may import, and limits.
+
+mod limits;
+mod watchdog;
+
+pub use limits::Limits;
+pub(crate) use watchdog::{start_ticking, watch};
+
+use crate::sender::{Diary, Hooks, Sender};
+use limits::Meter;
+use std::time::Duration;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Config, Engine};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// The host's side of one instance.
+pub(crate) struct Sandbox {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    meter: Meter,
+    pub(crate) limits: Limits,
+    /// How long the instance has been computing since it last asked something of us.
+    pub(crate) computing: Duration,
+}
+
+/// What a store has to hold so that an instance in it is kept within its limits.
+pub(crate) trait Sandboxed: WasiView + WasiHttpView + Send + 'static {
+    fn sandbox(&mut self) -> &mut Sandbox;
+}
+
+impl Sandbox {
+    /// `environment` is for components that may ask for it. There are no arguments, files, sockets or standard streams: the
+    /// linkers have none of them anyway.
+    pub(crate) fn new(limits: Limits, sender: Sender, environment: &[(String, String)]) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.field_bytes);
+        Self {
+            table,
+            wasi: WasiCtx::builder().envs(environment).build(),
+            http,
+            hooks: Hooks { sender, diary: Diary::default() },
+            meter: Meter::new(limits),
+            limits,
+            computing: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.hooks.sender
+    }
+
+    pub(crate) fn diary(&self) -> &Diary {
+        &self.hooks.diary
+    }
+}
+
+impl WasiView for Sandbox {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // Whatever an instance asks of the host is a sign of life, were it only the time.
+        self.computing = Duration::ZERO;
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Sandbox {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.computing = Duration::ZERO;
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl Sandboxed for Sandbox {
+    fn sandbox(&mut self) -> &mut Sandbox {
+        self
+    }
+}
+
+pub(crate) fn config() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
+    config.max_wasm_stack(512 * 1024);
+    config
+}
+
+/// What every component may import.
+pub(crate) fn linker<T: Sandboxed>(engine: &Engine) -> wasmtime::Result<Linker<T>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
+    Ok(linker)
+}

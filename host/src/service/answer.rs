@@ -1,0 +1,82 @@
+//! What a client gets.
+
+use super::instances::Place;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use wasmtime_wasi_http::Error;
+
+/// The body of an answer. Dropping it tells the application that its client has left.
+pub struct Answer {
+    body: UnsyncBoxBody<Bytes, Error>,
+    /// Given back with the body, however it ends.
+    _place: Option<Place>,
+}
+
+/// The application did not bring its answer to an end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off: {0}")]
+pub struct BrokenOff(String);
+
+impl Answer {
+    pub(super) fn new(body: UnsyncBoxBody<Bytes, Error>, place: Place) -> Self {
+        Self { body, _place: Some(place) }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        Pin::new(&mut self.body).poll_frame(cx).map_err(|error| BrokenOff(error.to_string()))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Why there is no answer of the application's.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Every instance is full, and no more may be made.
+    Full,
+    /// No head in time.
+    Late,
+    /// The instance broke down while it worked on this request or on another.
+    Broken,
+    /// The application gave an error in place of an answer, in words.
+    Application(String),
+}
+
+/// Says so to the client.
+pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
+    let (status, detail) = match refusal {
+        Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "every instance is full: try again".to_owned()),
+        Refusal::Late => (StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time".to_owned()),
+        Refusal::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "the application broke down".to_owned()),
+        Refusal::Application(reason) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("the application failed: {reason}"))
+        }
+    };
+    let title = status.canonical_reason().unwrap_or_default();
+    let problem = fantail_wire::Problem { title, status: status.as_u16(), detail, ..Default::default() };
+    let body = Full::from(fantail_wire::problem_to_json(&problem) + "\n").map_err(|never| match never {});
+    let mut response = Response::new(Answer { body: body.boxed_unsync(), _place: None });
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("1"));
+    }
+    response
+}

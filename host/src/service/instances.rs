@@ -1,0 +1,121 @@
+//! Which instance serves a request.
+
+use super::ServiceOptions;
+use super::instance::{Instance, Job};
+use crate::sandbox::{Limits, Sandbox};
+use crate::sender::Sender;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, mpsc};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// The instances of one application.
+pub(crate) struct Instances {
+    component: ServicePre<Sandbox>,
+    sender: Sender,
+    limits: Limits,
+    options: ServiceOptions,
+    environment: Vec<(String, String)>,
+    live: Mutex<Vec<Live>>,
+}
+
+/// An instance as its callers see it.
+struct Live {
+    jobs: mpsc::Sender<Job>,
+    occupancy: Arc<Occupancy>,
+}
+
+/// How many an instance serves and has served.
+#[derive(Default)]
+pub(super) struct Occupancy {
+    callers: AtomicUsize,
+    served: AtomicU64,
+    left: Notify,
+}
+
+/// A caller's place in an instance, given back when it is dropped.
+pub(super) struct Place {
+    occupancy: Arc<Occupancy>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.occupancy.callers.fetch_sub(1, Ordering::AcqRel);
+        self.occupancy.left.notify_one();
+    }
+}
+
+impl Occupancy {
+    pub(super) fn is_empty(&self) -> bool {
+        self.callers.load(Ordering::Acquire) == 0
+    }
+
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(Ordering::Acquire)
+    }
+
+    /// Waits until a caller has left.
+    pub(super) async fn left(&self) {
+        self.left.notified().await;
+    }
+}
+
+impl Live {
+    fn enter(&self) -> (mpsc::Sender<Job>, Place) {
+        self.occupancy.callers.fetch_add(1, Ordering::AcqRel);
+        self.occupancy.served.fetch_add(1, Ordering::AcqRel);
+        (self.jobs.clone(), Place { occupancy: Arc::clone(&self.occupancy) })
+    }
+}
+
+impl Instances {
+    pub(crate) fn new(component: ServicePre<Sandbox>, sender: Sender, limits: Limits, options: ServiceOptions) -> Self {
+        let environment = options.environment();
+        Self { component, sender, limits, options, environment, live: Mutex::default() }
+    }
+
+    pub(super) fn options(&self) -> &ServiceOptions {
+        &self.options
+    }
+
+    /// A place in the first instance that has one, so that the others come to rest; else in a new one; none if there may be
+    /// no more. A job sent there is always taken, unless the instance has ended meanwhile.
+    pub(super) fn place(&self) -> Option<(mpsc::Sender<Job>, Place)> {
+        let ServiceOptions { instances, callers, reuse, .. } = self.options;
+        // Nothing in here panics half-way through a change.
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|instance| !instance.jobs.is_closed());
+        let has_room = |Live { occupancy, .. }: &&Live| {
+            occupancy.callers.load(Ordering::Acquire) < callers && occupancy.served() < reuse
+        };
+        if let Some(instance) = live.iter().find(has_room) {
+            return Some(instance.enter());
+        }
+        (live.len() < instances).then(|| {
+            let instance = self.start();
+            let place = instance.enter();
+            live.push(instance);
+            place
+        })
+    }
+
+    fn start(&self) -> Live {
+        let (jobs, receiver) = mpsc::channel(self.options.callers.max(1));
+        let occupancy = Arc::<Occupancy>::default();
+        let instance = Instance {
+            component: self.component.clone(),
+            sandbox: Sandbox::new(self.limits, self.sender.clone(), &self.environment),
+            jobs: receiver,
+            occupancy: Arc::clone(&occupancy),
+            reuse: self.options.reuse,
+            idle: self.options.idle,
+        };
+        let log = Arc::clone(&self.options.log);
+        tokio::spawn(async move {
+            if let Err(error) = instance.run().await {
+                log(&format!("an instance broke down and is thrown away: {error:#}"));
+            }
+        });
+        Live { jobs, occupancy }
+    }
+}

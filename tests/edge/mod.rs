@@ -1,0 +1,10 @@
+//! The application, served: over real sockets on both sides.
+
+mod client;
+mod lines;
+mod refusals;
+mod routes;
+mod sharing;
+mod streaming;
+
+pub(crate) use client::{Edge, JSON, NDJSON, edge, options, with_variables};
