@@ -1,12 +1,6 @@
 //! `fetch-all`, called as a component would call it, with a network that answers from memory.
 
-use http_body_util::{BodyExt, Full};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Config, Engine, Store};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use crate::stock::Stock;
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "fantail", require_store_data_send: true });
@@ -15,74 +9,14 @@ use bindings::exports::fantail::fetch::batch::{
     BodyMode, Cause, Outcome, Overrides, Policy, PolicyError, Request, Until,
 };
 
-/// Answers 200 at once, 500 on `/fail`, and never on `/hang`.
-struct Memory {
-    asked: Arc<AtomicUsize>,
-}
-
-type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
-
-impl WasiHttpHooks for Memory {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Transmission,
-    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        Box::new(async move {
-            if request.uri().path() == "/hang" {
-                std::future::pending::<()>().await;
-            }
-            let body = Full::new("hello".into()).map_err(|never| match never {}).boxed_unsync();
-            let status = if request.uri().path() == "/fail" { 500 } else { 200 };
-            let response = http::Response::builder().status(status).body(body).unwrap();
-            Ok((response, Box::new(async { Ok(()) }) as Transmission))
-        })
-    }
-}
-
-struct Host {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    hooks: Memory,
-}
-
-impl WasiView for Host {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for Host {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
-    }
-}
-
 /// The answer of `fetch-all`, and how many requests were sent.
 async fn fetch_all(requests: Vec<Request>, policy: Policy) -> (Result<Vec<Outcome>, PolicyError>, usize) {
-    let mut config = Config::new();
-    config.wasm_component_model_async(true);
-    let engine = Engine::new(&config).unwrap();
-    let component = Component::from_binary(&engine, fantail::COMPONENT).unwrap();
-    let mut linker = Linker::new(&engine);
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
-    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker).unwrap();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let host = Host {
-        table: ResourceTable::new(),
-        wasi: WasiCtx::builder().build(),
-        http: WasiHttpCtx::new(),
-        hooks: Memory { asked: Arc::clone(&asked) },
-    };
-    let mut store = Store::new(&engine, host);
-    let instance = bindings::Fantail::instantiate_async(&mut store, &component, &linker).await.unwrap();
-    let answer = store.run_concurrent(async move |accessor| {
+    let mut host = Stock::new(fantail::COMPONENT, &[]);
+    let instance = bindings::Fantail::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
+    let answer = host.store.run_concurrent(async move |accessor| {
         instance.fantail_fetch_batch().call_fetch_all(accessor, requests, policy).await
     });
-    (answer.await.unwrap().unwrap(), asked.load(Ordering::SeqCst))
+    (answer.await.unwrap().unwrap(), host.asked())
 }
 
 fn get(id: u64, path: &str) -> Request {

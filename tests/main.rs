@@ -4,15 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod basics;
+mod browser;
 mod cli;
 mod composition;
+mod denied;
 mod edge;
 mod egress;
+mod example;
 mod faults;
 mod hostile;
 mod lazy;
 mod leaks;
 mod list;
+mod manifest;
+mod stock;
 mod stopping;
 mod support;
 mod tls;

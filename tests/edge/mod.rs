@@ -1,6 +1,7 @@
 //! The application, served: over real sockets on both sides.
 
 mod client;
+mod hosts;
 mod lines;
 mod refusals;
 mod routes;

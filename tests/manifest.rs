@@ -1,0 +1,47 @@
+//! spin.toml and what lies beside it say what is there. What they say of variables is checked in `guest/edge`, what of paths
+//! in `xtask`.
+
+use toml::{Table, Value};
+
+fn table(text: &str) -> Table {
+    text.parse().unwrap()
+}
+
+/// The value at a path of keys.
+fn at<'a>(table: &'a Table, keys: &[&str]) -> &'a Value {
+    let (first, rest) = keys.split_first().unwrap();
+    rest.iter().fold(&table[*first], |value, key| &value[*key])
+}
+
+#[test]
+fn spin_toml_composes_the_component_by_the_interface_it_exports() {
+    let manifest = table(include_str!("../spin.toml"));
+    let dependencies = at(&manifest, &["component", "edge", "dependencies"]).as_table().unwrap();
+    let mut config = wasmtime::Config::new();
+    config.wasm_component_model_async(true);
+    let engine = wasmtime::Engine::new(&config).unwrap();
+    let component = wasmtime::component::Component::from_binary(&engine, fantail::COMPONENT).unwrap();
+    let ty = component.component_type();
+    let exports: Vec<&str> = ty.exports(&engine).map(|(name, _)| name).collect();
+    assert_eq!(dependencies.keys().map(String::as_str).collect::<Vec<_>>(), exports);
+    let inherited = dependencies[exports[0]]["inherit_configuration"].as_array().unwrap();
+    assert_eq!(inherited, &[Value::from("allowed_outbound_hosts")]);
+    let hosts = at(&manifest, &["component", "edge", "allowed_outbound_hosts"]).as_array().unwrap();
+    assert_eq!(hosts, &[Value::from("{{ upstreams }}")]);
+}
+
+#[test]
+fn spin_toml_routes_everything_to_the_application() {
+    let manifest = table(include_str!("../spin.toml"));
+    assert_eq!(manifest["spin_manifest_version"].as_integer(), Some(2));
+    let trigger = &at(&manifest, &["trigger", "http"]).as_array().unwrap()[0];
+    assert_eq!((trigger["route"].as_str(), trigger["component"].as_str()), (Some("/..."), Some("edge")));
+}
+
+#[test]
+fn the_runtime_configuration_pools_connections_and_blocks_networks() {
+    let config = table(include_str!("../runtime-config.toml"));
+    assert_eq!(at(&config, &["outbound_http", "connection_pooling"]).as_bool(), Some(true));
+    let blocked = at(&config, &["outbound_networking", "block_networks"]).as_array().unwrap();
+    assert_eq!(blocked, &[Value::from("private")]);
+}
