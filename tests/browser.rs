@@ -26,7 +26,7 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        let client = reqwest::Client::new();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
         let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}});
         let base = format!("http://127.0.0.1:{port}/session");

@@ -296,3 +296,14 @@ async fn a_refused_connection_is_one_line_among_others() {
     let ran = fetch(&[&refused().await, &origin.url("/ok")], b"").await;
     assert_eq!(by_id(ran.lines).iter().map(cause).collect::<Vec<_>>(), ["connection-refused", ""]);
 }
+
+#[tokio::test]
+async fn an_origin_that_is_not_listed_is_denied_with_the_flag_that_would_allow_it() {
+    let origin = origin().await;
+    let (ok, other) = (origin.url("/ok"), refused().await);
+    let ran = fetch(&["--allow", ok.trim_end_matches("/ok"), &ok, &other], b"").await;
+    let lines = by_id(ran.lines);
+    assert_eq!((ran.code, text(&lines[0])), (1, "hello world"));
+    assert_eq!(cause(&lines[1]), "HTTP-request-denied");
+    assert!(detail(&lines[1]).contains(&format!("--allow {}", other.trim_end_matches('/'))), "{}", detail(&lines[1]));
+}

@@ -30,7 +30,7 @@ enum Command {
     },
     /// Checks format and lints, then runs all tests, and says how many.
     Test,
-    /// Measures the component beside native clients.
+    /// Measures the component beside native clients, and the application beside a fan-out written by hand.
     Bench {
         /// Passed on to Criterion.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -46,8 +46,9 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Bench { arguments } => {
-            run::run(cargo(["bench", "--locked", "--package", "fantail", "--bench", "fan_out", "--"]).args(arguments))
-                .map(|()| ExitCode::SUCCESS)
+            let benches = ["--bench", "fan_out", "--bench", "application"];
+            let mut bench = cargo(["bench", "--locked", "--package", "fantail"]);
+            run::run(bench.args(benches).arg("--").args(arguments)).map(|()| ExitCode::SUCCESS)
         }
     });
     done.unwrap_or_else(|failed| {
@@ -62,6 +63,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+/// What is left in target/components, which spin.toml names.
+const FETCH: &str = "fantail.wasm";
+const EDGE: &str = "fantail-edge.wasm";
+const COMPOSED: &str = "fantail-edge-composed.wasm";
+
 /// Builds everything; gives the path of the command line.
 fn build() -> Result<PathBuf, Failed> {
     run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail"]))?;
@@ -69,13 +75,12 @@ fn build() -> Result<PathBuf, Failed> {
     let target = guests.parent().map_or_else(|| root().join("target"), Path::to_owned);
     let components = target.join("components");
     let guest = |package| component_builder::build(root(), package, &guests);
-    let (component, edge, variables) =
-        (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);
-    let composed = component_builder::compose(&edge, &[&component, &variables])?;
+    let (fetch, edge, variables) = (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);
+    let composed = component_builder::compose(&edge, &[&fetch, &variables])?;
     let binary = target.join("release").join("fantail");
     run::say(format_args!("built {}", binary.display()));
-    for (name, bytes) in [("fantail", component), ("fantail-edge", edge), ("fantail-edge-composed", composed)] {
-        let path = components.join(name).with_extension("wasm");
+    for (name, bytes) in [(FETCH, fetch), (EDGE, edge), (COMPOSED, composed)] {
+        let path = components.join(name);
         if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
             std::fs::create_dir_all(&components)?;
             std::fs::write(&path, bytes)?;
@@ -89,4 +94,20 @@ fn build() -> Result<PathBuf, Failed> {
 fn demo(arguments: &[String]) -> Result<ExitCode, Failed> {
     let status = std::process::Command::new(build()?).arg("demo").args(arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spin_toml_names_what_build_leaves_and_the_command_that_does() {
+        let manifest: toml::Table = include_str!("../../spin.toml").parse().unwrap();
+        let component = &manifest["component"]["edge"];
+        assert_eq!(component["source"].as_str().unwrap(), format!("target/components/{EDGE}"));
+        let dependency = component["dependencies"].as_table().unwrap().values().next().unwrap();
+        assert_eq!(dependency["path"].as_str().unwrap(), format!("target/components/{FETCH}"));
+        assert_eq!(component["build"]["command"].as_str().unwrap(), "cargo xtask build");
+    }
 }

@@ -19,6 +19,22 @@ pub(crate) fn setup() -> Result<(), Failed> {
     run(&mut cargo(["fetch", "--locked", "--quiet"]))
 }
 
+/// Whether there is a browser for the tests of the page, after trying to install Debian's.
+pub(crate) fn browser() -> bool {
+    let there = || ["chromium", "chromedriver"].into_iter().all(|tool| works(Command::new(tool).arg("--version")));
+    if there() {
+        return true;
+    }
+    if works(Command::new("apt-get").arg("--version")) {
+        say("no chromium with chromedriver yet: trying Debian's");
+        let install = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+                       --no-install-recommends chromium chromium-driver";
+        // What goes wrong here, apt-get says.
+        let _ = run(Command::new("sh").args(["-c", install]));
+    }
+    there()
+}
+
 /// Tries one way after the other. Whether it worked, the caller looks for itself.
 fn install_toolchain() {
     say(format_args!("no compiler for {TARGET} yet: trying `rustup target add {TARGET}`"));

@@ -1,6 +1,7 @@
 //! Everything that has to hold before a change lands.
 
-use crate::run::{Failed, cargo, run, written};
+use crate::run::{Failed, cargo, run, say, written};
+use crate::setup;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -9,6 +10,12 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     run(&mut cargo(["fmt", "--all", "--", "--check"]))?;
     run(&mut cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     let mut tests = cargo(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    // The tests that are ignored by themselves are those that need a browser.
+    if setup::browser() {
+        tests.args(["--", "--include-ignored"]);
+    } else {
+        say("skipped: the tests of the page, because chromium and chromedriver cannot be installed here");
+    }
     let (counts, succeeded) = counted(&mut tests)?;
     writeln!(std::io::stdout(), "{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped)?;
     if !succeeded {

@@ -42,3 +42,35 @@ async fn variable(name: &str) -> Result<Option<String>, Problem> {
 fn misconfigured(name: &str, reason: &str) -> Problem {
     refuse(StatusCode::SERVICE_UNAVAILABLE, format!("the variable {name} cannot be used: {reason}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::{Table, Value};
+
+    #[test]
+    fn spin_toml_hands_every_variable_on_with_the_default_that_is_ours() {
+        let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
+        let handed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
+        let mut declared = manifest["variables"].as_table().unwrap().clone();
+        assert!(declared.remove("upstreams").unwrap()["required"].as_bool().unwrap(), "for the host, not for us");
+        let names: Vec<&str> = [token::VARIABLE].into_iter().chain(Ceilings::VARIABLES).collect();
+        let mut ceilings = Ceilings { max_requests: 1, max_concurrency: 1, ..Ceilings::default() };
+        for name in &names {
+            assert_eq!(handed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
+            let default = declared.remove(*name).unwrap()["default"].as_str().unwrap().to_owned();
+            if *name != token::VARIABLE {
+                ceilings.set(name, &default).unwrap();
+            }
+        }
+        assert_eq!(ceilings, Ceilings::default());
+        assert_eq!((declared.len(), handed_on.len()), (0, names.len()), "and no others");
+    }
+
+    #[test]
+    fn spin_toml_keeps_the_token_secret_and_unset() {
+        let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
+        let token = &manifest["variables"][token::VARIABLE];
+        assert_eq!((token["secret"].as_bool(), token["default"].as_str()), (Some(true), Some("")));
+    }
+}

@@ -56,7 +56,7 @@ fn describe(bytes: &[u8]) -> Result<String, String> {
 
 /// What an import allows a component to do, in a few words.
 fn ability(import: &str) -> &'static str {
-    const ABILITIES: [(&str, &str); 12] = [
+    const ABILITIES: [(&str, &str); 14] = [
         ("wasi:http/types", "speak of HTTP requests and responses"),
         ("wasi:http/client", "send HTTP requests"),
         ("wasi:http/outgoing-handler", "send HTTP requests"),
@@ -67,7 +67,9 @@ fn ability(import: &str) -> &'static str {
         ("wasi:io/", "read and write streams it is given"),
         ("wasi:sockets/", "open network connections of its own"),
         ("wasi:filesystem/", "read and write files"),
+        ("wasi:cli/environment", "see arguments and environment variables it is given"),
         ("wasi:cli/", "see arguments, environment and standard streams"),
+        ("spin:variables/", "ask for the variables of its Spin application"),
         ("fantail:fetch/", "hand requests to Fantail"),
     ];
     ABILITIES.iter().find(|(prefix, _)| import.starts_with(prefix)).map_or("unknown to this program", |(_, what)| what)

@@ -1,0 +1,107 @@
+//! `fantail serve` as it is used: the real program, its signals, its words.
+
+use crate::support::{origin, until};
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::timeout;
+
+struct Server {
+    process: Child,
+    said: Lines<BufReader<ChildStderr>>,
+    url: String,
+}
+
+impl Server {
+    async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut process = serve(arguments, environment).spawn().unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
+        let line = timeout(Duration::from_secs(30), said.next_line()).await.unwrap().unwrap().unwrap();
+        let url = line.strip_prefix("serving on ").expect(&line).to_owned();
+        Self { process, said, url }
+    }
+
+    async fn post(&self, batch: &Value) -> reqwest::Response {
+        let request = reqwest::Client::builder().no_proxy().build().unwrap().post(&self.url).header("content-type", "application/json");
+        request.header("authorization", "Bearer secret").body(batch.to_string()).send().await.unwrap()
+    }
+
+    async fn signal(&self, signal: &str) {
+        let process = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().await.unwrap().success());
+    }
+
+    /// The exit code, and what was said after the first line.
+    async fn end(mut self) -> (i32, String) {
+        let status = timeout(Duration::from_secs(20), self.process.wait()).await.unwrap().unwrap();
+        let mut rest = String::new();
+        while let Some(line) = self.said.next_line().await.unwrap() {
+            rest += &(line + "\n");
+        }
+        (status.code().unwrap(), rest)
+    }
+}
+
+fn serve(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).envs(environment.iter().copied());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+#[tokio::test]
+async fn it_serves_until_it_is_told_to_stop_and_lets_answers_finish() {
+    let origin = origin().await;
+    let allow = format!("http://{}", origin.url("").trim_start_matches("http://").trim_end_matches('/'));
+    let server = Server::start(&["--allow", &allow], &[("SPIN_VARIABLE_API_TOKEN", "secret")]).await;
+    let answer = server.post(&json!({"requests": [origin.url("/delay/1500")]})).await;
+    until(&origin, |counts| counts.in_flight == 1).await;
+    server.signal("-TERM").await;
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("\"status\":200") && text.contains("\"summary\""), "{text}");
+    let (code, said) = server.end().await;
+    assert_eq!(code, 0);
+    assert!(said.contains("stopped after 1 connections, 0 of them cut off"), "{said}");
+}
+
+#[tokio::test]
+async fn whoever_is_not_done_when_its_grace_is_over_is_cut_off() {
+    let origin = origin().await;
+    let allow = origin.url("");
+    let arguments = ["--allow", allow.trim_end_matches('/'), "--grace", "200ms", "--variable", "api_token=secret"];
+    let server = Server::start(&arguments, &[]).await;
+    let answer = server.post(&json!({"requests": [origin.url("/hang")]})).await;
+    until(&origin, |counts| counts.in_flight == 1).await;
+    server.signal("-INT").await;
+    assert!(answer.text().await.is_err(), "an answer without its end");
+    let (code, said) = server.end().await;
+    assert_eq!(code, 0);
+    assert!(said.contains("1 of them cut off"), "{said}");
+    until(&origin, |counts| counts.in_flight == 0).await;
+}
+
+#[tokio::test]
+async fn without_a_token_it_says_so_and_refuses() {
+    let mut server = Server::start(&["--variable", "upstreams=https://*.example.com"], &[]).await;
+    let warning = server.said.next_line().await.unwrap().unwrap();
+    assert!(warning.contains("SPIN_VARIABLE_API_TOKEN"), "{warning}");
+    assert_eq!(server.post(&json!({"requests": []})).await.status(), 503);
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
+    for (arguments, words) in [
+        (vec![], "nothing says where requests may go"),
+        (vec!["--allow", "example.com"], "it has no scheme"),
+        (vec!["--variable", "upstreams=example.com"], "the variable upstreams"),
+        (vec!["--allow", "http://a.test", "--listen", "203.0.113.1:1"], "cannot listen on 203.0.113.1:1"),
+        (vec!["--variable", "token"], "expected name=value"),
+    ] {
+        let output = timeout(Duration::from_secs(30), serve(&arguments, &[]).output()).await.unwrap().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
