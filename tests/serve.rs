@@ -24,7 +24,12 @@ impl Server {
     }
 
     async fn post(&self, batch: &Value) -> reqwest::Response {
-        let request = reqwest::Client::builder().no_proxy().build().unwrap().post(&self.url).header("content-type", "application/json");
+        let request = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(&self.url)
+            .header("content-type", "application/json");
         request.header("authorization", "Bearer secret").body(batch.to_string()).send().await.unwrap()
     }
 

@@ -69,7 +69,7 @@ fn origin() -> String {
 
 fn service(component: Option<Vec<u8>>) -> Service {
     let builder = Harness::builder(Egress::nothing().allow("127.0.0.0/8".parse().expect("a network")));
-    let builder = component.into_iter().fold(builder, |builder, component| builder.component(component));
+    let builder = component.into_iter().fold(builder, fantail::Builder::component);
     let variables = vec![("api_token".to_owned(), "secret".to_owned())];
     let options = ServiceOptions { variables, instances: 1, ..ServiceOptions::default() };
     builder.build_service(options).expect("a service")

@@ -97,7 +97,6 @@ fn demo(arguments: &[String]) -> Result<ExitCode, Failed> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
