@@ -16,7 +16,8 @@ struct Server {
 
 impl Server {
     async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut process = serve(arguments, environment).spawn().unwrap();
+        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
+        let mut process = serve(&arguments, environment).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
         let line = timeout(Duration::from_secs(30), said.next_line()).await.unwrap().unwrap().unwrap();
         let url = line.strip_prefix("serving on ").expect(&line).to_owned();
@@ -51,7 +52,7 @@ impl Server {
 
 fn serve(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
-    command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).envs(environment.iter().copied());
+    command.arg("serve").args(arguments).envs(environment.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

@@ -5,15 +5,20 @@ use crate::client::{Client, Left};
 use crate::convert;
 use crate::malformed;
 use fantail_wire::{Problem, outcome_to_json, problem_to_line, summary_to_line};
-use futures::future::{Either, select};
+use futures::future::{Either, FutureExt, LocalBoxFuture, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use spin_sdk::time::sleep;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Response};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamResult};
-use std::cell::Cell;
 use std::pin::pin;
+use std::time::Duration;
 
 /// Outcomes written at once at most: with the largest of bodies, 16 MiB.
 const AT_ONCE: usize = 16;
+
+/// While there is nothing to write, this often the client is asked whether it is still there.
+const PROBE: Duration = Duration::from_millis(50);
 
 /// A batch that the component has begun.
 pub(crate) struct Started {
@@ -53,33 +58,38 @@ fn headers() -> Fields {
     Fields::from_list(&headers).unwrap_or_else(|_| Fields::new())
 }
 
+/// What goes on beside the reading of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
+/// host for everything that is polled.
+type Beside<'a> = FuturesUnordered<LocalBoxFuture<'a, Aside>>;
+
+enum Aside {
+    /// No more is fed to the component.
+    Fed(Result<Option<Problem>, Left>),
+    /// Time to ask whether the client is still there.
+    Probe,
+}
+
 /// Feeds the component and writes what comes of it.
 async fn converse(
     client: &mut Client,
     started: Started,
     feed: impl Future<Output = Result<Option<Problem>, Left>>,
 ) -> Result<(), Left> {
-    let cut = Cell::new(None);
-    let write = pin!(write(client, started, &cut));
-    match select(write, pin!(feed)).await {
-        // Nothing more is wanted of what may still arrive.
-        Either::Left((written, _feed)) => written,
-        Either::Right((fed, write)) => {
-            cut.set(fed?);
-            write.await
-        }
-    }
-}
-
-async fn write(client: &mut Client, started: Started, cut: &Cell<Option<Problem>>) -> Result<(), Left> {
     let Started { mut outcomes, summary } = started;
-    let mut malformed_lines = 0;
+    let mut beside = Beside::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
+    let (mut cut, mut malformed_lines) = (None, 0);
     loop {
         let (result, some) = {
-            let read = pin!(outcomes.read(Vec::with_capacity(AT_ONCE)));
-            match select(read, pin!(client.left())).await {
-                Either::Left((read, _)) => read,
-                Either::Right((left, _)) => return Err(left),
+            let mut read = pin!(outcomes.read(Vec::with_capacity(AT_ONCE)));
+            loop {
+                match select(read.as_mut(), beside.select_next_some()).await {
+                    Either::Left((read, _)) => break read,
+                    Either::Right((Aside::Fed(fed), _)) => cut = fed?,
+                    Either::Right((Aside::Probe, _)) => {
+                        client.check().await?;
+                        beside.push(probe());
+                    }
+                }
             }
         };
         let mut lines = String::new();
@@ -96,10 +106,16 @@ async fn write(client: &mut Client, started: Started, cut: &Cell<Option<Problem>
             break;
         }
     }
+    // Nothing more is wanted of what may still arrive.
+    drop(beside);
     let mut summary = convert::summary(summary.await);
     malformed::recount(&mut summary, malformed_lines);
-    let mut end = cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
+    let mut end = cut.map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
     end.push_str(&summary_to_line(&summary));
     end.push('\n');
     client.write(end.into_bytes()).await
+}
+
+fn probe() -> LocalBoxFuture<'static, Aside> {
+    sleep(PROBE).map(|()| Aside::Probe).boxed_local()
 }
