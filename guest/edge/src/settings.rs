@@ -16,7 +16,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) async fn read() -> Result<Self, Problem> {
-        let token = variable(token::VARIABLE).await?.and_then(Token::new).ok_or_else(Token::missing)?;
+        let token = variable(token::VARIABLE).await?.as_deref().and_then(Token::new).ok_or_else(Token::missing)?;
         let mut ceilings = Ceilings::default();
         let values = try_join_all(Ceilings::VARIABLES.map(variable)).await?;
         for (name, value) in Ceilings::VARIABLES.into_iter().zip(values) {

@@ -12,9 +12,9 @@ pub(crate) const VARIABLE: &str = "api_token";
 pub(crate) struct Token(String);
 
 impl Token {
-    /// None if it is empty, which is how spin.toml says that it is not set.
-    pub(crate) fn new(token: String) -> Option<Self> {
-        (!token.is_empty()).then_some(Self(token))
+    /// None if it is empty, which is how spin.toml says that it is not set. Files with secrets like to end in a line feed.
+    pub(crate) fn new(token: &str) -> Option<Self> {
+        Some(Self(token.trim().to_owned())).filter(|Self(token)| !token.is_empty())
     }
 
     /// Whether the `authorization` header shows this token (RFC 6750, section 2.1). Takes as long for a token that is wrong
@@ -50,7 +50,7 @@ mod tests {
         if let Some(value) = authorization {
             headers.insert("authorization", value.parse().unwrap());
         }
-        Token::new("s3cret".to_owned()).unwrap().check(&headers).err().map(|problem| problem.status)
+        Token::new("s3cret\n").unwrap().check(&headers).err().map(|problem| problem.status)
     }
 
     #[test]
@@ -66,6 +66,6 @@ mod tests {
 
     #[test]
     fn an_empty_token_is_none() {
-        assert!(Token::new(String::new()).is_none());
+        assert!(Token::new("").is_none() && Token::new(" \n").is_none());
     }
 }
