@@ -70,7 +70,7 @@ async fn whole<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Proble
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         refuse_field(StatusCode::BAD_REQUEST, "body", format!("not UTF-8 from byte {} on", error.valid_up_to()))
     })?;
-    let Batch { policy, requests } = batch_from_json(text).map_err(|error| malformed(error, None))?;
+    let Batch { policy, requests } = batch_from_json(text).map_err(malformed)?;
     if requests.len() as u64 > ceilings.max_requests {
         return Err(ceilings.too_many_requests());
     }
@@ -92,10 +92,12 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
     let first = lines.next().await.map_err(Problem::from)?;
     let policy = first.as_ref().and_then(|line| Some((line.number, policy_from_line(line.text()?)?)));
     if let Some((number, policy)) = policy {
-        let policy = policy.map_err(|error| malformed(error, Some(number)))?;
+        let policy = policy.map_err(|error| malformed(WireError { line: Some(number), ..error }))?;
         return Ok(Intake { policy, requests: Requests::Lines { first: None, from: number, lines } });
     }
-    let first = first.map(|line| line.request(0).map_err(|error| malformed(error, Some(line.number)))).transpose()?;
+    let first = first
+        .map(|line| line.request(0).map_err(|error| malformed(WireError { line: Some(line.number), ..error })))
+        .transpose()?;
     Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, from: 0, lines } })
 }
 
@@ -107,7 +109,7 @@ impl Line {
     /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.
     pub(crate) fn request(&self, before: u64) -> Result<Request, WireError> {
         let id = self.id(before);
-        let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned() };
+        let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None };
         let text = self.text().ok_or_else(not_text)?;
         let request = request_from_line(text, id, |url| Request::get(id, url))?;
         Ok(checked(request, self.number))
@@ -127,7 +129,7 @@ impl From<Cut> for Problem {
     }
 }
 
-fn malformed(WireError { field, reason }: WireError, line: Option<u64>) -> Problem {
+fn malformed(WireError { field, reason, line }: WireError) -> Problem {
     let field = (!field.is_empty()).then_some(field);
     Problem { field, line, ..refuse(StatusCode::BAD_REQUEST, reason) }
 }

@@ -10,11 +10,20 @@ pub struct WireError {
     pub field: String,
     /// What is wrong with it.
     pub reason: String,
+    /// The line of the text, from 1, if it is known.
+    pub line: Option<u64>,
 }
 
 impl WireError {
     pub(crate) fn at(field: &str, reason: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), reason: reason.into() }
+        Self { field: field.to_owned(), reason: reason.into(), line: None }
+    }
+}
+
+impl From<serde_json::Error> for WireError {
+    fn from(error: serde_json::Error) -> Self {
+        let line = u64::try_from(error.line()).ok().filter(|line| *line > 0);
+        Self { line, ..Self::at("", error.to_string()) }
     }
 }
 
@@ -35,8 +44,8 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
         let field = if matches!(field.as_str(), "." | "?") { String::new() } else { field };
-        WireError { field, reason: error.into_inner().to_string() }
+        WireError { field, ..WireError::from(error.into_inner()) }
     })?;
-    reader.end().map_err(|error| WireError::at("", error.to_string()))?;
+    reader.end().map_err(WireError::from)?;
     Ok(value)
 }
