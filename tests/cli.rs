@@ -307,3 +307,15 @@ async fn an_origin_that_is_not_listed_is_denied_with_the_flag_that_would_allow_i
     assert_eq!(cause(&lines[1]), "HTTP-request-denied");
     assert!(detail(&lines[1]).contains(&format!("--allow {}", other.trim_end_matches('/'))), "{}", detail(&lines[1]));
 }
+
+#[tokio::test]
+async fn retries_are_asked_for_by_flag_or_policy_and_counted_in_the_summary() {
+    let origin = origin().await;
+    let url = origin.url("/status/503");
+    let ran = fetch(&["--retries", "2", "--backoff", "5ms", &url], b"").await;
+    assert_eq!((ran.code, ran.lines[0].attempts), (0, 3), "a response of any status");
+    assert!(ran.stderr.contains("attempts     3, 2 of them retries"), "{}", ran.stderr);
+    let ran = fetch(&["--retries", "11", &url], b"").await;
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("retries: 11 is outside 0 to 10"), "{}", ran.stderr);
+}

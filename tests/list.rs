@@ -40,6 +40,11 @@ fn open() -> Policy {
         deadline: None,
         order: None,
         until: None,
+        retries: None,
+        backoff: None,
+        max_backoff: None,
+        retry_ratio: None,
+        retry_floor: None,
     }
 }
 

@@ -39,6 +39,18 @@ fn spin_toml_routes_everything_to_the_application() {
 }
 
 #[test]
+fn the_spinapp_sets_variables_that_there_are_and_loads_the_runtime_configuration_by_its_name() {
+    let manifest = table(include_str!("../spin.toml"));
+    let spinapp = include_str!("../deploy/spinapp.yaml");
+    let names: Vec<&str> = spinapp.lines().filter_map(|line| line.strip_prefix("    - name: ")).collect();
+    assert!(names.contains(&"api_token") && names.contains(&"upstreams"), "{names:?}");
+    for name in names {
+        assert!(manifest["variables"].get(name).is_some(), "{name}");
+    }
+    assert!(spinapp.contains("--from-file=runtime-config.toml") && spinapp.contains("loadFromSecret: fantail-runtime"));
+}
+
+#[test]
 fn the_runtime_configuration_pools_connections_and_blocks_networks() {
     let config = table(include_str!("../runtime-config.toml"));
     assert_eq!(at(&config, &["outbound_http", "connection_pooling"]).as_bool(), Some(true));

@@ -104,6 +104,7 @@ async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
         (vec!["--variable", "upstreams=example.com"], "the variable upstreams"),
         (vec!["--allow", "http://a.test", "--listen", "203.0.113.1:1"], "cannot listen on 203.0.113.1:1"),
         (vec!["--variable", "token"], "expected name=value"),
+        (vec!["--variable", "max_request=5"], "there is no variable max_request: use one of api_token,"),
     ] {
         let output = timeout(Duration::from_secs(30), serve(&arguments, &[]).output()).await.unwrap().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -167,6 +167,11 @@ impl Reply {
         String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
     }
 
+    /// All bytes that are left, if they come to an end.
+    pub(crate) async fn whole(mut self) -> Result<Bytes, hyper::Error> {
+        (&mut self.body).collect().await.map(http_body_util::Collected::to_bytes)
+    }
+
     /// The problem document that this answer is.
     pub(crate) async fn problem(self) -> Value {
         assert_eq!(self.header("content-type"), "application/problem+json");

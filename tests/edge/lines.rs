@@ -73,6 +73,16 @@ async fn a_malformed_line_is_an_outcome_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_batch() {
+    let (edge, origin) = (edge(options()).await, origin().await);
+    let lines = format!("\u{feff}{{\"policy\":{{\"body\":\"discard\"}}}}\r\n{}\r\n", origin.url("/ok"));
+    let (outcomes, _) = edge.post(NDJSON, lines).await.outcomes().await;
+    assert!(outcomes[0]["status"] == 200 && outcomes[0].get("body").is_none(), "under its policy: {}", outcomes[0]);
+    let batch = format!("\u{feff}{}", json!({"requests": [origin.url("/ok")]}));
+    assert_eq!(edge.post(JSON, batch).await.outcomes().await.0[0]["status"], 200);
+}
+
+#[tokio::test]
 async fn an_empty_batch_is_answered_with_its_summary() {
     let edge = edge(options()).await;
     for (content_type, body) in [(JSON, "{\"requests\":[]}"), (NDJSON, ""), (NDJSON, "{\"policy\":{}}\n")] {

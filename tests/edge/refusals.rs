@@ -44,6 +44,7 @@ async fn a_variable_that_makes_no_sense_is_named() {
     let problem = edge.post(JSON, "{\"requests\":[]}").await.problem().await;
     assert_eq!(problem["status"], 503);
     assert!(problem["detail"].as_str().unwrap().contains("max_deadline"), "{problem}");
+    assert_eq!(with_token(&edge, None).await["status"], 401, "it is not everybody's business");
 }
 
 #[tokio::test]

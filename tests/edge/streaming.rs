@@ -1,7 +1,9 @@
 //! Outcomes as they complete, input as it arrives, and clients that leave or dawdle.
 
-use super::{JSON, edge, options};
-use crate::support::{origin, until};
+use super::{Edge, JSON, edge, options};
+use crate::support::{builder, origin, until};
+use bytes::Bytes;
+use futures::StreamExt;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -58,6 +60,22 @@ async fn when_the_client_leaves_in_the_middle_of_its_lines_they_are_forgotten() 
     drop(reply);
     until(&origin, |counts| counts.in_flight == 0).await;
     assert_eq!(origin.counts().requests, 2);
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_in_many_small_pieces_is_not_taken_for_a_guest_that_computes() {
+    let origin = origin().await;
+    let limits = fantail::Limits { stall: Duration::from_millis(300), ..fantail::Limits::default() };
+    let edge = Edge::start(builder().limits(limits), options()).await;
+    let batch = json!({"requests": [origin.url("/ok")], "policy": {}}).to_string();
+    let pieces: Vec<Bytes> = batch.bytes().map(|byte| Bytes::copy_from_slice(&[byte])).collect();
+    let slowly = futures::stream::iter(pieces).then(async |piece| {
+        tokio::time::sleep(Duration::from_millis(12)).await;
+        piece
+    });
+    let headers = [("authorization", "Bearer secret"), ("content-type", JSON)];
+    let reply = edge.ask(http::Method::POST, "/", &headers, slowly).await;
+    assert_eq!(reply.outcomes().await.0[0]["status"], 200);
 }
 
 #[tokio::test]

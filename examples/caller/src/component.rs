@@ -43,5 +43,10 @@ pub(crate) fn open() -> batch::Policy {
         deadline: None,
         order: None,
         until: None,
+        retries: None,
+        backoff: None,
+        max_backoff: None,
+        retry_ratio: None,
+        retry_floor: None,
     }
 }

@@ -4,13 +4,14 @@ use crate::bindings::exports::fantail::fetch::batch::{Body, Response};
 use crate::error_code;
 use crate::incoming::{Incoming, content_length};
 use crate::outgoing;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings, retry_after};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 use wasip3::http::client;
 use wasip3::http::types as http;
@@ -33,6 +34,7 @@ pub(crate) enum Note {
     Head {
         attempt: AttemptId,
         status: u16,
+        retry_after: Option<Duration>,
     },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
@@ -86,8 +88,10 @@ async fn exchange(
     let receive = async {
         let response = client::send(outgoing).await.map_err(error_code::cause)?;
         let status = response.get_status_code();
-        context.note(Note::Head { attempt, status });
         let headers = response.get_headers().copy_all();
+        let header = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
+        let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
+        context.note(Note::Head { attempt, status, retry_after });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body);
         let incoming = Incoming::new(response, transmission);

@@ -6,11 +6,18 @@ use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
 use crate::convert;
 use crate::input::Input;
 use crate::outbox::{Outbox, Reader};
-use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Summary};
+use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
+use std::cell::RefCell;
 use std::task::{Context, Poll};
+
+thread_local! {
+    /// What all batches of this instance have learned of origins. Lent to an engine for one event at a time, and an engine calls
+    /// nobody: it is never lent twice.
+    static ORIGINS: RefCell<Origins> = RefCell::default();
+}
 
 pub(crate) struct Batch {
     engine: Engine<Response>,
@@ -29,7 +36,8 @@ impl Batch {
     pub(crate) fn new(engine: Engine<Response>, input: Input, outbox: Outbox) -> Self {
         Self {
             shared: Attempts::new(engine.settings()),
-            engine,
+            // No secret is made of it: it only keeps instances from waiting in step.
+            engine: engine.with_seed(now().as_nanos()),
             input,
             outbox,
             alarm: Alarm::default(),
@@ -99,13 +107,13 @@ impl Batch {
             self.take_notes(now);
             // An aborted attempt was the engine's own wish.
             if let Ok(event) = ended {
-                self.engine.handle(now, event);
+                self.tell(now, event);
             }
         }
         happened |= self.take_notes(now);
         while let Poll::Ready(Some(attempt)) = self.unread.poll_next_unpin(cx) {
             happened = true;
-            self.engine.handle(now, Event::UnreadEnded { attempt });
+            self.tell(now, Event::UnreadEnded { attempt });
         }
         while let Poll::Ready(reader) = self.outbox.poll(now, cx) {
             happened = true;
@@ -114,17 +122,21 @@ impl Batch {
                 Reader::Took(count) => Event::Taken(count),
                 Reader::Left => Event::ReaderGone,
             };
-            self.engine.handle(now, event);
+            self.tell(now, event);
         }
         while let Poll::Ready((requests, ended)) = self.input.poll(cx) {
             happened = true;
-            self.engine.handle(now, Event::Read { requests, ended });
+            self.tell(now, Event::Read { requests, ended });
         }
         while self.alarm.poll(cx).is_ready() {
             happened = true;
-            self.engine.handle(now, Event::Timer);
+            self.tell(now, Event::Timer);
         }
         if happened { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn tell(&mut self, now: Instant, event: Event<Response>) {
+        ORIGINS.with_borrow_mut(|origins| self.engine.handle(now, event, origins));
     }
 
     /// Takes what attempts have reported on their way.
@@ -133,7 +145,9 @@ impl Batch {
         let happened = !notes.is_empty();
         for note in notes {
             match note {
-                Note::Head { attempt, status } => self.engine.handle(now, Event::Head { attempt, status }),
+                Note::Head { attempt, status, retry_after } => {
+                    self.tell(now, Event::Head { attempt, status, retry_after });
+                }
                 Note::Unread(body) => self.unread.push(body),
             }
         }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 /// How much one batch may ask for, each with its default. The variables of spin.toml have the same names and defaults.
 ///
-/// Worst-case memory of one batch: `max_batch_bytes` x 3 while a JSON batch is read, then twice `max_concurrency` x
-/// (`max_body_bytes` + request + response head).
+/// Worst-case memory of one batch: while a JSON batch is read, `max_batch_bytes` x 3 and 300 bytes for each of `max_requests`.
+/// Then in the component twice `max_concurrency` x (`max_body_bytes` + request + response head), and in the application 16 x
+/// `max_body_bytes` that were taken over, and the line of one of them, which may be six times as long as its body and for a
+/// moment is there twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ceilings {
     /// Requests of a batch. Default 10,000.

@@ -6,7 +6,7 @@ use crate::lines::{Cut, Line, Lines};
 use crate::malformed::checked;
 use bytes::Bytes;
 use fantail_engine::{Policy, Request};
-use fantail_wire::{Batch, Problem, WireError, batch_from_json, policy_from_line, request_from_line};
+use fantail_wire::{Batch, BatchError, Problem, WireError, batch_from_json, policy_from_line, request_from_line};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use spin_sdk::http::{HeaderMap, StatusCode};
 use std::error::Error;
@@ -54,6 +54,9 @@ impl<B: Body> Intake<B> {
     }
 }
 
+/// What some editors put before a text. It is no part of it (RFC 8259, section 8.1).
+const BOM: char = '\u{feff}';
+
 /// Without parameters, in lower case (RFC 9110, section 8.3.1).
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -70,10 +73,12 @@ async fn whole<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Proble
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         refuse_field(StatusCode::BAD_REQUEST, "body", format!("not UTF-8 from byte {} on", error.valid_up_to()))
     })?;
-    let Batch { policy, requests } = batch_from_json(text).map_err(malformed)?;
-    if requests.len() as u64 > ceilings.max_requests {
-        return Err(ceilings.too_many_requests());
-    }
+    let text = text.trim_start_matches(BOM);
+    let Batch { policy, requests } = match batch_from_json(text, ceilings.max_requests) {
+        Ok(batch) => batch,
+        Err(BatchError::TooMany) => return Err(ceilings.too_many_requests()),
+        Err(BatchError::Malformed(error)) => return Err(malformed(error)),
+    };
     for (place, request) in requests.iter().enumerate() {
         if request.overrides.body == Some(fantail_engine::BodyMode::Unread) {
             let field = format!("requests[{place}].overrides.body");
@@ -103,7 +108,8 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
 
 impl Line {
     fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.bytes).ok()
+        let text = std::str::from_utf8(&self.bytes).ok()?;
+        Some(if self.number == 1 { text.trim_start_matches(BOM) } else { text })
     }
 
     /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.

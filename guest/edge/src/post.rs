@@ -2,19 +2,20 @@
 
 use crate::answer::refuse_field;
 use crate::bindings::{fantail::fetch::batch, wit_stream};
+use crate::ceilings::Ceilings;
 use crate::convert;
 use crate::feed::feed;
 use crate::intake::{Body, Intake};
-use crate::settings::Settings;
 use crate::stream::{Started, answer};
+use crate::token::Token;
 use fantail_wire::Problem;
 use spin_sdk::http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3::http::types::Response;
 
 /// Begins a batch. Every problem is found before anything is sent.
 pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Result<Response, Problem> {
-    let Settings { token, ceilings } = Settings::read().await?;
-    token.check(headers)?;
+    Token::read().await?.check(headers)?;
+    let ceilings = Ceilings::read().await?;
     let Intake { policy, requests } = Intake::receive(headers, body, ceilings).await?;
     let policy = ceilings.apply(policy)?;
     let (component, component_reader) = wit_stream::new();

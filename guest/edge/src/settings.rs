@@ -8,15 +8,16 @@ use futures::future::try_join_all;
 use spin_sdk::http::StatusCode;
 use spin_sdk::variables::{self, Error};
 
-/// What the application is told by its variables. Read for every batch, so that a token can be changed while it runs.
-pub(crate) struct Settings {
-    pub(crate) token: Token,
-    pub(crate) ceilings: Ceilings,
+/// What the application is told by its variables. Read for every batch, so that they can be changed while it runs.
+impl Token {
+    pub(crate) async fn read() -> Result<Self, Problem> {
+        variable(token::VARIABLE).await?.as_deref().and_then(Token::new).ok_or_else(Token::missing)
+    }
 }
 
-impl Settings {
+impl Ceilings {
+    /// Only for those who have shown the token: what is wrong with a variable is nobody else's business.
     pub(crate) async fn read() -> Result<Self, Problem> {
-        let token = variable(token::VARIABLE).await?.as_deref().and_then(Token::new).ok_or_else(Token::missing)?;
         let mut ceilings = Ceilings::default();
         let values = try_join_all(Ceilings::VARIABLES.map(variable)).await?;
         for (name, value) in Ceilings::VARIABLES.into_iter().zip(values) {
@@ -24,7 +25,7 @@ impl Settings {
                 ceilings.set(name, &value).map_err(|reason| misconfigured(name, &reason))?;
             }
         }
-        Ok(Self { token, ceilings })
+        Ok(ceilings)
     }
 }
 
@@ -33,8 +34,9 @@ async fn variable(name: &str) -> Result<Option<String>, Problem> {
     match variables::get(name).await {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),
-        Err(Error::InvalidName(reason) | Error::Provider(reason) | Error::Other(reason)) => {
-            Err(misconfigured(name, &reason))
+        // In the host's words there may be what only the host should know.
+        Err(Error::InvalidName(_) | Error::Provider(_) | Error::Other(_)) => {
+            Err(misconfigured(name, "the host could not give its value"))
         }
     }
 }

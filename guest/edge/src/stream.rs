@@ -14,8 +14,11 @@ use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamResult};
 use std::pin::pin;
 use std::time::Duration;
 
-/// Outcomes written at once at most: with the largest of bodies, 16 MiB.
+/// Outcomes taken from the component at once at most.
 const AT_ONCE: usize = 16;
+
+/// Bytes of lines that are written as soon as there are as many, so that there is never more than one large body among them.
+const ENOUGH: usize = 64 * 1024;
 
 /// While there is nothing to write, this often the client is asked whether it is still there.
 const PROBE: Duration = Duration::from_millis(50);
@@ -98,6 +101,9 @@ async fn converse(
             malformed_lines += u64::from(malformed::restore(&mut outcome));
             lines.push_str(&outcome_to_json(outcome));
             lines.push('\n');
+            if lines.len() >= ENOUGH {
+                client.write(std::mem::take(&mut lines).into_bytes()).await?;
+            }
         }
         if !lines.is_empty() {
             client.write(lines.into_bytes()).await?;

@@ -3,12 +3,14 @@
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::live::{Attempt, Head, Live, LiveSet, attempt_expires};
 use crate::queue::Queue;
+use crate::random::Random;
 use crate::reorder::Reorder;
+use crate::retry;
 use crate::summary::Tally;
 use crate::timers::Timers;
 use crate::{
-    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Outcome, Phase, Policy, PolicyError, Request, Settings, Timing,
-    Until,
+    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Policy, PolicyError, Request, Settings,
+    Timing, Until,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -34,7 +36,7 @@ pub struct Engine<R> {
     queue: Queue,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
-    unread: BTreeSet<Key>,
+    unread: BTreeSet<AttemptId>,
     /// Outcomes made and not yet taken.
     untaken: u32,
     successes: u32,
@@ -43,6 +45,7 @@ pub struct Engine<R> {
     reorder: Reorder<Box<Outcome<R>>>,
     timers: Timers<Key>,
     tally: Tally,
+    random: Random,
     actions: VecDeque<Action<R>>,
 }
 
@@ -80,6 +83,7 @@ impl<R> Engine<R> {
             reorder: Reorder::new(settings.order),
             timers: Timers::new(),
             tally: Tally::new(),
+            random: Random::new(0),
             actions: VecDeque::new(),
         })
     }
@@ -92,6 +96,12 @@ impl<R> Engine<R> {
             BodyMode::Discard | BodyMode::Bytes => Ok(Self { takes_list: true, ..engine }),
             BodyMode::Unread => Err(PolicyError { field: "body", reason: UNREAD_IN_LIST.to_owned() }),
         }
+    }
+
+    /// Sets what chance goes by: how long retries wait. The same seed and the same events make the same batch.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.random = Random::new(seed);
+        self
     }
 
     /// The policy with its defaults filled in.
@@ -112,8 +122,9 @@ impl<R> Engine<R> {
         request.into_iter().chain(batch).min()
     }
 
-    /// Takes in what happened, at `now`. Events about attempts that are over change nothing.
-    pub fn handle(&mut self, now: Instant, event: Event<R>) {
+    /// Takes in what happened, at `now`. Events about attempts that are over change nothing. `origins` are lent by the shell, the
+    /// same to all its engines.
+    pub fn handle(&mut self, now: Instant, event: Event<R>, origins: &mut Origins) {
         match event {
             Event::Demand => _ = self.begun.get_or_insert(now),
             Event::Read { requests, ended } => {
@@ -123,19 +134,19 @@ impl<R> Engine<R> {
                     self.arrive(now, request);
                 }
             }
-            Event::Head { attempt, status } => {
-                if let Some(running) = self.live.get_mut(attempt.key).and_then(|live| live.attempt.as_mut()) {
-                    running.head = Some(Head { at: now, status });
+            Event::Head { attempt, status, retry_after } => {
+                if let Some(running) = self.live.running_mut(attempt) {
+                    running.head = Some(Head { at: now, status, retry_after });
                 }
             }
             Event::Ended { attempt, response, body_bytes } => {
                 self.tally.body(body_bytes);
-                self.end(now, attempt.key, |_| Ok(response));
+                self.conclude(now, attempt, |_| Ok(response), origins);
             }
             Event::Failed { attempt, cause, detail } => {
-                self.end(now, attempt.key, |live| Err(Failure { detail, ..live.failure(cause) }));
+                self.conclude(now, attempt, |live| Err(Failure { detail, ..live.failure(cause) }), origins);
             }
-            Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt.key),
+            Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
             Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
             Event::Timer => {}
             Event::ReaderGone => {
@@ -144,8 +155,8 @@ impl<R> Engine<R> {
                 self.stop(now, Cause::Cancelled);
             }
         }
-        self.expire(now);
-        self.proceed(now);
+        self.expire(now, origins);
+        self.proceed(now, origins);
     }
 
     fn arrive(&mut self, now: Instant, request: Request) {
@@ -170,7 +181,7 @@ impl<R> Engine<R> {
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let request = Arc::new(request);
-                let key = self.live.insert(Live { serial, request, url, body, arrived: now, expires, attempt: None });
+                let key = self.live.insert(Live::new(serial, request, url, body, now, expires));
                 let (live, count) = (&self.live, self.live.len());
                 self.timers.add(expires, key, count, |key| live.contains(*key));
                 self.queue.push(key, body, count, |key| live.is_waiting(key));
@@ -178,7 +189,38 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Ends a request whose attempt has come to a result.
+    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
+    fn conclude(
+        &mut self,
+        now: Instant,
+        attempt: AttemptId,
+        result: impl FnOnce(&Live) -> Result<R, Failure>,
+        origins: &mut Origins,
+    ) {
+        let ends = self.batch_expires();
+        let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
+        let result = result(live);
+        let failure = result.as_ref().err();
+        match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
+            Some(at) if !self.enough => self.send_again(attempt, at),
+            Some(_) | None => self.end(now, attempt.key, |_| result),
+        }
+    }
+
+    /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
+    fn send_again(&mut self, attempt: AttemptId, at: Instant) {
+        let key = attempt.key;
+        self.in_flight -= 1;
+        self.unread.remove(&attempt);
+        if let Some(live) = self.live.get_mut(key) {
+            live.attempt = None;
+            live.again_at = Some(at);
+        }
+        let (live, count) = (&self.live, self.live.len());
+        self.timers.add(at, key, count, |key| live.contains(*key));
+    }
+
+    /// Ends a request.
     fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
         let result = result(&live);
@@ -186,7 +228,7 @@ impl<R> Engine<R> {
         let status = live.head().map(|head| head.status);
         let outcome = Outcome {
             id: live.request.id,
-            attempts: u32::from(live.attempt.is_some()),
+            attempts: live.attempts,
             hops: Vec::new(),
             timing: live.timing(now),
             url: live.url.into(),
@@ -201,16 +243,20 @@ impl<R> Engine<R> {
             self.in_flight -= 1;
         }
         if !succeeded {
-            self.unread.remove(&key);
+            self.unread.remove(&live.attempt_id(key));
         }
     }
 
     /// Ends a request from our side, its attempt cancelled.
     fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
-        if self.live.get(key).is_some_and(|live| live.attempt.is_some()) {
-            self.actions.push_back(Action::Cancel(AttemptId { key }));
-        }
+        self.cancel(key);
         self.end(now, key, |live| Err(live.failure(cause)));
+    }
+
+    fn cancel(&mut self, key: Key) {
+        if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
+            self.actions.push_back(Action::Cancel(live.attempt_id(key)));
+        }
     }
 
     /// Counts an outcome and hands it on in its turn. `status` is that of its response.
@@ -245,11 +291,18 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Ends what has run out of time.
-    fn expire(&mut self, now: Instant) {
+    /// Ends what has run out of time, and lets go on what has waited for its time.
+    fn expire(&mut self, now: Instant, origins: &mut Origins) {
         while let Some(key) = self.timers.pop_due(now) {
-            if let Some(cause) = self.live.get(key).and_then(|live| live.expired(now)) {
-                self.abort(now, key, cause);
+            let Some(live) = self.live.get(key) else { continue };
+            match live.expired(now) {
+                Some(Cause::TimeoutAttempt) => {
+                    let attempt = live.attempt_id(key);
+                    self.cancel(key);
+                    self.conclude(now, attempt, |live| Err(live.failure(Cause::TimeoutAttempt)), origins);
+                }
+                Some(cause) => self.abort(now, key, cause),
+                None => self.wake(now, key),
             }
         }
         if self.batch_expires().is_some_and(|expires| expires <= now) && !self.finished {
@@ -257,13 +310,24 @@ impl<R> Engine<R> {
         }
     }
 
+    /// Lets a request go on that was to be sent again by now.
+    fn wake(&mut self, now: Instant, key: Key) {
+        let Some(live) = self.live.get_mut(key).filter(|live| live.again_at.is_some_and(|at| at <= now)) else {
+            return;
+        };
+        live.again_at = None;
+        let body = live.body;
+        let (live, count) = (&self.live, self.live.len());
+        self.queue.push(key, body, count, |key| live.is_waiting(key));
+    }
+
     /// Does what has become possible: start, read on, finish.
-    fn proceed(&mut self, now: Instant) {
+    fn proceed(&mut self, now: Instant, origins: &mut Origins) {
         if self.enough {
             self.stop(now, Cause::Cancelled);
         }
         if self.begun.is_some() && self.stopped.is_none() {
-            self.start_waiting(now);
+            self.start_waiting(now, origins);
             self.read_on();
         }
         if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
@@ -274,24 +338,30 @@ impl<R> Engine<R> {
         }
     }
 
-    fn start_waiting(&mut self, now: Instant) {
+    fn start_waiting(&mut self, now: Instant, origins: &mut Origins) {
         while self.in_flight < self.settings.concurrency {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
-            self.start(now, key);
+            self.start(now, key, origins);
         }
     }
 
-    fn start(&mut self, now: Instant, key: Key) {
+    fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
         let Some(live) = self.live.get_mut(key) else { return };
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
         live.attempt = Some(Attempt { started: now, expires, head: None });
-        let (request, url, body) = (Arc::clone(&live.request), live.url.clone(), live.body);
-        self.actions.push_back(Action::Start { attempt: AttemptId { key }, request, url, body });
+        live.attempts += 1;
+        live.first_started.get_or_insert(now);
+        if live.attempts == 1 && self.settings.retries > 0 {
+            origins.budget(now, &live.url).earn(now, self.settings.retry_ratio);
+        }
+        let (attempt, request, url, body) =
+            (live.attempt_id(key), Arc::clone(&live.request), live.url.clone(), live.body);
+        self.actions.push_back(Action::Start { attempt, request, url, body });
         self.in_flight += 1;
         if body == BodyMode::Unread {
-            self.unread.insert(key);
+            self.unread.insert(attempt);
         }
         self.tally.started(self.in_flight);
         if expires < self.live.get(key).map_or(expires, |live| live.expires) {

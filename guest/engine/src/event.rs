@@ -2,12 +2,15 @@
 
 use crate::{BodyMode, Cause, Outcome, Request, Summary};
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// Names one attempt of one request of one engine. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
     pub(crate) key: Key,
+    /// From 1: a request may have several, one after the other.
+    pub(crate) number: u32,
 }
 
 impl AttemptId {
@@ -43,6 +46,8 @@ pub enum Event<R> {
         attempt: AttemptId,
         /// The response's status.
         status: u16,
+        /// How long it asks to be left alone: see [`retry_after`](crate::retry_after).
+        retry_after: Option<Duration>,
     },
     /// An attempt has all that its body mode asks for.
     Ended {

@@ -13,43 +13,52 @@
 //!                └───────┴───────────────────────┴─────────────────────┴───────────────────┘
 //!              unfit     timeout, deadline,      the same, or Failed     the same
 //!                        stopped
+//!                          ▲                       │                     │
+//!                          └──── sent again ───────┴─────────────────────┘
 //! ```
 //!
 //! ```
-//! use fantail_engine::{Action, Engine, Event, Instant, Policy, Request};
+//! use fantail_engine::{Action, Engine, Event, Instant, Origins, Policy, Request};
 //!
+//! let mut origins = Origins::default();
 //! let mut engine: Engine<&str> = Engine::new(&Policy::default())?;
 //! let now = Instant::from_nanos(0);
 //! assert!(engine.next_action().is_none(), "nothing happens before demand");
 //!
-//! engine.handle(now, Event::Demand);
+//! engine.handle(now, Event::Demand, &mut origins);
 //! assert!(matches!(engine.next_action(), Some(Action::Read(128))));
 //!
-//! engine.handle(now, Event::Read { requests: vec![Request::get(7, "http://origin.test/")], ended: true });
+//! let requests = vec![Request::get(7, "http://origin.test/")];
+//! engine.handle(now, Event::Read { requests, ended: true }, &mut origins);
 //! let Some(Action::Start { attempt, .. }) = engine.next_action() else { panic!("one request, one start") };
 //!
-//! engine.handle(now, Event::Head { attempt, status: 200 });
-//! engine.handle(now, Event::Ended { attempt, response: "hello", body_bytes: 5 });
+//! engine.handle(now, Event::Head { attempt, status: 200, retry_after: None }, &mut origins);
+//! engine.handle(now, Event::Ended { attempt, response: "hello", body_bytes: 5 }, &mut origins);
 //! let Some(Action::Emit(outcome)) = engine.next_action() else { panic!("one request, one outcome") };
 //! assert_eq!((outcome.id, outcome.result), (7, Ok("hello")));
 //!
-//! engine.handle(now, Event::Taken(1));
+//! engine.handle(now, Event::Taken(1), &mut origins);
 //! let Some(Action::Finish(summary)) = engine.next_action() else { panic!("all is taken") };
 //! assert_eq!((summary.requests, summary.responses), (1, 1));
 //! # Ok::<(), fantail_engine::PolicyError>(())
 //! ```
 
+mod budget;
 mod caller;
 mod cause;
 mod engine;
 mod event;
 mod failure;
 mod live;
+mod origins;
 mod outcome;
 mod policy;
 mod queue;
+mod random;
 mod reorder;
 mod request;
+mod retry;
+mod retry_after;
 mod summary;
 mod time;
 mod timers;
@@ -58,8 +67,10 @@ pub use cause::{Cause, Code, UnknownCause};
 pub use engine::Engine;
 pub use event::{Action, AttemptId, Event};
 pub use failure::{Failure, Fault, Phase, Sent};
+pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
 pub use policy::{BodyMode, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until};
 pub use request::{Header, MAX_URL, Overrides, Request};
+pub use retry_after::retry_after;
 pub use summary::{Latency, StatusCounts, Summary, Tally};
 pub use time::Instant;

@@ -1,6 +1,6 @@
 //! Requests that were read and have no outcome yet.
 
-use crate::event::Key;
+use crate::event::{AttemptId, Key};
 use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Timing};
 use slab::Slab;
 use std::sync::Arc;
@@ -18,6 +18,12 @@ pub(crate) struct Live {
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) attempt: Option<Attempt>,
+    /// Attempts started.
+    pub(crate) attempts: u32,
+    /// When the first of them was.
+    pub(crate) first_started: Option<Instant>,
+    /// When it is to be sent again, if it waits for that.
+    pub(crate) again_at: Option<Instant>,
 }
 
 /// The attempt that is in flight for a request.
@@ -34,9 +40,33 @@ pub(crate) struct Attempt {
 pub(crate) struct Head {
     pub(crate) at: Instant,
     pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Live {
+    /// A request that waits for its first attempt.
+    pub(crate) fn new(
+        serial: u64,
+        request: Arc<Request>,
+        url: Url,
+        body: BodyMode,
+        arrived: Instant,
+        expires: Instant,
+    ) -> Self {
+        let (attempt, attempts, first_started, again_at) = (None, 0, None, None);
+        Self { serial, request, url, body, arrived, expires, attempt, attempts, first_started, again_at }
+    }
+
+    /// The attempt that was started last, `key` being this request's.
+    pub(crate) fn attempt_id(&self, key: Key) -> AttemptId {
+        AttemptId { key, number: self.attempts }
+    }
+
+    /// Whether this attempt is the one in flight, and not an earlier one.
+    pub(crate) fn is_running(&self, attempt: AttemptId) -> bool {
+        self.attempt.is_some() && self.attempts == attempt.number
+    }
+
     /// The timeout that has struck by `now`, if one has.
     pub(crate) fn expired(&self, now: Instant) -> Option<Cause> {
         if self.expires <= now {
@@ -55,6 +85,7 @@ impl Live {
         match (&self.attempt, self.head()) {
             (_, Some(head)) => Failure::after_head(cause, repeatable, head.status),
             (Some(_), None) => Failure::new(cause, repeatable),
+            (None, None) if self.attempts > 0 => Failure { phase: Phase::Queue, ..Failure::new(cause, repeatable) },
             (None, None) => Failure::unsent(cause, Phase::Queue),
         }
     }
@@ -62,7 +93,8 @@ impl Live {
     pub(crate) fn timing(&self, now: Instant) -> Timing {
         let started = self.attempt.as_ref().map(|attempt| attempt.started);
         let head = started.zip(self.head()).map(|(started, head)| head.at.since(started));
-        Timing { queued: started.unwrap_or(now).since(self.arrived), head, total: now.since(self.arrived) }
+        let queued = self.first_started.unwrap_or(now).since(self.arrived);
+        Timing { queued, head, total: now.since(self.arrived) }
     }
 }
 
@@ -86,6 +118,10 @@ impl LiveSet {
         self.slab.get_mut(key.slot).filter(|live| live.serial == key.serial)
     }
 
+    pub(crate) fn running_mut(&mut self, attempt: AttemptId) -> Option<&mut Attempt> {
+        self.get_mut(attempt.key).filter(|live| live.is_running(attempt))?.attempt.as_mut()
+    }
+
     pub(crate) fn remove(&mut self, key: Key) -> Option<Live> {
         self.get(key)?;
         self.slab.try_remove(key.slot)
@@ -96,7 +132,7 @@ impl LiveSet {
     }
 
     pub(crate) fn is_waiting(&self, key: Key) -> bool {
-        self.get(key).is_some_and(|live| live.attempt.is_none())
+        self.get(key).is_some_and(|live| live.attempt.is_none() && live.again_at.is_none())
     }
 
     pub(crate) fn len(&self) -> usize {

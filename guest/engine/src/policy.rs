@@ -21,6 +21,11 @@ pub struct Policy {
     pub deadline: Option<Duration>,
     pub order: Option<Order>,
     pub until: Option<Until>,
+    pub retries: Option<u32>,
+    pub backoff: Option<Duration>,
+    pub max_backoff: Option<Duration>,
+    pub retry_ratio: Option<u32>,
+    pub retry_floor: Option<u32>,
 }
 
 /// What happens to a response's body.
@@ -88,6 +93,11 @@ pub struct Settings {
     pub deadline: Option<Duration>,
     pub order: Order,
     pub until: Until,
+    pub retries: u32,
+    pub backoff: Duration,
+    pub max_backoff: Duration,
+    pub retry_ratio: u32,
+    pub retry_floor: u32,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -116,6 +126,11 @@ impl Policy {
             deadline: self.deadline.map(|d| span("deadline", Some(d), 0, Duration::ZERO..=MAX_TIMEOUT)).transpose()?,
             order: self.order.unwrap_or(Order::Completion),
             until: self.until.unwrap_or(Until::All),
+            retries: within("retries", self.retries, 0, 0..=10)?,
+            backoff: span("backoff", self.backoff, 100, MILLISECOND..=HOUR)?,
+            max_backoff: span("max-backoff", self.max_backoff, 10_000, MILLISECOND..=HOUR)?,
+            retry_ratio: within("retry-ratio", self.retry_ratio, 20, 0..=1_000)?,
+            retry_floor: within("retry-floor", self.retry_floor, 10, 0..=100_000)?,
         })
     }
 }
@@ -175,6 +190,8 @@ mod tests {
         assert_eq!(settings.attempt_timeout, Duration::from_secs(30));
         assert_eq!((settings.timeout, settings.deadline), (Duration::from_secs(60), None));
         assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
+        assert_eq!((settings.retries, settings.retry_ratio, settings.retry_floor), (0, 20, 10));
+        assert_eq!((settings.backoff, settings.max_backoff), (Duration::from_millis(100), Duration::from_secs(10)));
     }
 
     #[test]

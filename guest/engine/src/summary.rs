@@ -20,6 +20,8 @@ pub struct Summary {
     pub by_status: StatusCounts,
     /// Attempts started.
     pub attempts: u64,
+    /// Attempts that were not the first of their request.
+    pub retries: u64,
     /// Bytes of bodies read by the shell.
     pub body_bytes: u64,
     /// The most requests in flight at one moment.
@@ -105,6 +107,7 @@ impl Tally {
     /// A request got its outcome. `status` is that of its response.
     pub fn finished<R>(&mut self, outcome: &Outcome<R>, status: Option<u16>) {
         self.summary.attempts += u64::from(outcome.attempts);
+        self.summary.retries += u64::from(outcome.attempts.saturating_sub(1));
         match (&outcome.result, status) {
             (Ok(_), Some(status)) => {
                 self.summary.responses += 1;

@@ -1,6 +1,8 @@
 //! A shell for tests: it keeps what the engine asks for and checks, at every step, what must always hold.
 
-use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Instant, Outcome, Policy, Request, Summary};
+use fantail_engine::{
+    Action, AttemptId, Cause, Engine, Event, Instant, Origins, Outcome, Policy, Request, Sent, Summary,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ pub(crate) type Response = String;
 /// Drives one engine.
 pub(crate) struct Driver {
     pub(crate) engine: Engine<Response>,
+    pub(crate) origins: Origins,
     pub(crate) now: Instant,
     /// Reads asked for and not answered.
     pub(crate) reading: Option<u32>,
@@ -21,12 +24,16 @@ pub(crate) struct Driver {
     pub(crate) summary: Option<Summary>,
     pub(crate) peak: usize,
     ever_started: BTreeSet<AttemptId>,
+    /// Paths asked for by POST; those that may have reached the peer must not be asked for again.
+    posted: BTreeSet<String>,
+    reached: BTreeSet<String>,
 }
 
 impl Driver {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             engine: Engine::new(policy).unwrap(),
+            origins: Origins::default(),
             now: Instant::from_nanos(1_000_000_000),
             reading: None,
             closing: false,
@@ -36,6 +43,8 @@ impl Driver {
             summary: None,
             peak: 0,
             ever_started: BTreeSet::new(),
+            posted: BTreeSet::new(),
+            reached: BTreeSet::new(),
         }
     }
 
@@ -51,7 +60,7 @@ impl Driver {
             self.summary.is_none() || matches!(event, Event::UnreadEnded { .. } | Event::Timer),
             "told after the end"
         );
-        self.engine.handle(self.now, event);
+        self.engine.handle(self.now, event, &mut self.origins);
         while let Some(action) = self.engine.next_action() {
             assert!(self.summary.is_none(), "no action after the end");
             self.perform(action);
@@ -72,15 +81,28 @@ impl Driver {
                 self.closing = true;
                 self.reading = None;
             }
-            Action::Start { attempt, url, .. } => {
+            Action::Start { attempt, url, request, .. } => {
                 assert!(self.ever_started.insert(attempt), "an attempt has a name of its own");
+                assert!(!self.reached.contains(url.path()), "what is not safe to repeat is not repeated");
+                if request.method == "POST" {
+                    self.posted.insert(url.path().to_owned());
+                }
                 self.running.insert(attempt, url.path().to_owned());
             }
             Action::Cancel(attempt) => {
-                self.cancelled.push(self.running.remove(&attempt).expect("only what runs is cancelled"));
+                let path = self.running.remove(&attempt).expect("only what runs is cancelled");
+                self.reach(&path);
+                self.cancelled.push(path);
             }
             Action::Emit(outcome) => self.outcomes.push_back(*outcome),
             Action::Finish(summary) => self.summary = Some(*summary),
+        }
+    }
+
+    /// Notes that a request may have reached the peer.
+    fn reach(&mut self, path: &str) {
+        if self.posted.contains(path) {
+            self.reached.insert(path.to_owned());
         }
     }
 
@@ -105,21 +127,34 @@ impl Driver {
     }
 
     pub(crate) fn head(&mut self, path: &str, status: u16) {
+        self.head_asking(path, status, None);
+    }
+
+    /// A head that asks to be left alone for a while.
+    pub(crate) fn head_asking(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
         let attempt = self.attempt(path);
-        self.tell(Event::Head { attempt, status });
+        self.tell(Event::Head { attempt, status, retry_after });
     }
 
     /// Head and body with a status.
     pub(crate) fn respond(&mut self, path: &str, status: u16) {
         self.head(path, status);
+        self.respond_after_head(path);
+    }
+
+    pub(crate) fn respond_after_head(&mut self, path: &str) {
         let attempt = self.attempt(path);
         self.running.remove(&attempt);
+        self.reach(path);
         self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
     }
 
     pub(crate) fn fail(&mut self, path: &str, cause: Cause) {
         let attempt = self.attempt(path);
         self.running.remove(&attempt);
+        if cause.sent() != Sent::No {
+            self.reach(path);
+        }
         self.tell(Event::Failed { attempt, cause, detail: None });
     }
 

@@ -6,3 +6,4 @@ mod batch;
 mod driver;
 mod random;
 mod requests;
+mod retries;

@@ -7,7 +7,8 @@ use crate::request::RequestJson;
 use fantail_engine::{Policy, Request};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::cell::Cell;
 use std::fmt;
 
 /// A policy and the requests it is for.
@@ -19,12 +20,21 @@ pub struct Batch {
     pub requests: Vec<Request>,
 }
 
+/// Why a text is no batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchError {
+    /// It cannot be read.
+    Malformed(WireError),
+    /// It has more requests than asked for. How many is not known: nothing is read beyond.
+    TooMany,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BatchJson {
     #[serde(default)]
     policy: PolicyJson,
-    requests: Vec<Item>,
+    requests: Items,
 }
 
 #[derive(Deserialize)]
@@ -60,12 +70,54 @@ impl<'de> Visitor<'de> for Either {
     }
 }
 
-/// A batch from an object. A request's id is its place, from 0, if it names none.
-pub fn batch_from_json(text: &str) -> Result<Batch, WireError> {
-    let BatchJson { policy, requests } = parse(text)?;
+/// Requests, no more of them than [`MOST`] says: what is longer would take much more memory than its text.
+struct Items(Vec<Item>);
+
+thread_local! {
+    /// For the time of one parse, how many requests a batch may have, and whether it had more. Serde has no other way to hand
+    /// a number into a derived type.
+    static MOST: Cell<(u64, bool)> = const { Cell::new((0, false)) };
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(NotTooMany)
+    }
+}
+
+struct NotTooMany;
+
+impl<'de> Visitor<'de> for NotTooMany {
+    type Value = Items;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of requests")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
+        let (most, _) = MOST.get();
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            if items.len() as u64 >= most {
+                MOST.set((most, true));
+                return Err(A::Error::custom("too many requests"));
+            }
+            items.push(item);
+        }
+        Ok(Items(items))
+    }
+}
+
+/// A batch of `most` requests at most, from an object. A request's id is its place, from 0, if it names none.
+pub fn batch_from_json(text: &str, most: u64) -> Result<Batch, BatchError> {
+    MOST.set((most, false));
+    let BatchJson { policy, requests: Items(requests) } = parse(text).map_err(|error| match MOST.get() {
+        (_, true) => BatchError::TooMany,
+        (_, false) => BatchError::Malformed(error),
+    })?;
     let requests = requests.into_iter().enumerate().map(|(place, Item(request))| {
         let below = |error: WireError| WireError { field: format!("requests[{place}].{}", error.field), ..error };
-        request.into_request(place as u64).map_err(below)
+        request.into_request(place as u64).map_err(below).map_err(BatchError::Malformed)
     });
     Ok(Batch { policy: policy.into(), requests: requests.collect::<Result<_, _>>()? })
 }

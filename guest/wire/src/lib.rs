@@ -12,7 +12,7 @@ mod request;
 mod span;
 mod summary;
 
-pub use batch::{Batch, batch_from_json, policy_from_line};
+pub use batch::{Batch, BatchError, batch_from_json, policy_from_line};
 pub use error::WireError;
 pub use outcome::{Body, Outcome, Response, outcome_from_json, outcome_to_json};
 pub use policy::{policy_from_json, policy_to_json};

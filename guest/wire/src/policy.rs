@@ -36,6 +36,16 @@ pub(crate) struct PolicyJson {
     order: Option<OrderJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<UntilJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backoff: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_backoff: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ratio: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_floor: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,6 +115,11 @@ impl From<PolicyJson> for Policy {
             attempt_timeout: span(json.attempt_timeout),
             timeout: span(json.timeout),
             deadline: span(json.deadline),
+            retries: json.retries,
+            backoff: span(json.backoff),
+            max_backoff: span(json.max_backoff),
+            retry_ratio: json.retry_ratio,
+            retry_floor: json.retry_floor,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -132,6 +147,11 @@ pub fn policy_to_json(policy: &Policy) -> String {
         attempt_timeout: policy.attempt_timeout.map(Span),
         timeout: policy.timeout.map(Span),
         deadline: policy.deadline.map(Span),
+        retries: policy.retries,
+        backoff: policy.backoff.map(Span),
+        max_backoff: policy.max_backoff.map(Span),
+        retry_ratio: policy.retry_ratio,
+        retry_floor: policy.retry_floor,
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

@@ -18,6 +18,7 @@ struct SummaryJson {
     by_cause: BTreeMap<&'static str, u64>,
     by_status: StatusCountsJson,
     attempts: u64,
+    retries: u64,
     body_bytes: u64,
     peak_in_flight: u32,
     latency: LatencyJson,
@@ -61,6 +62,7 @@ pub fn summary_to_line(summary: &Summary) -> String {
                 other: by_status.other,
             },
             attempts: summary.attempts,
+            retries: summary.retries,
             body_bytes: summary.body_bytes,
             peak_in_flight: summary.peak_in_flight,
             latency: LatencyJson {

@@ -2,7 +2,7 @@
 
 use fantail_engine::{Cause, Latency, Policy, Request, StatusCounts, Summary};
 use fantail_wire::{
-    Ceiling, Problem, batch_from_json, policy_from_line, problem_to_json, problem_to_line, summary_to_line,
+    BatchError, Ceiling, Problem, batch_from_json, policy_from_line, problem_to_json, problem_to_line, summary_to_line,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use std::time::Duration;
 fn a_batch_has_a_policy_and_requests_as_urls_or_objects() {
     let text =
         r#"{"policy":{"concurrency":2},"requests":["http://a.test/",{"id":9,"url":"http://b.test/"},{"url":"c"}]}"#;
-    let batch = batch_from_json(text).unwrap();
+    let batch = batch_from_json(text, 3).unwrap();
+    assert_eq!(batch_from_json(text, 2), Err(BatchError::TooMany));
     assert_eq!(batch.policy, Policy { concurrency: Some(2), ..Policy::default() });
     let expected = [Request::get(0, "http://a.test/"), Request::get(9, "http://b.test/"), Request::get(2, "c")];
     assert_eq!(batch.requests, expected);
-    assert_eq!(batch_from_json("{\"requests\":[]}").unwrap().policy, Policy::default());
+    assert_eq!(batch_from_json("{\"requests\":[]}", 0).unwrap().policy, Policy::default());
 }
 
 #[test]
@@ -29,7 +30,8 @@ fn what_is_wrong_with_a_batch_is_named_by_its_path() {
         (r#"{"request":[]}"#, "request"),
         (r#"{"policy":{}}"#, ""),
     ] {
-        assert_eq!(batch_from_json(text).unwrap_err().field, field, "{text}");
+        let Err(BatchError::Malformed(error)) = batch_from_json(text, 9) else { panic!("{text} is malformed") };
+        assert_eq!(error.field, field, "{text}");
     }
 }
 
@@ -69,7 +71,8 @@ fn a_summary_names_causes_and_writes_spans_in_microseconds() {
         failures: 1,
         by_cause: BTreeMap::from([(Cause::BodyTooLarge, 1)]),
         by_status: StatusCounts { successful: 1, server_error: 1, ..StatusCounts::default() },
-        attempts: 3,
+        attempts: 4,
+        retries: 1,
         body_bytes: 11,
         peak_in_flight: 2,
         latency: Latency { p50: span(5), p90: span(9), p99: span(9), max: span(9) },
@@ -79,7 +82,7 @@ fn a_summary_names_causes_and_writes_spans_in_microseconds() {
     let expected = concat!(
         r#"{"summary":{"requests":3,"responses":2,"failures":1,"by_cause":{"body-too-large":1},"#,
         r#""by_status":{"informational":0,"successful":1,"redirection":0,"client_error":0,"server_error":1,"other":0},"#,
-        r#""attempts":3,"body_bytes":11,"peak_in_flight":2,"#,
+        r#""attempts":4,"retries":1,"body_bytes":11,"peak_in_flight":2,"#,
         r#""latency":{"p50_us":5,"p90_us":9,"p99_us":9,"max_us":9},"elapsed_us":12,"input_ended":true}}"#
     );
     assert_eq!(summary_to_line(&summary), expected);

@@ -41,12 +41,13 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let spans = vec(option::of(span()), 6);
+    let retries = vec(option::of(any::<u32>()), 3);
+    let spans = vec(option::of(span()), 8);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
         option::of(prop_oneof![Just(Until::All), Just(Until::FirstFailure), any::<u32>().prop_map(Until::Successes)]);
-    (numbers, spans, option::of(body_mode()), order, until).prop_map(
-        |((concurrency, window, max_body, max_unread), spans, body, order, until)| Policy {
+    (numbers, spans, option::of(body_mode()), order, until, retries).prop_map(
+        |((concurrency, window, max_body, max_unread), spans, body, order, until, retries)| Policy {
             concurrency,
             window,
             body,
@@ -58,6 +59,11 @@ fn policy() -> impl Strategy<Value = Policy> {
             attempt_timeout: spans[3],
             timeout: spans[4],
             deadline: spans[5],
+            retries: retries[0],
+            backoff: spans[6],
+            max_backoff: spans[7],
+            retry_ratio: retries[1],
+            retry_floor: retries[2],
             order,
             until,
         },

@@ -98,6 +98,12 @@ pub(crate) struct Policy {
     /// Time for everything [default: none].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) deadline: Option<Duration>,
+    /// How often a request is sent again at most, if repeating it does no harm [default: 0].
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+    /// How long the first retry waits at most, each further one twice as long [default: 100ms].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) backoff: Option<Duration>,
     /// In which order outcomes are printed [default: completion].
     #[arg(long, value_name = "ORDER", value_enum)]
     pub(crate) order: Option<OrderName>,
@@ -193,7 +199,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 fn variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected name=value")?;
-    Ok((name.trim().to_owned(), value.to_owned()))
+    Ok((name.trim().to_ascii_lowercase(), value.to_owned()))
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

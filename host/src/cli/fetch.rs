@@ -74,6 +74,8 @@ fn policy(given: &arguments::Policy) -> Result<Policy, Mistake> {
         attempt_timeout: given.attempt_timeout.or(file.attempt_timeout),
         timeout: given.timeout.or(file.timeout),
         deadline: given.deadline.or(file.deadline),
+        retries: given.retries.or(file.retries),
+        backoff: given.backoff.or(file.backoff),
         order: given.order.map(Order::from).or(file.order),
         until: given.until.or(file.until),
         ..file

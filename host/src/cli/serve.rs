@@ -4,11 +4,14 @@ use super::arguments::Serve;
 use super::egress::{EgressError, egress, trust};
 use super::{Exit, say};
 use fantail::{Harness, Limits, Listening, OriginPattern, ServiceOptions};
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// A mistake found before anything was served.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,10 @@ enum Mistake {
          --allow 'https://*.example.com' (or the variable upstreams, as on Spin)"
     )]
     NoOrigin,
+    #[error("there is no variable {name}: use one of {}", KNOWN.join(", "))]
+    Variable { name: String },
+    #[error("the variable {name} in the environment is not UTF-8")]
+    NotText { name: String },
     #[error("the variable upstreams: {0}")]
     Upstreams(#[from] fantail::PatternError),
     #[error(transparent)]
@@ -38,7 +45,7 @@ pub(crate) async fn run(serve: Serve) -> Exit {
 }
 
 async fn try_run(serve: Serve) -> Result<(), Mistake> {
-    let variables = variables(&serve.variables, std::env::vars());
+    let variables = variables(&serve.variables, std::env::vars_os())?;
     let value = |wanted: &str| variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
     let has_token = value("api_token").is_some();
     let mut egress = egress(&serve.egress);
@@ -62,39 +69,70 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
     let listening = Listening { grace: serve.grace, ..Listening::default() };
     let listen = |error| Mistake::Listen { address: serve.listen, error };
     let listener = TcpListener::bind(serve.listen).await.map_err(listen)?;
-    let stop = stop()?;
+    let mut signals = Signals::new()?;
     say(format_args!("serving on http://{}/", listener.local_addr().map_err(listen)?));
     if !has_token {
         say("no token is set, so every batch is refused: --variable api_token=…, or SPIN_VARIABLE_API_TOKEN");
     }
-    let served = service.serve(listener, listening, stop).await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut serving = pin!(service.serve(listener, listening, async { _ = stopped.await }));
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = signals.next() => {
+            say("stopping: no more connections are accepted, answers that have begun are finished; once more to end at once");
+            drop(stop);
+            tokio::select! {
+                served = &mut serving => served,
+                () = signals.next() => return Ok(()),
+            }
+        }
+    };
     say(format_args!("stopped after {} connections, {} of them cut off", served.connections, served.cut_off));
     Ok(())
 }
 
-/// Resolves when the process is asked to stop.
-fn stop() -> Result<impl Future<Output = ()>, Mistake> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Mistake::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Mistake::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        say("stopping: no more connections are accepted, answers that have begun are finished");
-    })
+/// The ways in which the process is asked to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Those of the command, and over the environment's.
-fn variables(given: &[(String, String)], environment: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+impl Signals {
+    fn new() -> Result<Self, Mistake> {
+        let listen = |kind| signal(kind).map_err(Mistake::Signals);
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// What the application can be told: the variables of spin.toml.
+const KNOWN: [&str; 7] =
+    ["api_token", "max_batch_bytes", "max_body_bytes", "max_concurrency", "max_deadline", "max_requests", "upstreams"];
+
+/// Those of the command, and those of the environment that it does not give.
+fn variables(
+    given: &[(String, String)],
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, Mistake> {
     let mut variables = given.to_vec();
+    if let Some((name, _)) = given.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
+        return Err(Mistake::Variable { name: name.clone() });
+    }
     for (key, value) in environment {
-        let Some(name) = key.strip_prefix("SPIN_VARIABLE_").map(str::to_ascii_lowercase) else { continue };
+        let name = key.to_str().and_then(|key| key.strip_prefix("SPIN_VARIABLE_")).map(str::to_ascii_lowercase);
+        let Some(name) = name.filter(|name| KNOWN.contains(&name.as_str())) else { continue };
         if given.iter().all(|(other, _)| *other != name) {
+            let value = value.into_string().map_err(|_| Mistake::NotText { name: name.clone() })?;
             variables.push((name, value));
         }
     }
-    variables
+    Ok(variables)
 }
 
 #[cfg(test)]
@@ -105,11 +143,19 @@ mod tests {
     fn variables_of_the_command_come_before_those_of_the_environment() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let environment = [
-            pair("SPIN_VARIABLE_API_TOKEN", "from outside"),
-            pair("SPIN_VARIABLE_MAX_REQUESTS", "5"),
-            pair("PATH", "/bin"),
+            ("SPIN_VARIABLE_API_TOKEN", "from outside"),
+            ("SPIN_VARIABLE_MAX_REQUESTS", "5"),
+            ("SPIN_VARIABLE_OF_SOMETHING_ELSE", "6"),
+            ("PATH", "/bin"),
         ];
-        let found = variables(&[pair("api_token", "given")], environment.into_iter());
+        let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let found = variables(&[pair("api_token", "given")], environment).unwrap();
         assert_eq!(found, [pair("api_token", "given"), pair("max_requests", "5")]);
+    }
+
+    #[test]
+    fn known_are_the_variables_of_spin_toml() {
+        let manifest: toml::Table = include_str!("../../../spin.toml").parse().unwrap();
+        assert!(manifest["variables"].as_table().unwrap().keys().eq(KNOWN));
     }
 }

@@ -24,6 +24,10 @@ pub(crate) fn table(summary: &Summary, connections: Connections, end: &End) -> S
         let Latency { p50, p90, p99, max } = summary.latency;
         row("latency", format!("p50 {}, p90 {}, p99 {}, max {}", span(p50), span(p90), span(p99), span(max)));
     }
+    if summary.retries > 0 {
+        let (attempts, retries) = (HumanCount(summary.attempts), HumanCount(summary.retries));
+        row("attempts", format!("{attempts}, {retries} of them retries"));
+    }
     row("in flight", format!("{} at most", summary.peak_in_flight));
     row("body bytes", HumanCount(summary.body_bytes).to_string());
     row("connections", format!("{} opened, used again {} times", connections.opened, HumanCount(connections.reused)));

@@ -1,6 +1,6 @@
 //! Where requests may go. Pure: it opens nothing and asks nobody.
 //!
-//! Nothing is connected to but an [`Approved`] address, and only [`Egress`] makes one. The check therefore cannot be
+//! Nothing is connected to but an [`Approved`] address, and only [`Egress::approve`] and [`Egress::approve_literal`] make one. The check therefore cannot be
 //! forgotten, and the address that was checked is the address that is connected.
 
 mod networks;
@@ -63,8 +63,8 @@ impl Egress {
     }
 
     /// Checks an address that stood in a URL.
-    pub fn approve_literal(&self, address: SocketAddr) -> Result<Approved, Refused> {
-        let named = self.origins.iter().flatten().any(|pattern| pattern.names(address.ip()));
+    pub fn approve_literal(&self, https: bool, address: SocketAddr) -> Result<Approved, Refused> {
+        let named = self.origins.iter().flatten().any(|pattern| pattern.names(https, address));
         self.networks.approve(address, named)
     }
 }

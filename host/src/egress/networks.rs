@@ -182,11 +182,13 @@ mod tests {
     fn an_address_named_by_a_pattern_is_approved_where_a_url_names_it_and_nowhere_else() {
         let egress = Egress::public().origin("http://127.0.0.1:8000".parse().unwrap());
         let loopback = SocketAddr::new("127.0.0.1".parse().unwrap(), 8000);
-        assert!(egress.approve_literal(loopback).is_ok());
+        assert!(egress.approve_literal(false, loopback).is_ok());
+        assert!(egress.approve_literal(true, loopback).is_err(), "another scheme");
+        assert!(egress.approve_literal(false, SocketAddr::new(loopback.ip(), 8001)).is_err(), "another port");
         assert!(egress.approve(loopback).is_err(), "a name that resolves to it");
         let all = Egress::public().origin("http://127.0.0.0/8:*".parse().unwrap());
-        assert!(all.approve_literal(loopback).is_err(), "a network is allowed by --allow-net");
-        assert!(egress.deny("127.0.0.0/8".parse().unwrap()).approve_literal(loopback).is_err());
+        assert!(all.approve_literal(false, loopback).is_err(), "a network is allowed by --allow-net");
+        assert!(egress.deny("127.0.0.0/8".parse().unwrap()).approve_literal(false, loopback).is_err());
     }
 
     #[test]

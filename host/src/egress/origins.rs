@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -57,9 +57,11 @@ impl OriginPattern {
         host_matches && scheme_matches && self.ports.as_ref().is_none_or(|ports| ports.contains(&port.into()))
     }
 
-    /// Whether it names exactly this address.
-    pub(crate) fn names(&self, address: IpAddr) -> bool {
-        matches!(&self.host, Host::Network(network) if *network == IpNet::from(address))
+    /// Whether it stands for this origin and names its address, not only a network that it is in.
+    pub(crate) fn names(&self, https: bool, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        matches!(&self.host, Host::Network(network) if *network == IpNet::from(ip))
+            && self.matches(https, &ip.to_string(), address.port())
     }
 }
 
@@ -81,7 +83,8 @@ impl FromStr for OriginPattern {
             "https" => Some(Scheme::Https),
             _ => return Err(wrong("the scheme is none of http, https and *")),
         };
-        let (host, port) = host_and_port(rest.trim_end_matches('/')).ok_or_else(|| wrong("a bracket is not closed"))?;
+        let (host, port) =
+            host_and_port(rest.trim_end_matches('/')).ok_or_else(|| wrong("what is in brackets is no address"))?;
         let ports = match (port, scheme) {
             (Some("*"), _) => None,
             (Some(port), _) => {
@@ -100,7 +103,8 @@ impl FromStr for OriginPattern {
 fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, rest) = bracketed.split_once(']')?;
-        return Some((address, rest.strip_prefix(':')));
+        let port = rest.strip_prefix(':');
+        return (rest.is_empty() || port.is_some()).then_some((address, port));
     }
     let port_from = match text.split_once('/') {
         Some((address, rest)) => address.len() + 1 + rest.find(':').unwrap_or(rest.len()),
@@ -182,7 +186,9 @@ mod tests {
             ("*://example.com", "needs a port"),
             ("http://example.com:99999", "the port is no number"),
             ("http://example.com:9..3", "the port is no number"),
-            ("http://[::1", "a bracket is not closed"),
+            ("http://[::1", "what is in brackets"),
+            ("http://[::1]8080", "what is in brackets"),
+            ("http://[fd00::]/8", "what is in brackets"),
             ("http://*", ""),
             ("http://a.*.com", "the host is no name"),
             ("http://", "the host is no name"),

@@ -143,6 +143,7 @@ fn summed_up(store: &mut Store<State>, end: End) -> Report {
     if let End::Finished(Some(own)) = &end {
         // What cannot be seen from outside is the component's word.
         summary.attempts = own.attempts;
+        summary.retries = own.retries;
         summary.body_bytes = own.body_bytes;
         summary.peak_in_flight = own.peak_in_flight;
     }

@@ -8,6 +8,8 @@ pub(crate) use watchdog::{start_ticking, watch};
 
 use crate::sender::{Diary, Hooks, Sender};
 use limits::Meter;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Config, Engine};
@@ -24,6 +26,8 @@ pub(crate) struct Sandbox {
     pub(crate) limits: Limits,
     /// How long the instance has been computing since it last asked something of us.
     pub(crate) computing: Duration,
+    /// Set by whatever else is a sign of life: bytes that pass without the instance asking for each of them.
+    pub(crate) alive: Arc<AtomicBool>,
 }
 
 /// What a store has to hold so that an instance in it is kept within its limits.
@@ -47,6 +51,7 @@ impl Sandbox {
             meter: Meter::new(limits),
             limits,
             computing: Duration::ZERO,
+            alive: Arc::default(),
         }
     }
 

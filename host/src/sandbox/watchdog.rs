@@ -2,6 +2,7 @@
 
 use super::Sandboxed;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -38,7 +39,8 @@ pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| {
         let sandbox = store.data_mut().sandbox();
-        sandbox.computing += TICK;
+        // A tick that has passed since the last look counts whole, even if the instance slept through most of it.
+        sandbox.computing = if sandbox.alive.swap(false, Ordering::Relaxed) { TICK } else { sandbox.computing + TICK };
         if sandbox.computing > sandbox.limits.stall {
             return Err(Stalled(sandbox.computing).into());
         }

@@ -55,7 +55,7 @@ impl Connector {
         let prohibited =
             |refusal: Refused| SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string());
         if let Ok(address) = origin.host().parse::<IpAddr>() {
-            let literal = self.egress.approve_literal(SocketAddr::new(address, origin.port()));
+            let literal = self.egress.approve_literal(origin.https, SocketAddr::new(address, origin.port()));
             return literal.map(|proof| vec![proof]).map_err(prohibited);
         }
         let (mut approved, mut refused) = (Vec::new(), None);

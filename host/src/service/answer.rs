@@ -7,14 +7,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use wasmtime_wasi_http::Error;
 
 /// The body of an answer. Dropping it tells the application that its client has left.
 pub struct Answer {
     body: UnsyncBoxBody<Bytes, Error>,
     /// Given back with the body, however it ends.
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 /// The application did not bring its answer to an end.
@@ -24,7 +24,7 @@ pub struct BrokenOff(String);
 
 impl Answer {
     pub(super) fn new(body: UnsyncBoxBody<Bytes, Error>, place: Place) -> Self {
-        Self { body, _place: Some(place) }
+        Self { body, place: Some(place) }
     }
 }
 
@@ -33,11 +33,19 @@ impl Body for Answer {
     type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Pin::new(&mut self.body).poll_frame(cx).map_err(|error| BrokenOff(error.to_string()))
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            // With its store an instance takes both ends of its streams: that looks like an end, and is none.
+            None if self.place.as_ref().is_some_and(Place::is_broken) => {
+                self.place = None;
+                Poll::Ready(Some(Err(BrokenOff("the instance broke down".to_owned()))))
+            }
+            frame => Poll::Ready(frame.map(|frame| frame.map_err(|error| BrokenOff(error.to_string())))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        // Whether it has come to its end or broken off is known only there.
+        self.place.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -71,7 +79,7 @@ pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let title = status.canonical_reason().unwrap_or_default();
     let problem = fantail_wire::Problem { title, status: status.as_u16(), detail, ..Default::default() };
     let body = Full::from(fantail_wire::problem_to_json(&problem) + "\n").map_err(|never| match never {});
-    let mut response = Response::new(Answer { body: body.boxed_unsync(), _place: None });
+    let mut response = Response::new(Answer { body: body.boxed_unsync(), place: None });
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/problem+json"));

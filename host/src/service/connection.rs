@@ -25,7 +25,8 @@ pub struct Listening {
     pub connections: usize,
     /// For the head of a request, which includes waiting for the next one. Default 30 s.
     pub head: Duration,
-    /// How long a client may take nothing of what is written to it, or give nothing of its body. Default 60 s.
+    /// How long a client may take nothing of what is written to it, or give nothing of its body. Default 60 s. One that takes a
+    /// little now and then may take as long as it likes, and keeps its place in an instance.
     pub stall: Duration,
     /// How long those that are being answered have when the service stops. Default 30 s.
     pub grace: Duration,

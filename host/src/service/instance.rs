@@ -6,7 +6,9 @@ use crate::sandbox::{Sandbox, watch};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
@@ -37,27 +39,30 @@ pub(super) struct Instance {
     pub(super) sandbox: Sandbox,
     pub(super) jobs: mpsc::Receiver<Job>,
     pub(super) occupancy: Arc<Occupancy>,
-    pub(super) reuse: u64,
     pub(super) idle: Duration,
 }
 
 impl Instance {
-    /// Serves until it has served enough, or nobody came for a while. A trap ends all that are being served.
+    /// Serves until nobody may come any more, or nobody came for a while. A trap ends all that are being served.
     pub(super) async fn run(self) -> wasmtime::Result<()> {
-        let Instance { component, sandbox, mut jobs, occupancy, reuse, idle } = self;
+        let Instance { component, sandbox, mut jobs, occupancy, idle } = self;
         let mut store = Store::new(component.engine(), sandbox);
         watch(&mut store);
         let ended = match component.instantiate_async(&mut store).await {
             Ok(service) => {
                 let jobs = &mut jobs;
                 let serving =
-                    async |accessor: &Accessor<Sandbox>| serve(accessor, &service, jobs, &occupancy, reuse, idle).await;
+                    async |accessor: &Accessor<Sandbox>| serve(accessor, &service, jobs, &occupancy, idle).await;
                 store.run_concurrent(serving).await.flatten()
             }
             Err(error) => Err(error),
         };
+        if ended.is_err() {
+            // Before the store goes: what is still being read of it must not end as if it were whole.
+            occupancy.break_down();
+        }
         jobs.close();
-        while let Ok(Job { request, reply, .. }) = jobs.try_recv() {
+        while let Some(Job { request, reply, .. }) = jobs.recv().await {
             // Whoever has gone meanwhile does not mind.
             let _ = reply.send(Reply::NotBegun(Box::new(request)));
         }
@@ -70,7 +75,6 @@ async fn serve(
     service: &Service,
     jobs: &mut mpsc::Receiver<Job>,
     occupancy: &Occupancy,
-    reuse: u64,
     idle: Duration,
 ) -> wasmtime::Result<()> {
     let mut answering = FuturesUnordered::new();
@@ -80,11 +84,8 @@ async fn serve(
         if done && !open {
             return Ok(());
         }
-        if done && occupancy.served() >= reuse {
-            jobs.close();
-        }
         tokio::select! {
-            // Once closed, what was on its way still comes.
+            // Once closed, by us or because it has served enough, what was on its way still comes.
             job = jobs.recv(), if open => match job {
                 Some(job) => answering.push(answer(accessor, service, job)),
                 None => open = false,
@@ -99,6 +100,14 @@ async fn serve(
 async fn answer(accessor: &Accessor<Sandbox>, service: &Service, job: Job) -> wasmtime::Result<()> {
     let Job { request, place, reply } = job;
     let (request, processed) = accessor.with(|mut store| {
+        let alive = Arc::clone(&store.get().alive);
+        // A body that comes in many small pieces is no computing, though the instance asks nothing else of us meanwhile.
+        let request = request.map(|body| {
+            body.map_frame(move |frame| {
+                alive.store(true, Ordering::Relaxed);
+                frame
+            })
+        });
         let (request, processed) = p3::Request::from_http(store.get().http().hooks, request);
         (request, processed.boxed())
     });

@@ -4,7 +4,7 @@ use super::ServiceOptions;
 use super::instance::{Instance, Job};
 use crate::sandbox::{Limits, Sandbox};
 use crate::sender::Sender;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
@@ -30,12 +30,20 @@ struct Live {
 pub(super) struct Occupancy {
     callers: AtomicUsize,
     served: AtomicU64,
+    broken: AtomicBool,
     left: Notify,
 }
 
 /// A caller's place in an instance, given back when it is dropped.
 pub(super) struct Place {
     occupancy: Arc<Occupancy>,
+}
+
+impl Place {
+    /// Whether the instance broke down meanwhile.
+    pub(super) fn is_broken(&self) -> bool {
+        self.occupancy.broken.load(Ordering::Acquire)
+    }
 }
 
 impl Drop for Place {
@@ -50,8 +58,9 @@ impl Occupancy {
         self.callers.load(Ordering::Acquire) == 0
     }
 
-    pub(super) fn served(&self) -> u64 {
-        self.served.load(Ordering::Acquire)
+    /// Notes that the instance broke down.
+    pub(super) fn break_down(&self) {
+        self.broken.store(true, Ordering::Release);
     }
 
     /// Waits until a caller has left.
@@ -84,10 +93,9 @@ impl Instances {
         let ServiceOptions { instances, callers, reuse, .. } = self.options;
         // Nothing in here panics half-way through a change.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|instance| !instance.jobs.is_closed());
-        let has_room = |Live { occupancy, .. }: &&Live| {
-            occupancy.callers.load(Ordering::Acquire) < callers && occupancy.served() < reuse
-        };
+        // One that has served enough ends by itself when its last caller has left; meanwhile another takes its place.
+        live.retain(|instance| !instance.jobs.is_closed() && instance.occupancy.served.load(Ordering::Acquire) < reuse);
+        let has_room = |Live { occupancy, .. }: &&Live| occupancy.callers.load(Ordering::Acquire) < callers;
         if let Some(instance) = live.iter().find(has_room) {
             return Some(instance.enter());
         }
@@ -107,7 +115,6 @@ impl Instances {
             sandbox: Sandbox::new(self.limits, self.sender.clone(), &self.environment),
             jobs: receiver,
             occupancy: Arc::clone(&occupancy),
-            reuse: self.options.reuse,
             idle: self.options.idle,
         };
         let log = Arc::clone(&self.options.log);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How an application is run. Worst-case memory of the guests: `instances` x [`Limits::memory`](crate::Limits::memory).
+/// How an application is run. Worst-case memory of the guests: `instances` x [`Limits::memory`](crate::Limits::memory), and as much
+/// again for each that has served `reuse` requests and still has a caller.
 #[derive(Clone)]
 pub struct ServiceOptions {
     /// The application's variables, by their names in spin.toml.

@@ -1,0 +1,44 @@
+//! Whether a request is sent again, and when.
+
+use crate::live::Live;
+use crate::origins::Origins;
+use crate::random::Random;
+use crate::{Cause, Failure, Instant, Settings};
+use std::time::Duration;
+
+/// Statuses that say that another attempt may succeed (RFC 9110, sections 15.5.9 and 15.6; RFC 6585, section 4).
+const STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
+
+/// When a request whose attempt has ended this way is sent again; none if it is not. `failure` is none for a response.
+/// `ends` is when the batch does. Draws from the origin's budget only if everything else allows it.
+pub(crate) fn again_at(
+    now: Instant,
+    live: &Live,
+    failure: Option<&Failure>,
+    ends: Option<Instant>,
+    settings: &Settings,
+    origins: &mut Origins,
+    random: &mut Random,
+) -> Option<Instant> {
+    let may_help = match failure {
+        Some(failure) => {
+            failure.retryable && !matches!(failure.cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled)
+        }
+        None => live.request.is_repeatable() && live.head().is_some_and(|head| STATUSES.contains(&head.status)),
+    };
+    if !may_help || live.attempts > settings.retries {
+        return None;
+    }
+    let asked = live.head().and_then(|head| head.retry_after);
+    let at = now + asked.unwrap_or_else(|| back_off(live.attempts, settings, random));
+    // Waiting for what cannot come in time would only keep the caller from knowing.
+    let in_time = at < live.expires && ends.is_none_or(|ends| at < ends);
+    (in_time && origins.budget(now, &live.url).spend(now, settings.retry_floor)).then_some(at)
+}
+
+/// Anything up to twice as long as before: spread out, those that failed together do not come back together.
+fn back_off(attempts: u32, settings: &Settings, random: &mut Random) -> Duration {
+    let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    let most = settings.backoff.saturating_mul(factor).min(settings.max_backoff);
+    Duration::from_nanos(random.up_to(u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
+}

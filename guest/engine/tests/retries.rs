@@ -1,0 +1,232 @@
+//! What is sent again, when, and how often.
+
+use crate::driver::{Driver, causes};
+use fantail_engine::{BodyMode, Cause, Overrides, Phase, Policy, Request, Sent, Until};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Twice again, after 100 ms at most and 200 ms at most.
+fn policy() -> Policy {
+    Policy { concurrency: Some(2), retries: Some(2), timeout: Some(10 * SECOND), ..Policy::default() }
+}
+
+fn post(path: &str) -> Request {
+    Request { method: "POST".to_owned(), ..Request::get(1, format!("http://origin.test{path}")) }
+}
+
+/// Lets time pass until something runs.
+fn until_running(driver: &mut Driver, most: Duration) -> Duration {
+    let start = driver.now;
+    while driver.running.is_empty() {
+        assert!(driver.now.since(start) <= most, "nothing runs after {most:?}");
+        driver.pass(MS);
+    }
+    driver.now.since(start)
+}
+
+#[test]
+fn without_retries_nothing_is_sent_again() {
+    let mut driver = Driver::begun(&Policy::default());
+    driver.read(&["/a"], true);
+    driver.fail("/a", Cause::ConnectionRefused);
+    assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionRefused)]);
+}
+
+#[test]
+fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a"], true);
+    driver.fail("/a", Cause::ConnectionTerminated);
+    assert!(driver.outcomes.is_empty() && driver.running.is_empty());
+    until_running(&mut driver, 101 * MS);
+    driver.respond("/a", 503);
+    until_running(&mut driver, 201 * MS);
+    driver.respond("/a", 200);
+    let outcomes = driver.take();
+    assert_eq!((outcomes[0].attempts, outcomes[0].result.as_deref()), (3, Ok("/a")));
+    let summary = driver.summary.unwrap();
+    assert_eq!((summary.attempts, summary.retries, summary.responses), (3, 2, 1));
+}
+
+#[test]
+fn when_retries_run_out_on_a_response_it_is_the_outcome() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a"], true);
+    for _ in 0..3 {
+        until_running(&mut driver, 201 * MS);
+        driver.respond("/a", 503);
+    }
+    let outcomes = driver.take();
+    assert_eq!((outcomes[0].attempts, outcomes[0].result.is_ok()), (3, true));
+}
+
+#[test]
+fn only_statuses_and_causes_that_may_pass_are_tried_again() {
+    for status in [200, 301, 400, 401, 404, 409, 501, 505] {
+        let mut driver = Driver::begun(&policy());
+        driver.read(&["/a"], true);
+        driver.respond("/a", status);
+        assert_eq!(driver.take()[0].attempts, 1, "{status}");
+    }
+    for cause in [Cause::TlsCertificateError, Cause::DestinationIpProhibited, Cause::BodyTooLarge] {
+        let mut driver = Driver::begun(&policy());
+        driver.read(&["/a"], true);
+        driver.fail("/a", cause);
+        assert_eq!(driver.take()[0].attempts, 1, "{cause}");
+    }
+}
+
+#[test]
+fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
+    let mut driver = Driver::begun(&policy());
+    driver.read_requests(vec![post("/refused"), post("/broken")], false);
+    driver.fail("/broken", Cause::ConnectionTerminated);
+    driver.fail("/refused", Cause::ConnectionRefused);
+    until_running(&mut driver, 101 * MS);
+    assert!(driver.running.values().eq(["/refused"]));
+    assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)]);
+    driver.respond("/refused", 503);
+    assert_eq!(driver.take()[0].attempts, 2, "it has been answered: not again");
+}
+
+#[test]
+fn the_caller_may_say_that_repeating_does_no_harm() {
+    let mut driver = Driver::begun(&policy());
+    let overrides = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
+    driver.read_requests(vec![Request { overrides, ..post("/a") }], true);
+    // The driver would not have it for a POST: this one is marked.
+    let attempt = driver.attempt("/a");
+    driver.running.remove(&attempt);
+    driver.tell(fantail_engine::Event::Failed { attempt, cause: Cause::ConnectionTerminated, detail: None });
+    until_running(&mut driver, 101 * MS);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
+    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+    driver.read(&["/a"], true);
+    driver.pass(50 * MS);
+    assert_eq!(driver.cancelled, ["/a"]);
+    until_running(&mut driver, 101 * MS);
+    driver.respond("/a", 200);
+    assert_eq!(driver.take()[0].attempts, 2);
+}
+
+#[test]
+fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
+    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+    driver.read(&["/a"], true);
+    let late = driver.attempt("/a");
+    driver.pass(50 * MS);
+    until_running(&mut driver, 101 * MS);
+    driver.tell(fantail_engine::Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 0 });
+    assert!(driver.outcomes.is_empty());
+    driver.respond("/a", 200);
+    assert_eq!(driver.take()[0].result.as_deref(), Ok("/a"));
+}
+
+#[test]
+fn a_retry_after_is_waited_for_to_the_moment() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a"], true);
+    driver.head_asking("/a", 503, Some(3 * SECOND));
+    driver.respond_after_head("/a");
+    assert_eq!(until_running(&mut driver, 4 * SECOND), 3 * SECOND);
+}
+
+#[test]
+fn what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
+    for policy in [policy(), Policy { timeout: Some(20 * SECOND), deadline: Some(10 * SECOND), ..policy() }] {
+        let mut driver = Driver::begun(&policy);
+        driver.read(&["/a"], true);
+        driver.head_asking("/a", 503, Some(10 * SECOND));
+        driver.respond_after_head("/a");
+        assert_eq!(driver.take()[0].attempts, 1);
+    }
+}
+
+#[test]
+fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
+    let mut driver = Driver::begun(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
+    driver.read(&["/a", "/b"], true);
+    driver.head_asking("/a", 503, Some(4 * SECOND));
+    driver.respond_after_head("/a");
+    assert!(driver.running.values().eq(["/b"]), "its slot is free");
+    driver.pass(4 * SECOND);
+    assert!(driver.running.values().eq(["/b"]), "it waits for a slot again");
+    driver.pass(SECOND);
+    let outcomes = driver.take();
+    assert_eq!(causes(&outcomes), [Some(Cause::TimeoutTotal); 2]);
+    let waited = outcomes.iter().find(|outcome| outcome.id == 1_000).unwrap().result.as_ref().unwrap_err();
+    assert_eq!((waited.phase, waited.sent), (Phase::Queue, Sent::Maybe), "it was sent once");
+}
+
+#[test]
+fn when_the_batch_has_enough_nothing_is_sent_again() {
+    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(1)), ..policy() });
+    driver.read(&["/a", "/b"], false);
+    driver.fail("/a", Cause::ConnectionRefused);
+    driver.respond("/b", 200);
+    assert_eq!(driver.take().len(), 2, "the one that waits for its next attempt is cancelled");
+    driver.pass(SECOND);
+    assert!(driver.running.is_empty());
+}
+
+#[test]
+fn a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
+    let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
+    let mut driver = Driver::begun(&Policy { retry_floor: Some(1), window: Some(4), ..fast });
+    let (mut read, mut started) = (0, 0);
+    while read < 1_000 {
+        if let Some(room) = driver.reading {
+            let paths: Vec<String> = (0..room).map(|n| format!("/{}", read + n)).collect();
+            read += room;
+            driver.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
+        }
+        while let Some(path) = driver.running.values().next().cloned() {
+            started += 1;
+            driver.fail(&path, Cause::ConnectionRefused);
+        }
+        driver.take();
+        driver.pass(MS);
+    }
+    for _ in 0..10 {
+        while let Some(path) = driver.running.values().next().cloned() {
+            started += 1;
+            driver.fail(&path, Cause::ConnectionRefused);
+        }
+        driver.take();
+        driver.pass(MS);
+    }
+    // 1,000 requests in less than ten seconds, a ratio of 20 %, a floor of 10 in ten seconds.
+    assert_eq!(started, read + read / 5 + 10);
+}
+
+#[test]
+fn batches_that_are_lent_the_same_origins_share_their_budget() {
+    let strict = Policy { concurrency: Some(16), retry_ratio: Some(0), retry_floor: Some(1), ..policy() };
+    let mut first = Driver::begun(&strict);
+    let paths: Vec<String> = (0..9).map(|n| format!("/{n}")).collect();
+    first.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
+    for path in &paths {
+        first.fail(path, Cause::ConnectionRefused);
+    }
+    assert_eq!(first.take().len(), 0, "nine of ten retries are granted");
+    let mut second = Driver::begun(&strict);
+    second.origins = std::mem::take(&mut first.origins);
+    second.read(&["/a", "/b"], true);
+    second.fail("/a", Cause::ConnectionRefused);
+    second.fail("/b", Cause::ConnectionRefused);
+    assert_eq!(second.take().len(), 1, "the tenth is, the eleventh is not");
+}
+
+#[test]
+fn a_response_that_is_sent_again_gives_back_its_unread_body() {
+    let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
+    let mut driver = Driver::begun(&unread);
+    driver.read(&["/a", "/b"], true);
+    driver.respond("/a", 503);
+    assert!(driver.running.values().eq(["/b"]), "the one place is free");
+}

@@ -1,0 +1,63 @@
+//! Requests that are sent again, through the component and over real connections. What is sent again and when is decided in the
+//! engine, whose own tests say more of it.
+
+use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status};
+use fantail::{BodyMode, Cause, Policy, Request};
+use std::time::Duration;
+
+fn twice() -> Policy {
+    Policy { retries: Some(2), backoff: Some(Duration::from_millis(20)), ..Policy::default() }
+}
+
+#[tokio::test]
+async fn what_fails_in_passing_is_asked_again_and_counted() {
+    let (origin, harness) = (origin().await, harness());
+    let urls = [origin.url("/status/503"), origin.url("/close"), refused().await, origin.url("/status/404")];
+    let (outcomes, report) = run(&harness, requests(urls), &twice()).await;
+    let outcomes = by_id(outcomes);
+    assert_eq!(outcomes.iter().map(|outcome| outcome.attempts).collect::<Vec<_>>(), [3, 3, 3, 1]);
+    assert_eq!((status(&outcomes[0]), status(&outcomes[3])), (Some(503), Some(404)), "still a response");
+    assert_eq!(cause(&outcomes[1]), Some(Cause::ConnectionTerminated));
+    assert_eq!(origin.counts().requests, 3 + 3 + 1);
+    assert_eq!((report.summary.requests, report.summary.attempts, report.summary.retries), (4, 10, 6));
+}
+
+#[tokio::test]
+async fn a_post_is_not_asked_again_once_it_may_have_arrived() {
+    let (origin, harness) = (origin().await, harness());
+    let post = |url| Request { method: "POST".to_owned(), body: Some(b"x".to_vec()), ..Request::get(0, url) };
+    for path in ["/close", "/status/503"] {
+        assert_eq!(run_one(&harness, post(origin.url(path)), &twice()).await.attempts, 1, "{path}");
+    }
+    assert_eq!(run_one(&harness, post(refused().await), &twice()).await.attempts, 3, "it never arrived");
+}
+
+#[tokio::test]
+async fn an_attempt_that_hangs_is_given_up_and_made_again() {
+    let (origin, harness) = (origin().await, harness());
+    let policy = Policy { attempt_timeout: Some(Duration::from_millis(50)), ..twice() };
+    let outcome = run_one(&harness, Request::get(0, origin.url("/hang")), &policy).await;
+    assert_eq!((outcome.attempts, cause(&outcome)), (3, Some(Cause::TimeoutAttempt)));
+}
+
+#[tokio::test]
+async fn thousands_that_are_asked_again_leave_nothing_behind() {
+    let (origin, harness) = (origin().await, harness());
+    for body in [BodyMode::Bytes, BodyMode::Unread] {
+        let policy =
+            Policy { body: Some(body), backoff: Some(Duration::from_millis(1)), retry_floor: Some(100_000), ..twice() };
+        let paths = ["/status/503", "/close", "/ok"];
+        let urls: Vec<String> = (0..1_500).map(|id| origin.url(paths[id % paths.len()])).collect();
+        let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+        assert_eq!((by_id(outcomes).len(), report.summary.retries), (1_500, 2_000));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_origin_gets_a_few_more_requests_and_not_several_times_as_many() {
+    let (harness, refused) = (harness(), refused().await);
+    let policy = Policy { retry_floor: Some(1), backoff: Some(Duration::from_millis(1)), ..twice() };
+    let (_, report) = run(&harness, requests((0..1_000).map(|_| refused.clone())), &policy).await;
+    // A fifth of what was sent in the last ten seconds, and the floor for those and as many as the run may have lasted beyond.
+    assert!((150..=320).contains(&report.summary.retries), "{:?}", report.summary);
+}
