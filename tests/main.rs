@@ -17,6 +17,7 @@ mod lazy;
 mod leaks;
 mod list;
 mod manifest;
+mod redirects;
 mod retries;
 mod serve;
 mod stock;

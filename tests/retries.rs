@@ -3,7 +3,7 @@
 
 use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status};
 use fantail::{BodyMode, Cause, Policy, Request};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn twice() -> Policy {
     Policy { retries: Some(2), backoff: Some(Duration::from_millis(20)), ..Policy::default() }
@@ -30,6 +30,21 @@ async fn a_post_is_not_asked_again_once_it_may_have_arrived() {
         assert_eq!(run_one(&harness, post(origin.url(path)), &twice()).await.attempts, 1, "{path}");
     }
     assert_eq!(run_one(&harness, post(refused().await), &twice()).await.attempts, 3, "it never arrived");
+}
+
+#[tokio::test]
+async fn a_server_is_left_alone_for_as_long_as_it_asks() {
+    let (origin, harness) = (origin().await, harness());
+    let start = Instant::now();
+    let outcome =
+        run_one(&harness, Request::get(0, origin.url("/busy/1")), &Policy { retries: Some(1), ..twice() }).await;
+    assert_eq!((outcome.attempts, status(&outcome)), (2, Some(503)));
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    let start = Instant::now();
+    let hurried = Policy { timeout: Some(Duration::from_secs(20)), ..twice() };
+    let outcome = run_one(&harness, Request::get(0, origin.url("/busy/60")), &hurried).await;
+    assert_eq!(outcome.attempts, 1);
+    assert!(start.elapsed() < Duration::from_secs(10), "what cannot be waited for is not waited for");
 }
 
 #[tokio::test]

@@ -48,5 +48,6 @@ pub(crate) fn open() -> batch::Policy {
         max_backoff: None,
         retry_ratio: None,
         retry_floor: None,
+        redirects: None,
     }
 }

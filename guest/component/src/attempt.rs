@@ -35,6 +35,7 @@ pub(crate) enum Note {
         attempt: AttemptId,
         status: u16,
         retry_after: Option<Duration>,
+        location: Option<String>,
     },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
@@ -91,7 +92,9 @@ async fn exchange(
         let headers = response.get_headers().copy_all();
         let header = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
         let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
-        context.note(Note::Head { attempt, status, retry_after });
+        let location = header("location").filter(|_| (300..400).contains(&status));
+        let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
+        context.note(Note::Head { attempt, status, retry_after, location });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body);
         let incoming = Incoming::new(response, transmission);

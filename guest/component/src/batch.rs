@@ -145,8 +145,8 @@ impl Batch {
         let happened = !notes.is_empty();
         for note in notes {
             match note {
-                Note::Head { attempt, status, retry_after } => {
-                    self.tell(now, Event::Head { attempt, status, retry_after });
+                Note::Head { attempt, status, retry_after, location } => {
+                    self.tell(now, Event::Head { attempt, status, retry_after, location });
                 }
                 Note::Unread(body) => self.unread.push(body),
             }

@@ -10,6 +10,7 @@ pub(crate) fn request(request: wit::Request) -> engine::Request {
         timeout: overrides.timeout.map(Duration::from_nanos),
         body: overrides.body.map(body_mode),
         safe_to_repeat: overrides.safe_to_repeat,
+        secret_headers: overrides.secret_headers,
     });
     engine::Request { id, method, url, headers, body, overrides }
 }
@@ -36,6 +37,7 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         max_backoff: policy.max_backoff.map(Duration::from_nanos),
         retry_ratio: policy.retry_ratio,
         retry_floor: policy.retry_floor,
+        redirects: policy.redirects,
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),

@@ -15,6 +15,7 @@ macro_rules! caller_conversions {
                 timeout: overrides.timeout.map(nanos),
                 body: overrides.body.map(body_mode),
                 safe_to_repeat: overrides.safe_to_repeat,
+                secret_headers: overrides.secret_headers,
             });
             wit::Request { id, method, url, headers, body, overrides }
         }
@@ -41,6 +42,7 @@ macro_rules! caller_conversions {
                 max_backoff: policy.max_backoff.map(nanos),
                 retry_ratio: policy.retry_ratio,
                 retry_floor: policy.retry_floor,
+                redirects: policy.redirects,
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),

@@ -4,6 +4,7 @@ use crate::event::{Action, AttemptId, Event, Key};
 use crate::live::{Attempt, Head, Live, LiveSet, attempt_expires};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::redirect::{self, Hop};
 use crate::reorder::Reorder;
 use crate::retry;
 use crate::summary::Tally;
@@ -14,6 +15,7 @@ use crate::{
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use url::Url;
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
 /// until it gives nothing, and arm one timer for [`Engine::next_timer`].
@@ -134,9 +136,9 @@ impl<R> Engine<R> {
                     self.arrive(now, request);
                 }
             }
-            Event::Head { attempt, status, retry_after } => {
+            Event::Head { attempt, status, retry_after, location } => {
                 if let Some(running) = self.live.running_mut(attempt) {
-                    running.head = Some(Head { at: now, status, retry_after });
+                    running.head = Some(Head { at: now, status, retry_after, location });
                 }
             }
             Event::Ended { attempt, response, body_bytes } => {
@@ -199,7 +201,14 @@ impl<R> Engine<R> {
     ) {
         let ends = self.batch_expires();
         let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
-        let result = result(live);
+        let mut result = result(live);
+        if result.is_ok() && !self.enough {
+            match redirect::next_hop(live, self.settings.redirects) {
+                Some(Ok(hop)) => return self.follow(now, attempt, hop, origins),
+                Some(Err(failure)) => result = Err(failure),
+                None => {}
+            }
+        }
         let failure = result.as_ref().err();
         match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
             Some(at) if !self.enough => self.send_again(attempt, at),
@@ -207,13 +216,27 @@ impl<R> Engine<R> {
         }
     }
 
+    /// Sends a request where it was redirected to, in the slot it has. Whatever its attempt brought is dropped.
+    fn follow(&mut self, now: Instant, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
+        self.in_flight -= 1;
+        self.unread.remove(&attempt);
+        if let Some(live) = self.live.get_mut(attempt.key) {
+            live.attempt = None;
+            live.request = Arc::new(hop.request);
+            live.hops.push(std::mem::replace(&mut live.url, hop.url));
+        }
+        self.start(now, attempt.key, origins);
+    }
+
     /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
     fn send_again(&mut self, attempt: AttemptId, at: Instant) {
         let key = attempt.key;
         self.in_flight -= 1;
         self.unread.remove(&attempt);
+        self.tally.retried();
         if let Some(live) = self.live.get_mut(key) {
             live.attempt = None;
+            live.retries += 1;
             live.again_at = Some(at);
         }
         let (live, count) = (&self.live, self.live.len());
@@ -229,7 +252,7 @@ impl<R> Engine<R> {
         let outcome = Outcome {
             id: live.request.id,
             attempts: live.attempts,
-            hops: Vec::new(),
+            hops: live.hops.iter().map(Url::to_string).collect(),
             timing: live.timing(now),
             url: live.url.into(),
             result,

@@ -48,6 +48,8 @@ pub enum Event<R> {
         status: u16,
         /// How long it asks to be left alone: see [`retry_after`](crate::retry_after).
         retry_after: Option<Duration>,
+        /// Where it says to look instead, as it was written.
+        location: Option<String>,
     },
     /// An attempt has all that its body mode asks for.
     Ended {

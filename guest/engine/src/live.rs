@@ -20,6 +20,10 @@ pub(crate) struct Live {
     pub(crate) attempt: Option<Attempt>,
     /// Attempts started.
     pub(crate) attempts: u32,
+    /// Those of them that repeated one before.
+    pub(crate) retries: u32,
+    /// URLs that redirected to `url`, oldest first.
+    pub(crate) hops: Vec<Url>,
     /// When the first of them was.
     pub(crate) first_started: Option<Instant>,
     /// When it is to be sent again, if it waits for that.
@@ -36,11 +40,12 @@ pub(crate) struct Attempt {
 }
 
 /// The head of a response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) at: Instant,
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) location: Option<String>,
 }
 
 impl Live {
@@ -53,8 +58,8 @@ impl Live {
         arrived: Instant,
         expires: Instant,
     ) -> Self {
-        let (attempt, attempts, first_started, again_at) = (None, 0, None, None);
-        Self { serial, request, url, body, arrived, expires, attempt, attempts, first_started, again_at }
+        let (attempt, attempts, retries, hops, first_started, again_at) = Default::default();
+        Self { serial, request, url, body, arrived, expires, attempt, attempts, retries, hops, first_started, again_at }
     }
 
     /// The attempt that was started last, `key` being this request's.
@@ -75,8 +80,8 @@ impl Live {
         self.attempt.as_ref().filter(|attempt| attempt.expires <= now).map(|_| Cause::TimeoutAttempt)
     }
 
-    pub(crate) fn head(&self) -> Option<Head> {
-        self.attempt.as_ref()?.head
+    pub(crate) fn head(&self) -> Option<&Head> {
+        self.attempt.as_ref()?.head.as_ref()
     }
 
     /// The failure that `cause` means at the point this request has come to.

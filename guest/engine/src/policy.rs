@@ -26,6 +26,7 @@ pub struct Policy {
     pub max_backoff: Option<Duration>,
     pub retry_ratio: Option<u32>,
     pub retry_floor: Option<u32>,
+    pub redirects: Option<u32>,
 }
 
 /// What happens to a response's body.
@@ -98,6 +99,7 @@ pub struct Settings {
     pub max_backoff: Duration,
     pub retry_ratio: u32,
     pub retry_floor: u32,
+    pub redirects: u32,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -131,6 +133,7 @@ impl Policy {
             max_backoff: span("max-backoff", self.max_backoff, 10_000, MILLISECOND..=HOUR)?,
             retry_ratio: within("retry-ratio", self.retry_ratio, 20, 0..=1_000)?,
             retry_floor: within("retry-floor", self.retry_floor, 10, 0..=100_000)?,
+            redirects: within("redirects", self.redirects, 0, 0..=20)?,
         })
     }
 }
@@ -191,6 +194,7 @@ mod tests {
         assert_eq!((settings.timeout, settings.deadline), (Duration::from_secs(60), None));
         assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
         assert_eq!((settings.retries, settings.retry_ratio, settings.retry_floor), (0, 20, 10));
+        assert_eq!(settings.redirects, 0);
         assert_eq!((settings.backoff, settings.max_backoff), (Duration::from_millis(100), Duration::from_secs(10)));
     }
 

@@ -38,6 +38,8 @@ pub struct Overrides {
     pub body: Option<BodyMode>,
     /// In place of what the method says (RFC 9110, section 9.2.2).
     pub safe_to_repeat: Option<bool>,
+    /// Names of headers that are kept from other origins, as those of credentials always are.
+    pub secret_headers: Vec<String>,
 }
 
 impl Request {

@@ -26,19 +26,19 @@ pub(crate) fn again_at(
         }
         None => live.request.is_repeatable() && live.head().is_some_and(|head| STATUSES.contains(&head.status)),
     };
-    if !may_help || live.attempts > settings.retries {
+    if !may_help || live.retries >= settings.retries {
         return None;
     }
     let asked = live.head().and_then(|head| head.retry_after);
-    let at = now + asked.unwrap_or_else(|| back_off(live.attempts, settings, random));
+    let at = now + asked.unwrap_or_else(|| back_off(live.retries, settings, random));
     // Waiting for what cannot come in time would only keep the caller from knowing.
     let in_time = at < live.expires && ends.is_none_or(|ends| at < ends);
     (in_time && origins.budget(now, &live.url).spend(now, settings.retry_floor)).then_some(at)
 }
 
 /// Anything up to twice as long as before: spread out, those that failed together do not come back together.
-fn back_off(attempts: u32, settings: &Settings, random: &mut Random) -> Duration {
-    let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+fn back_off(retries: u32, settings: &Settings, random: &mut Random) -> Duration {
+    let factor = 1_u32.checked_shl(retries).unwrap_or(u32::MAX);
     let most = settings.backoff.saturating_mul(factor).min(settings.max_backoff);
     Duration::from_nanos(random.up_to(u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
 }

@@ -20,7 +20,7 @@ pub struct Summary {
     pub by_status: StatusCounts,
     /// Attempts started.
     pub attempts: u64,
-    /// Attempts that were not the first of their request.
+    /// Attempts that repeated one before.
     pub retries: u64,
     /// Bytes of bodies read by the shell.
     pub body_bytes: u64,
@@ -100,6 +100,10 @@ impl Tally {
         self.summary.peak_in_flight = self.summary.peak_in_flight.max(in_flight);
     }
 
+    pub(crate) fn retried(&mut self) {
+        self.summary.retries += 1;
+    }
+
     pub(crate) fn body(&mut self, bytes: u64) {
         self.summary.body_bytes += bytes;
     }
@@ -107,7 +111,6 @@ impl Tally {
     /// A request got its outcome. `status` is that of its response.
     pub fn finished<R>(&mut self, outcome: &Outcome<R>, status: Option<u16>) {
         self.summary.attempts += u64::from(outcome.attempts);
-        self.summary.retries += u64::from(outcome.attempts.saturating_sub(1));
         match (&outcome.result, status) {
             (Ok(_), Some(status)) => {
                 self.summary.responses += 1;

@@ -20,6 +20,8 @@ pub(crate) struct Driver {
     /// Attempts in flight, oldest first.
     pub(crate) running: BTreeMap<AttemptId, String>,
     pub(crate) cancelled: Vec<String>,
+    /// What was sent, as it was sent.
+    pub(crate) sent: Vec<(String, Request)>,
     pub(crate) outcomes: VecDeque<Outcome<Response>>,
     pub(crate) summary: Option<Summary>,
     pub(crate) peak: usize,
@@ -39,6 +41,7 @@ impl Driver {
             closing: false,
             running: BTreeMap::new(),
             cancelled: Vec::new(),
+            sent: Vec::new(),
             outcomes: VecDeque::new(),
             summary: None,
             peak: 0,
@@ -87,6 +90,7 @@ impl Driver {
                 if request.method == "POST" {
                     self.posted.insert(url.path().to_owned());
                 }
+                self.sent.push((url.to_string(), Request::clone(&request)));
                 self.running.insert(attempt, url.path().to_owned());
             }
             Action::Cancel(attempt) => {
@@ -133,12 +137,19 @@ impl Driver {
     /// A head that asks to be left alone for a while.
     pub(crate) fn head_asking(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
         let attempt = self.attempt(path);
-        self.tell(Event::Head { attempt, status, retry_after });
+        self.tell(Event::Head { attempt, status, retry_after, location: None });
     }
 
     /// Head and body with a status.
     pub(crate) fn respond(&mut self, path: &str, status: u16) {
         self.head(path, status);
+        self.respond_after_head(path);
+    }
+
+    /// A redirect, body included.
+    pub(crate) fn redirect(&mut self, path: &str, status: u16, location: &str) {
+        let (attempt, location) = (self.attempt(path), Some(location.to_owned()));
+        self.tell(Event::Head { attempt, status, retry_after: None, location });
         self.respond_after_head(path);
     }
 

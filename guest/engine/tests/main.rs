@@ -5,5 +5,6 @@
 mod batch;
 mod driver;
 mod random;
+mod redirects;
 mod requests;
 mod retries;

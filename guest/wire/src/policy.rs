@@ -46,6 +46,8 @@ pub(crate) struct PolicyJson {
     retry_ratio: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_floor: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirects: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +122,7 @@ impl From<PolicyJson> for Policy {
             max_backoff: span(json.max_backoff),
             retry_ratio: json.retry_ratio,
             retry_floor: json.retry_floor,
+            redirects: json.redirects,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -152,6 +155,7 @@ pub fn policy_to_json(policy: &Policy) -> String {
         max_backoff: policy.max_backoff.map(Span),
         retry_ratio: policy.retry_ratio,
         retry_floor: policy.retry_floor,
+        redirects: policy.redirects,
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

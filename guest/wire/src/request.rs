@@ -37,6 +37,8 @@ struct OverridesJson {
     body: Option<fantail_engine::BodyMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     safe_to_repeat: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secret_headers: Vec<String>,
 }
 
 fn get() -> String {
@@ -83,6 +85,7 @@ impl RequestJson {
             timeout: overrides.timeout.map(|Span(span)| span),
             body: overrides.body,
             safe_to_repeat: overrides.safe_to_repeat,
+            secret_headers: overrides.secret_headers,
         });
         let RequestJson { method, url, headers: Headers(headers), .. } = self;
         Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, overrides })
@@ -101,6 +104,7 @@ pub fn request_to_json(request: &Request) -> String {
         timeout: overrides.timeout.map(Span),
         body: overrides.body,
         safe_to_repeat: overrides.safe_to_repeat,
+        secret_headers: overrides.secret_headers,
     });
     let headers = Headers(headers);
     crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, overrides })

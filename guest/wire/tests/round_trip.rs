@@ -32,8 +32,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>()))
-        .prop_map(|(timeout, body, safe_to_repeat)| Overrides { timeout, body, safe_to_repeat });
+    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>())).prop_map(
+        |(timeout, body, safe_to_repeat)| Overrides { timeout, body, safe_to_repeat, ..Overrides::default() },
+    );
     (any::<u64>(), any::<String>(), any::<String>(), headers(), option::of(bytes()), overrides)
         .prop_map(|(id, method, url, headers, body, overrides)| Request { id, method, url, headers, body, overrides })
 }
@@ -41,7 +42,7 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let retries = vec(option::of(any::<u32>()), 3);
+    let retries = vec(option::of(any::<u32>()), 4);
     let spans = vec(option::of(span()), 8);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
@@ -64,6 +65,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             max_backoff: spans[7],
             retry_ratio: retries[1],
             retry_floor: retries[2],
+            redirects: retries[3],
             order,
             until,
         },

@@ -34,6 +34,15 @@ pub(crate) fn answer(request: &Request) -> Answer {
             let lines: String = (0..number).map(|line| format!("x-{line}: y\r\n")).collect();
             Answer::Whole(format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n").into_bytes())
         }
+        "redirect" => {
+            let location = request.path.split_once('?').map(|(_, location)| location).unwrap_or_default();
+            Answer::Whole(
+                format!("HTTP/1.1 {number} -\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n").into_bytes(),
+            )
+        }
+        "busy" => {
+            Answer::Whole(format!("HTTP/1.1 503 -\r\nretry-after: {number}\r\ncontent-length: 0\r\n\r\n").into_bytes())
+        }
         "hang" => Answer::Nothing,
         "slow-head" => Answer::ForEver { head: Vec::new(), piece: b"H".to_vec(), every: millis(100) },
         "drip" => Answer::ForEver { head: endless_head(), piece: b"1\r\nx\r\n".to_vec(), every: millis(number) },

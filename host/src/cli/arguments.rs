@@ -104,6 +104,9 @@ pub(crate) struct Policy {
     /// How long the first retry waits at most, each further one twice as long [default: 100ms].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) backoff: Option<Duration>,
+    /// Redirects followed at most for one request [default: 0].
+    #[arg(long, value_name = "N")]
+    pub(crate) redirects: Option<u32>,
     /// In which order outcomes are printed [default: completion].
     #[arg(long, value_name = "ORDER", value_enum)]
     pub(crate) order: Option<OrderName>,

@@ -76,6 +76,7 @@ fn policy(given: &arguments::Policy) -> Result<Policy, Mistake> {
         deadline: given.deadline.or(file.deadline),
         retries: given.retries.or(file.retries),
         backoff: given.backoff.or(file.backoff),
+        redirects: given.redirects.or(file.redirects),
         order: given.order.map(Order::from).or(file.order),
         until: given.until.or(file.until),
         ..file

@@ -1,0 +1,53 @@
+//! Redirects over real connections. What is followed and as what is decided in the engine, whose own tests say more of it.
+
+use crate::support::{cause, harness, origin, run_one, status, text};
+use fantail::{Cause, Policy, Request};
+
+fn followed() -> Policy {
+    Policy { redirects: Some(2), ..Policy::default() }
+}
+
+fn with_token(url: String) -> Request {
+    let headers = ["authorization", "x-key", "accept"].map(|name| (name.to_owned(), b"secret".to_vec()));
+    Request { headers: headers.to_vec(), ..Request::get(0, url) }
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_on_the_same_connection_and_told() {
+    let (origin, harness) = (origin().await, harness());
+    let request = with_token(origin.url("/redirect/302?/echo"));
+    let outcome = run_one(&harness, request, &followed()).await;
+    assert_eq!((outcome.url.as_str(), outcome.attempts), (origin.url("/echo").as_str(), 2));
+    assert_eq!(outcome.hops, [origin.url("/redirect/302?/echo")]);
+    assert!(text(&outcome).contains("authorization: secret"), "the same origin");
+    assert_eq!((origin.counts().requests, origin.counts().connections), (2, 1));
+}
+
+#[tokio::test]
+async fn another_port_is_another_origin_and_gets_no_credentials() {
+    let (origin, other, harness) = (origin().await, origin().await, harness());
+    let mut request = with_token(origin.url(&format!("/redirect/307?{}", other.url("/echo"))));
+    request.overrides.secret_headers = vec!["X-Key".to_owned()];
+    let outcome = run_one(&harness, request, &followed()).await;
+    let sent = text(&outcome);
+    assert!(sent.contains("accept: secret"), "{sent}");
+    assert!(!sent.contains("authorization") && !sent.contains("x-key"), "{sent}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_allowed_is_not_reached_by_a_redirect_either() {
+    let (origin, harness) = (origin().await, harness());
+    let request = Request::get(0, origin.url("/redirect/302?http://169.254.169.254/latest/meta-data/"));
+    let outcome = run_one(&harness, request, &followed()).await;
+    assert_eq!(cause(&outcome), Some(Cause::DestinationIpProhibited));
+    assert_eq!((outcome.url.as_str(), outcome.hops.len()), ("http://169.254.169.254/latest/meta-data/", 1));
+}
+
+#[tokio::test]
+async fn without_being_asked_for_a_redirect_is_the_response() {
+    let (origin, harness) = (origin().await, harness());
+    let request = Request::get(0, origin.url("/redirect/301?/ok"));
+    assert_eq!(status(&run_one(&harness, request.clone(), &Policy::default()).await), Some(301));
+    let circle = Request::get(0, origin.url("/redirect/302?/redirect/302"));
+    assert_eq!(cause(&run_one(&harness, circle, &followed()).await), Some(Cause::RedirectLimit));
+}
