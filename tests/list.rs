@@ -46,6 +46,7 @@ fn open() -> Policy {
         retry_ratio: None,
         retry_floor: None,
         redirects: None,
+        per_origin: None,
     }
 }
 
@@ -81,8 +82,13 @@ async fn what_was_not_begun_when_a_list_stopped_has_its_outcome_too() {
 async fn unread_bodies_are_refused_in_a_list() {
     let (refused, asked) = fetch_all(vec![get(0, "/ok")], Policy { body: Some(BodyMode::Unread), ..open() }).await;
     assert_eq!((refused.unwrap_err().field.as_str(), asked), ("body", 0));
-    let overrides =
-        Overrides { timeout: None, body: Some(BodyMode::Unread), safe_to_repeat: None, secret_headers: Vec::new() };
+    let overrides = Overrides {
+        timeout: None,
+        body: Some(BodyMode::Unread),
+        safe_to_repeat: None,
+        secret_headers: Vec::new(),
+        priority: None,
+    };
     let list = vec![Request { overrides: Some(overrides), ..get(0, "/ok") }, get(1, "/ok")];
     let (outcomes, _) = fetch_all(list, open()).await;
     assert_eq!(causes(&outcomes.unwrap()), [Some(Cause::InvalidRequest), None]);

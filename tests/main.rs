@@ -11,6 +11,7 @@ mod denied;
 mod edge;
 mod egress;
 mod example;
+mod fairness;
 mod faults;
 mod hostile;
 mod lazy;

@@ -14,7 +14,7 @@ mod service;
 pub use builder::{BuildError, Builder};
 pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use fantail_engine::{
-    BodyMode, Cause, Code, Failure, Fault, Header, Latency, Order, Overrides, Phase, Policy, Request, Sent,
+    BodyMode, Cause, Code, Failure, Fault, Header, Latency, Order, Overrides, Phase, Policy, Priority, Request, Sent,
     StatusCounts, Summary, Timing, Until,
 };
 pub use harness::{

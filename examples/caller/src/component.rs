@@ -49,5 +49,6 @@ pub(crate) fn open() -> batch::Policy {
         retry_ratio: None,
         retry_floor: None,
         redirects: None,
+        per_origin: None,
     }
 }

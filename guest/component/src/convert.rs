@@ -11,6 +11,11 @@ pub(crate) fn request(request: wit::Request) -> engine::Request {
         body: overrides.body.map(body_mode),
         safe_to_repeat: overrides.safe_to_repeat,
         secret_headers: overrides.secret_headers,
+        priority: overrides.priority.map(|priority| match priority {
+            wit::Priority::Low => engine::Priority::Low,
+            wit::Priority::Normal => engine::Priority::Normal,
+            wit::Priority::High => engine::Priority::High,
+        }),
     });
     engine::Request { id, method, url, headers, body, overrides }
 }
@@ -38,6 +43,7 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         retry_ratio: policy.retry_ratio,
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
+        per_origin: policy.per_origin,
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),

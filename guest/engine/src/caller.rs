@@ -16,6 +16,11 @@ macro_rules! caller_conversions {
                 body: overrides.body.map(body_mode),
                 safe_to_repeat: overrides.safe_to_repeat,
                 secret_headers: overrides.secret_headers,
+                priority: overrides.priority.map(|priority| match priority {
+                    $crate::Priority::Low => wit::Priority::Low,
+                    $crate::Priority::Normal => wit::Priority::Normal,
+                    $crate::Priority::High => wit::Priority::High,
+                }),
             });
             wit::Request { id, method, url, headers, body, overrides }
         }
@@ -43,6 +48,7 @@ macro_rules! caller_conversions {
                 retry_ratio: policy.retry_ratio,
                 retry_floor: policy.retry_floor,
                 redirects: policy.redirects,
+                per_origin: policy.per_origin,
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),

@@ -1,21 +1,16 @@
 //! The engine of one batch.
 
+mod course;
+
 use crate::event::{Action, AttemptId, Event, Key};
-use crate::live::{Attempt, Head, Live, LiveSet, attempt_expires};
+use crate::live::{Head, LiveSet};
 use crate::queue::Queue;
 use crate::random::Random;
-use crate::redirect::{self, Hop};
 use crate::reorder::Reorder;
-use crate::retry;
 use crate::summary::Tally;
 use crate::timers::Timers;
-use crate::{
-    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Policy, PolicyError, Request, Settings,
-    Timing, Until,
-};
+use crate::{BodyMode, Cause, Failure, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
-use url::Url;
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
 /// until it gives nothing, and arm one timer for [`Engine::next_timer`].
@@ -76,7 +71,7 @@ impl<R> Engine<R> {
             finished: false,
             serial: 0,
             live: LiveSet::default(),
-            queue: Queue::default(),
+            queue: Queue::new(settings.per_origin),
             in_flight: 0,
             unread: BTreeSet::new(),
             untaken: 0,
@@ -161,127 +156,6 @@ impl<R> Engine<R> {
         self.proceed(now, origins);
     }
 
-    fn arrive(&mut self, now: Instant, request: Request) {
-        let serial = self.serial;
-        self.serial += 1;
-        self.tally.arrived();
-        let body = request.overrides.body.unwrap_or(self.settings.body);
-        let checked = match (self.stopped, request.check()) {
-            (_, Err(failure)) => Err(failure),
-            (Some(cause), Ok(_)) => Err(Failure::unsent(cause, Phase::Queue)),
-            (None, Ok(_)) if self.takes_list && body == BodyMode::Unread => {
-                Err(Failure::new(Cause::InvalidRequest, true).with_detail(UNREAD_IN_LIST))
-            }
-            (None, Ok(url)) => Ok(url),
-        };
-        match checked {
-            Err(failure) => {
-                let Request { id, url, .. } = request;
-                let (hops, timing) = (Vec::new(), Timing::default());
-                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, result: Err(failure) });
-            }
-            Ok(url) => {
-                let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
-                let request = Arc::new(request);
-                let key = self.live.insert(Live::new(serial, request, url, body, now, expires));
-                let (live, count) = (&self.live, self.live.len());
-                self.timers.add(expires, key, count, |key| live.contains(*key));
-                self.queue.push(key, body, count, |key| live.is_waiting(key));
-            }
-        }
-    }
-
-    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
-    fn conclude(
-        &mut self,
-        now: Instant,
-        attempt: AttemptId,
-        result: impl FnOnce(&Live) -> Result<R, Failure>,
-        origins: &mut Origins,
-    ) {
-        let ends = self.batch_expires();
-        let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
-        let mut result = result(live);
-        if result.is_ok() && !self.enough {
-            match redirect::next_hop(live, self.settings.redirects) {
-                Some(Ok(hop)) => return self.follow(now, attempt, hop, origins),
-                Some(Err(failure)) => result = Err(failure),
-                None => {}
-            }
-        }
-        let failure = result.as_ref().err();
-        match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
-            Some(at) if !self.enough => self.send_again(attempt, at),
-            Some(_) | None => self.end(now, attempt.key, |_| result),
-        }
-    }
-
-    /// Sends a request where it was redirected to, in the slot it has. Whatever its attempt brought is dropped.
-    fn follow(&mut self, now: Instant, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
-        self.in_flight -= 1;
-        self.unread.remove(&attempt);
-        if let Some(live) = self.live.get_mut(attempt.key) {
-            live.attempt = None;
-            live.request = Arc::new(hop.request);
-            live.hops.push(std::mem::replace(&mut live.url, hop.url));
-        }
-        self.start(now, attempt.key, origins);
-    }
-
-    /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
-    fn send_again(&mut self, attempt: AttemptId, at: Instant) {
-        let key = attempt.key;
-        self.in_flight -= 1;
-        self.unread.remove(&attempt);
-        self.tally.retried();
-        if let Some(live) = self.live.get_mut(key) {
-            live.attempt = None;
-            live.retries += 1;
-            live.again_at = Some(at);
-        }
-        let (live, count) = (&self.live, self.live.len());
-        self.timers.add(at, key, count, |key| live.contains(*key));
-    }
-
-    /// Ends a request.
-    fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
-        let Some(live) = self.live.remove(key) else { return };
-        let result = result(&live);
-        self.release(key, &live, result.is_ok());
-        let status = live.head().map(|head| head.status);
-        let outcome = Outcome {
-            id: live.request.id,
-            attempts: live.attempts,
-            hops: live.hops.iter().map(Url::to_string).collect(),
-            timing: live.timing(now),
-            url: live.url.into(),
-            result,
-        };
-        self.give(live.serial, status, outcome);
-    }
-
-    /// Gives back what an attempt held. An unread body that was handed out is still held.
-    fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
-        if live.attempt.is_some() {
-            self.in_flight -= 1;
-        }
-        if !succeeded {
-            self.unread.remove(&live.attempt_id(key));
-        }
-    }
-
-    /// Ends a request from our side, its attempt cancelled.
-    fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
-        self.cancel(key);
-        self.end(now, key, |live| Err(live.failure(cause)));
-    }
-
-    fn cancel(&mut self, key: Key) {
-        if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
-            self.actions.push_back(Action::Cancel(live.attempt_id(key)));
-        }
-    }
-
     /// Counts an outcome and hands it on in its turn. `status` is that of its response.
     fn give(&mut self, serial: u64, status: Option<u16>, outcome: Outcome<R>) {
         self.tally.finished(&outcome, status);
@@ -333,17 +207,6 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Lets a request go on that was to be sent again by now.
-    fn wake(&mut self, now: Instant, key: Key) {
-        let Some(live) = self.live.get_mut(key).filter(|live| live.again_at.is_some_and(|at| at <= now)) else {
-            return;
-        };
-        live.again_at = None;
-        let body = live.body;
-        let (live, count) = (&self.live, self.live.len());
-        self.queue.push(key, body, count, |key| live.is_waiting(key));
-    }
-
     /// Does what has become possible: start, read on, finish.
     fn proceed(&mut self, now: Instant, origins: &mut Origins) {
         if self.enough {
@@ -367,29 +230,6 @@ impl<R> Engine<R> {
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
             self.start(now, key, origins);
-        }
-    }
-
-    fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Some(live) = self.live.get_mut(key) else { return };
-        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        live.attempt = Some(Attempt { started: now, expires, head: None });
-        live.attempts += 1;
-        live.first_started.get_or_insert(now);
-        if live.attempts == 1 && self.settings.retries > 0 {
-            origins.budget(now, &live.url).earn(now, self.settings.retry_ratio);
-        }
-        let (attempt, request, url, body) =
-            (live.attempt_id(key), Arc::clone(&live.request), live.url.clone(), live.body);
-        self.actions.push_back(Action::Start { attempt, request, url, body });
-        self.in_flight += 1;
-        if body == BodyMode::Unread {
-            self.unread.insert(attempt);
-        }
-        self.tally.started(self.in_flight);
-        if expires < self.live.get(key).map_or(expires, |live| live.expires) {
-            let (live, count) = (&self.live, self.live.len());
-            self.timers.add(expires, key, count, |key| live.contains(*key));
         }
     }
 

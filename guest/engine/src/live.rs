@@ -1,6 +1,7 @@
 //! Requests that were read and have no outcome yet.
 
 use crate::event::{AttemptId, Key};
+use crate::queue::{LaneId, Place};
 use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Timing};
 use slab::Slab;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) struct Live {
     pub(crate) request: Arc<Request>,
     pub(crate) url: Url,
     pub(crate) body: BodyMode,
+    /// That of the origin of `url`.
+    pub(crate) lane: LaneId,
     pub(crate) arrived: Instant,
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
@@ -55,16 +58,36 @@ impl Live {
         request: Arc<Request>,
         url: Url,
         body: BodyMode,
-        arrived: Instant,
-        expires: Instant,
+        lane: LaneId,
+        (arrived, expires): (Instant, Instant),
     ) -> Self {
         let (attempt, attempts, retries, hops, first_started, again_at) = Default::default();
-        Self { serial, request, url, body, arrived, expires, attempt, attempts, retries, hops, first_started, again_at }
+        Self {
+            serial,
+            request,
+            url,
+            body,
+            lane,
+            arrived,
+            expires,
+            attempt,
+            attempts,
+            retries,
+            hops,
+            first_started,
+            again_at,
+        }
     }
 
     /// The attempt that was started last, `key` being this request's.
     pub(crate) fn attempt_id(&self, key: Key) -> AttemptId {
         AttemptId { key, number: self.attempts }
+    }
+
+    /// Where in the queue it belongs; `first` if it has had its turn already.
+    pub(crate) fn place(&self, first: bool) -> Place {
+        let priority = self.request.overrides.priority.unwrap_or_default();
+        Place { lane: self.lane, priority, body: self.body, first }
     }
 
     /// Whether this attempt is the one in flight, and not an earlier one.

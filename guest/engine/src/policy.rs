@@ -27,6 +27,7 @@ pub struct Policy {
     pub retry_ratio: Option<u32>,
     pub retry_floor: Option<u32>,
     pub redirects: Option<u32>,
+    pub per_origin: Option<u32>,
 }
 
 /// What happens to a response's body.
@@ -100,6 +101,7 @@ pub struct Settings {
     pub retry_ratio: u32,
     pub retry_floor: u32,
     pub redirects: u32,
+    pub per_origin: u32,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -134,6 +136,7 @@ impl Policy {
             retry_ratio: within("retry-ratio", self.retry_ratio, 20, 0..=1_000)?,
             retry_floor: within("retry-floor", self.retry_floor, 10, 0..=100_000)?,
             redirects: within("redirects", self.redirects, 0, 0..=20)?,
+            per_origin: within("per-origin", self.per_origin, concurrency, 1..=4_096)?,
         })
     }
 }
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!((settings.timeout, settings.deadline), (Duration::from_secs(60), None));
         assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
         assert_eq!((settings.retries, settings.retry_ratio, settings.retry_floor), (0, 20, 10));
-        assert_eq!(settings.redirects, 0);
+        assert_eq!((settings.redirects, settings.per_origin), (0, 64));
         assert_eq!((settings.backoff, settings.max_backoff), (Duration::from_millis(100), Duration::from_secs(10)));
     }
 

@@ -40,6 +40,20 @@ pub struct Overrides {
     pub safe_to_repeat: Option<bool>,
     /// Names of headers that are kept from other origins, as those of credentials always are.
     pub secret_headers: Vec<String>,
+    /// Before or after the others of the batch.
+    pub priority: Option<Priority>,
+}
+
+/// Which of the requests that wait go first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// When nothing else waits.
+    Low,
+    /// As everything that does not say.
+    #[default]
+    Normal,
+    /// Before everything else.
+    High,
 }
 
 impl Request {

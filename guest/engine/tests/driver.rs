@@ -19,6 +19,8 @@ pub(crate) struct Driver {
     pub(crate) closing: bool,
     /// Attempts in flight, oldest first.
     pub(crate) running: BTreeMap<AttemptId, String>,
+    /// The origins of those that were ever started.
+    origins_of: BTreeMap<AttemptId, String>,
     pub(crate) cancelled: Vec<String>,
     /// What was sent, as it was sent.
     pub(crate) sent: Vec<(String, Request)>,
@@ -40,6 +42,7 @@ impl Driver {
             reading: None,
             closing: false,
             running: BTreeMap::new(),
+            origins_of: BTreeMap::new(),
             cancelled: Vec::new(),
             sent: Vec::new(),
             outcomes: VecDeque::new(),
@@ -70,6 +73,12 @@ impl Driver {
         }
         let concurrency = self.engine.settings().concurrency as usize;
         self.peak = self.peak.max(self.running.len());
+        let mut by_origin: BTreeMap<&str, u32> = BTreeMap::new();
+        for attempt in self.running.keys() {
+            *by_origin.entry(&self.origins_of[attempt]).or_default() += 1;
+        }
+        let per_origin = self.engine.settings().per_origin;
+        assert!(by_origin.values().all(|count| *count <= per_origin), "{by_origin:?}, {per_origin} allowed each");
         assert!(self.running.len() <= concurrency, "{} in flight, {concurrency} allowed", self.running.len());
     }
 
@@ -90,6 +99,7 @@ impl Driver {
                 if request.method == "POST" {
                     self.posted.insert(url.path().to_owned());
                 }
+                self.origins_of.insert(attempt, url.origin().ascii_serialization());
                 self.sent.push((url.to_string(), Request::clone(&request)));
                 self.running.insert(attempt, url.path().to_owned());
             }
@@ -150,7 +160,9 @@ impl Driver {
     pub(crate) fn redirect(&mut self, path: &str, status: u16, location: &str) {
         let (attempt, location) = (self.attempt(path), Some(location.to_owned()));
         self.tell(Event::Head { attempt, status, retry_after: None, location });
-        self.respond_after_head(path);
+        self.running.remove(&attempt);
+        // What follows is another request, which has reached nobody yet.
+        self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
     }
 
     pub(crate) fn respond_after_head(&mut self, path: &str) {

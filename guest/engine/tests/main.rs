@@ -4,6 +4,7 @@
 
 mod batch;
 mod driver;
+mod fairness;
 mod random;
 mod redirects;
 mod requests;

@@ -2,7 +2,7 @@
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Order, Policy, Request, Until};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Order, Overrides, Policy, Priority, Request, Until};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,7 @@ enum Step {
     Read { count: usize, ended: bool, fit: bool },
     Head(usize, u16),
     Respond(usize, u16),
+    Redirect(usize, u64),
     Fail(usize, Cause),
     Take,
     Pass(u64),
@@ -26,6 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(count, ended, fit)| Step::Read { count, ended, fit }),
         3 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Head(which, status)),
         8 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Respond(which, status)),
+        2 => (any::<usize>(), 0..8_u64).prop_map(|(which, to)| Step::Redirect(which, to)),
         2 => (any::<usize>(), cause()).prop_map(|(which, cause)| Step::Fail(which, cause)),
         6 => Just(Step::Take),
         3 => (0..40_u64).prop_map(Step::Pass),
@@ -44,7 +46,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         prop_oneof![8 => Just(Until::All), 1 => Just(Until::FirstFailure), 1 => (1..9_u32).prop_map(Until::Successes)];
     let order = prop_oneof![Just(Order::Completion), Just(Order::Input)];
     let deadline = prop::option::weighted(0.2, (0..400_u64).prop_map(Duration::from_millis));
-    let retries = (0..4_u32, 1..30_u64, 0..200_u32, 0..3_u32);
+    let retries = (0..4_u32, 1..30_u64, 0..200_u32, 0..3_u32, 1..6_u32);
     (1..6_u32, 1..20_u32, 1..6_u32, body, until, order, deadline, 1..60_u64, 0..90_u64, retries).prop_map(
         |(concurrency, window, max_unread, body, until, order, deadline, attempt, total, retries)| Policy {
             concurrency: Some(concurrency),
@@ -60,6 +62,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             backoff: Some(Duration::from_millis(retries.1)),
             retry_ratio: Some(retries.2),
             retry_floor: Some(retries.3),
+            per_origin: Some(retries.4),
+            redirects: Some(retries.0),
             ..Policy::default()
         },
     )
@@ -114,6 +118,13 @@ impl World {
                     self.driver.respond(&path, status);
                 }
             }
+            Step::Redirect(which, to) => {
+                let unread = self.driver.engine.settings().body == BodyMode::Unread;
+                if let Some(path) = pick(*which, &self.driver).filter(|_| !unread) {
+                    // To another origin, under the same path, by which the driver knows it.
+                    self.driver.redirect(&path, 307, &format!("http://origin-{to}.test{path}"));
+                }
+            }
             Step::Fail(which, cause) => {
                 if let Some(path) = pick(*which, &self.driver) {
                     self.driver.fail(&path, *cause);
@@ -164,16 +175,22 @@ impl World {
             // Nobody is there to get outcomes; the summary counts them all the same.
             self.done.extend(first..self.read);
         }
-        let url = |id| if fit { format!("http://origin.test/{id}") } else { "unfit".to_owned() };
+        let url = |id| if fit { format!("http://origin-{}.test/{id}", id % 4) } else { "unfit".to_owned() };
+        let priority = |id| [None, Some(Priority::High), Some(Priority::Low)][(id % 7 % 3) as usize];
+        let overrides = |id| Overrides { priority: priority(id), ..Overrides::default() };
         let method = |id| if id % 3 == 0 { "POST" } else { "GET" }.to_owned();
-        (first..self.read).map(|id| Request { method: method(id), ..Request::get(id, url(id)) }).collect()
+        (first..self.read)
+            .map(|id| Request { method: method(id), overrides: overrides(id), ..Request::get(id, url(id)) })
+            .collect()
     }
 
     fn take(&mut self) {
         for outcome in self.driver.take() {
             assert!(outcome.id < self.read, "an outcome for a request that was read");
             assert!(self.done.insert(outcome.id), "one outcome for request {}", outcome.id);
-            assert!(outcome.attempts <= 1 + self.driver.engine.settings().retries);
+            let settings = self.driver.engine.settings();
+            assert!(outcome.attempts <= 1 + settings.retries + settings.redirects);
+            assert!(outcome.hops.len() <= settings.redirects as usize);
             if self.driver.engine.settings().order == Order::Input {
                 assert!(self.last < Some(outcome.id), "in the order of the input");
                 self.last = Some(outcome.id);
@@ -210,7 +227,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_schedule_ends_with_one_outcome_per_request(

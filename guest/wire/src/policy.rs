@@ -48,6 +48,8 @@ pub(crate) struct PolicyJson {
     retry_floor: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redirects: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_origin: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,6 +125,7 @@ impl From<PolicyJson> for Policy {
             retry_ratio: json.retry_ratio,
             retry_floor: json.retry_floor,
             redirects: json.redirects,
+            per_origin: json.per_origin,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -156,6 +159,7 @@ pub fn policy_to_json(policy: &Policy) -> String {
         retry_ratio: policy.retry_ratio,
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
+        per_origin: policy.per_origin,
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

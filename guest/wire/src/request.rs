@@ -7,7 +7,7 @@ use crate::policy::body_mode;
 use crate::span::Span;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fantail_engine::{Overrides, Request};
+use fantail_engine::{Overrides, Priority, Request};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +39,16 @@ struct OverridesJson {
     safe_to_repeat: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     secret_headers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<PriorityJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PriorityJson {
+    Low,
+    Normal,
+    High,
 }
 
 fn get() -> String {
@@ -86,6 +96,11 @@ impl RequestJson {
             body: overrides.body,
             safe_to_repeat: overrides.safe_to_repeat,
             secret_headers: overrides.secret_headers,
+            priority: overrides.priority.map(|priority| match priority {
+                PriorityJson::Low => Priority::Low,
+                PriorityJson::Normal => Priority::Normal,
+                PriorityJson::High => Priority::High,
+            }),
         });
         let RequestJson { method, url, headers: Headers(headers), .. } = self;
         Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, overrides })
@@ -105,6 +120,11 @@ pub fn request_to_json(request: &Request) -> String {
         body: overrides.body,
         safe_to_repeat: overrides.safe_to_repeat,
         secret_headers: overrides.secret_headers,
+        priority: overrides.priority.map(|priority| match priority {
+            Priority::Low => PriorityJson::Low,
+            Priority::Normal => PriorityJson::Normal,
+            Priority::High => PriorityJson::High,
+        }),
     });
     let headers = Headers(headers);
     crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, overrides })

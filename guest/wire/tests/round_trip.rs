@@ -1,5 +1,5 @@
 use fantail_engine::{
-    BodyMode, Cause, Failure, Fault, Header, Order, Overrides, Phase, Policy, Request, Sent, Timing, Until,
+    BodyMode, Cause, Failure, Fault, Header, Order, Overrides, Phase, Policy, Priority, Request, Sent, Timing, Until,
 };
 use fantail_wire::{
     Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
@@ -32,9 +32,16 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>())).prop_map(
-        |(timeout, body, safe_to_repeat)| Overrides { timeout, body, safe_to_repeat, ..Overrides::default() },
-    );
+    let secret = vec(any::<String>(), 0..3);
+    let priority = option::of(prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)]);
+    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>()), secret, priority)
+        .prop_map(|(timeout, body, safe_to_repeat, secret_headers, priority)| Overrides {
+            timeout,
+            body,
+            safe_to_repeat,
+            secret_headers,
+            priority,
+        });
     (any::<u64>(), any::<String>(), any::<String>(), headers(), option::of(bytes()), overrides)
         .prop_map(|(id, method, url, headers, body, overrides)| Request { id, method, url, headers, body, overrides })
 }
@@ -42,7 +49,7 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let retries = vec(option::of(any::<u32>()), 4);
+    let retries = vec(option::of(any::<u32>()), 5);
     let spans = vec(option::of(span()), 8);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
@@ -66,6 +73,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             retry_ratio: retries[1],
             retry_floor: retries[2],
             redirects: retries[3],
+            per_origin: retries[4],
             order,
             until,
         },

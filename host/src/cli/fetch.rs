@@ -77,6 +77,7 @@ fn policy(given: &arguments::Policy) -> Result<Policy, Mistake> {
         retries: given.retries.or(file.retries),
         backoff: given.backoff.or(file.backoff),
         redirects: given.redirects.or(file.redirects),
+        per_origin: given.per_origin.or(file.per_origin),
         order: given.order.map(Order::from).or(file.order),
         until: given.until.or(file.until),
         ..file

@@ -1,0 +1,190 @@
+//! The course of one request: from its arrival to its outcome, through as many attempts as it takes.
+
+use super::{Engine, UNREAD_IN_LIST};
+use crate::event::{Action, AttemptId, Key};
+use crate::live::{Attempt, Live, attempt_expires};
+use crate::redirect::{self, Hop};
+use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Timing, retry};
+use std::sync::Arc;
+use url::{Position, Url};
+
+impl<R> Engine<R> {
+    pub(super) fn arrive(&mut self, now: Instant, request: Request) {
+        let serial = self.serial;
+        self.serial += 1;
+        self.tally.arrived();
+        let body = request.overrides.body.unwrap_or(self.settings.body);
+        let checked = match (self.stopped, request.check()) {
+            (_, Err(failure)) => Err(failure),
+            (Some(cause), Ok(_)) => Err(Failure::unsent(cause, Phase::Queue)),
+            (None, Ok(_)) if self.takes_list && body == BodyMode::Unread => {
+                Err(Failure::new(Cause::InvalidRequest, true).with_detail(UNREAD_IN_LIST))
+            }
+            (None, Ok(url)) => Ok(url),
+        };
+        match checked {
+            Err(failure) => {
+                let Request { id, url, .. } = request;
+                let (hops, timing) = (Vec::new(), Timing::default());
+                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, result: Err(failure) });
+            }
+            Ok(url) => {
+                let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
+                let request = Arc::new(request);
+                let lane = self.queue.enter(name(&url));
+                let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
+                let (live, count) = (&self.live, self.live.len());
+                self.timers.add(expires, key, count, |key| live.contains(*key));
+                self.enqueue(key, false);
+            }
+        }
+    }
+
+    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
+    pub(super) fn conclude(
+        &mut self,
+        now: Instant,
+        attempt: AttemptId,
+        result: impl FnOnce(&Live) -> Result<R, Failure>,
+        origins: &mut Origins,
+    ) {
+        let ends = self.batch_expires();
+        let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
+        let mut result = result(live);
+        if result.is_ok() && !self.enough {
+            match redirect::next_hop(live, self.settings.redirects) {
+                Some(Ok(hop)) => return self.follow(attempt, hop),
+                Some(Err(failure)) => result = Err(failure),
+                None => {}
+            }
+        }
+        let failure = result.as_ref().err();
+        match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
+            Some(at) if !self.enough => self.send_again(attempt, at),
+            Some(_) | None => self.end(now, attempt.key, |_| result),
+        }
+    }
+
+    /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
+    /// dropped.
+    pub(super) fn follow(&mut self, attempt: AttemptId, hop: Hop) {
+        self.drop_attempt(attempt);
+        if let Some(live) = self.live.get_mut(attempt.key) {
+            self.queue.leave(live.lane);
+            live.lane = self.queue.enter(name(&hop.url));
+            live.request = Arc::new(hop.request);
+            live.hops.push(std::mem::replace(&mut live.url, hop.url));
+        }
+        self.enqueue(attempt.key, true);
+    }
+
+    /// Gives back what an attempt held whose request goes on without it.
+    pub(super) fn drop_attempt(&mut self, attempt: AttemptId) {
+        self.in_flight -= 1;
+        self.unread.remove(&attempt);
+        if let Some(live) = self.live.get_mut(attempt.key) {
+            live.attempt = None;
+            self.queue.released(live.lane);
+        }
+    }
+
+    /// Lets a request wait for a slot.
+    pub(super) fn enqueue(&mut self, key: Key, first: bool) {
+        let (live, count) = (&self.live, self.live.len());
+        if let Some(place) = live.get(key).map(|live| live.place(first)) {
+            self.queue.push(key, place, count, |key| live.is_waiting(key));
+        }
+    }
+
+    /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
+    pub(super) fn send_again(&mut self, attempt: AttemptId, at: Instant) {
+        let key = attempt.key;
+        self.drop_attempt(attempt);
+        self.tally.retried();
+        if let Some(live) = self.live.get_mut(key) {
+            live.retries += 1;
+            live.again_at = Some(at);
+        }
+        let (live, count) = (&self.live, self.live.len());
+        self.timers.add(at, key, count, |key| live.contains(*key));
+    }
+
+    /// Ends a request.
+    pub(super) fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
+        let Some(live) = self.live.remove(key) else { return };
+        let result = result(&live);
+        self.release(key, &live, result.is_ok());
+        let status = live.head().map(|head| head.status);
+        let outcome = Outcome {
+            id: live.request.id,
+            attempts: live.attempts,
+            hops: live.hops.iter().map(Url::to_string).collect(),
+            timing: live.timing(now),
+            url: live.url.into(),
+            result,
+        };
+        self.give(live.serial, status, outcome);
+    }
+
+    /// Gives back what an attempt held. An unread body that was handed out is still held.
+    pub(super) fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
+        if live.attempt.is_some() {
+            self.in_flight -= 1;
+            self.queue.released(live.lane);
+        }
+        self.queue.leave(live.lane);
+        if !succeeded {
+            self.unread.remove(&live.attempt_id(key));
+        }
+    }
+
+    /// Ends a request from our side, its attempt cancelled.
+    pub(super) fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
+        self.cancel(key);
+        self.end(now, key, |live| Err(live.failure(cause)));
+    }
+
+    pub(super) fn cancel(&mut self, key: Key) {
+        if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
+            self.actions.push_back(Action::Cancel(live.attempt_id(key)));
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
+        live.attempt = Some(Attempt { started: now, expires, head: None });
+        live.attempts += 1;
+        self.queue.started(live.lane);
+        live.first_started.get_or_insert(now);
+        if live.attempts == 1 && self.settings.retries > 0 {
+            origins.budget(now, &live.url).earn(now, self.settings.retry_ratio);
+        }
+        let (attempt, request, url, body) =
+            (live.attempt_id(key), Arc::clone(&live.request), live.url.clone(), live.body);
+        self.actions.push_back(Action::Start { attempt, request, url, body });
+        self.in_flight += 1;
+        if body == BodyMode::Unread {
+            self.unread.insert(attempt);
+        }
+        self.tally.started(self.in_flight);
+        if expires < self.live.get(key).map_or(expires, |live| live.expires) {
+            let (live, count) = (&self.live, self.live.len());
+            self.timers.add(expires, key, count, |key| live.contains(*key));
+        }
+    }
+
+    /// Lets a request go on that was to be sent again by now.
+    pub(super) fn wake(&mut self, now: Instant, key: Key) {
+        let Some(live) = self.live.get_mut(key).filter(|live| live.again_at.is_some_and(|at| at <= now)) else {
+            return;
+        };
+        live.again_at = None;
+        self.enqueue(key, false);
+    }
+}
+
+/// An origin as a URL names it: scheme, host, and port unless it is the scheme's own (RFC 6454, section 6.2).
+fn name(url: &Url) -> &str {
+    &url[..Position::BeforePath]
+}

@@ -1,0 +1,37 @@
+//! Several origins in one batch, over real connections.
+
+use crate::support::{by_id, harness, origin, requests, run};
+use fantail::Policy;
+use futures::StreamExt;
+use std::time::Duration;
+
+#[tokio::test]
+async fn an_origin_is_asked_no_more_at_once_than_it_may_be() {
+    let (slow, fast, harness) = (origin().await, origin().await, harness());
+    let policy = Policy { concurrency: Some(32), per_origin: Some(3), ..Policy::default() };
+    let urls = (0..60).map(|id| if id % 2 == 0 { slow.url("/delay/20") } else { fast.url("/ok") });
+    let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+    assert_eq!((by_id(outcomes).len(), report.summary.responses), (60, 60));
+    assert_eq!(slow.counts().peak_in_flight, 3);
+    assert!(fast.counts().peak_in_flight <= 3);
+}
+
+#[tokio::test]
+async fn an_origin_that_never_answers_does_not_hold_back_the_others() {
+    let (dead, fast, harness) = (origin().await, origin().await, harness());
+    let policy = Policy {
+        concurrency: Some(8),
+        per_origin: Some(4),
+        window: Some(200),
+        timeout: Some(Duration::from_secs(20)),
+        ..Policy::default()
+    };
+    // Everything for the dead one comes first.
+    let urls = (0..50).map(|_| dead.url("/hang")).chain((0..100).map(|_| fast.url("/ok"))).collect::<Vec<_>>();
+    let mut outcomes = harness.fetch(requests(urls), &policy).await.unwrap();
+    for _ in 0..100 {
+        let outcome = tokio::time::timeout(Duration::from_secs(10), outcomes.next()).await.unwrap().unwrap();
+        assert!(outcome.result.is_ok() && outcome.id >= 50, "{outcome:?}");
+    }
+    assert_eq!((dead.counts().in_flight, fast.counts().requests), (4, 100));
+}
