@@ -47,6 +47,9 @@ fn open() -> Policy {
         retry_floor: None,
         redirects: None,
         per_origin: None,
+        breaker_ratio: None,
+        breaker_minimum: None,
+        breaker_open: None,
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod basics;
+mod breaker;
 mod browser;
 mod cli;
 mod composition;

@@ -50,5 +50,8 @@ pub(crate) fn open() -> batch::Policy {
         retry_floor: None,
         redirects: None,
         per_origin: None,
+        breaker_ratio: None,
+        breaker_minimum: None,
+        breaker_open: None,
     }
 }

@@ -44,6 +44,9 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
         per_origin: policy.per_origin,
+        breaker_ratio: policy.breaker_ratio,
+        breaker_minimum: policy.breaker_minimum,
+        breaker_open: policy.breaker_open.map(Duration::from_nanos),
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),

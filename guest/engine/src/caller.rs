@@ -49,6 +49,9 @@ macro_rules! caller_conversions {
                 retry_floor: policy.retry_floor,
                 redirects: policy.redirects,
                 per_origin: policy.per_origin,
+                breaker_ratio: policy.breaker_ratio,
+                breaker_minimum: policy.breaker_minimum,
+                breaker_open: policy.breaker_open.map(nanos),
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),

@@ -209,11 +209,14 @@ impl<R> Engine<R> {
 
     /// Does what has become possible: start, read on, finish.
     fn proceed(&mut self, now: Instant, origins: &mut Origins) {
+        if self.begun.is_some() && self.stopped.is_none() && !self.enough {
+            self.start_waiting(now, origins);
+        }
+        // What was not let through may have been the failure that was waited for.
         if self.enough {
             self.stop(now, Cause::Cancelled);
         }
         if self.begun.is_some() && self.stopped.is_none() {
-            self.start_waiting(now, origins);
             self.read_on();
         }
         if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
@@ -225,11 +228,14 @@ impl<R> Engine<R> {
     }
 
     fn start_waiting(&mut self, now: Instant, origins: &mut Origins) {
-        while self.in_flight < self.settings.concurrency {
+        while self.in_flight < self.settings.concurrency && !self.enough {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
-            self.start(now, key, origins);
+            match self.admitted(now, key, origins) {
+                Ok(()) => self.start(now, key, origins),
+                Err(next_probe) => self.refuse(now, key, next_probe),
+            }
         }
     }
 

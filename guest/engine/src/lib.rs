@@ -43,6 +43,7 @@
 //! # Ok::<(), fantail_engine::PolicyError>(())
 //! ```
 
+mod breaker;
 mod budget;
 mod caller;
 mod cause;

@@ -2,7 +2,7 @@
 
 use crate::event::{AttemptId, Key};
 use crate::queue::{LaneId, Place};
-use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Timing};
+use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Sent, Timing};
 use slab::Slab;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,15 @@ impl Live {
         match (&self.attempt, self.head()) {
             (_, Some(head)) => Failure::after_head(cause, repeatable, head.status),
             (Some(_), None) => Failure::new(cause, repeatable),
-            (None, None) if self.attempts > 0 => Failure { phase: Phase::Queue, ..Failure::new(cause, repeatable) },
+            (None, None) if self.attempts > 0 => {
+                let failure = Failure::new(cause, repeatable);
+                Failure {
+                    phase: Phase::Queue,
+                    sent: Sent::Maybe,
+                    retryable: failure.retryable && repeatable,
+                    ..failure
+                }
+            }
             (None, None) => Failure::unsent(cause, Phase::Queue),
         }
     }

@@ -1,12 +1,13 @@
 //! What is known of origins, across the batches of an instance.
 
 use crate::Instant;
+use crate::breaker::Breaker;
 use crate::budget::Budget;
 use std::collections::BTreeMap;
 use url::Url;
 
 /// What is known of origins. The shell owns one and lends it to each of its engines, so that they share what they have learned.
-/// Holds the [`Origins::MOST`] origins that were used last, some 350 bytes each.
+/// Holds the [`Origins::MOST`] origins that were used last, some 700 bytes each.
 #[derive(Debug, Default)]
 pub struct Origins {
     /// By scheme, host and port (RFC 6454, section 6.2).
@@ -17,6 +18,7 @@ pub struct Origins {
 struct Known {
     used: Instant,
     budget: Budget,
+    breaker: Breaker,
 }
 
 impl Origins {
@@ -24,13 +26,21 @@ impl Origins {
     pub const MOST: usize = 1_024;
 
     pub(crate) fn budget(&mut self, now: Instant, url: &Url) -> &mut Budget {
+        &mut self.known(now, url).budget
+    }
+
+    pub(crate) fn breaker(&mut self, now: Instant, url: &Url) -> &mut Breaker {
+        &mut self.known(now, url).breaker
+    }
+
+    fn known(&mut self, now: Instant, url: &Url) -> &mut Known {
         let name = url.origin().ascii_serialization();
         if self.by_name.len() >= Self::MOST && !self.by_name.contains_key(&name) {
             self.forget_half();
         }
         let known = self.by_name.entry(name).or_default();
         known.used = now;
-        &mut known.budget
+        known
     }
 
     fn forget_half(&mut self) {

@@ -28,6 +28,9 @@ pub struct Policy {
     pub retry_floor: Option<u32>,
     pub redirects: Option<u32>,
     pub per_origin: Option<u32>,
+    pub breaker_ratio: Option<u32>,
+    pub breaker_minimum: Option<u32>,
+    pub breaker_open: Option<Duration>,
 }
 
 /// What happens to a response's body.
@@ -102,6 +105,9 @@ pub struct Settings {
     pub retry_floor: u32,
     pub redirects: u32,
     pub per_origin: u32,
+    pub breaker_ratio: u32,
+    pub breaker_minimum: u32,
+    pub breaker_open: Duration,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -137,6 +143,9 @@ impl Policy {
             retry_floor: within("retry-floor", self.retry_floor, 10, 0..=100_000)?,
             redirects: within("redirects", self.redirects, 0, 0..=20)?,
             per_origin: within("per-origin", self.per_origin, concurrency, 1..=4_096)?,
+            breaker_ratio: within("breaker-ratio", self.breaker_ratio, 0, 0..=100)?,
+            breaker_minimum: within("breaker-minimum", self.breaker_minimum, 20, 1..=100_000)?,
+            breaker_open: span("breaker-open", self.breaker_open, 5_000, MILLISECOND..=HOUR)?,
         })
     }
 }
@@ -198,6 +207,8 @@ mod tests {
         assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
         assert_eq!((settings.retries, settings.retry_ratio, settings.retry_floor), (0, 20, 10));
         assert_eq!((settings.redirects, settings.per_origin), (0, 64));
+        assert_eq!((settings.breaker_ratio, settings.breaker_minimum), (0, 20));
+        assert_eq!(settings.breaker_open, Duration::from_secs(5));
         assert_eq!((settings.backoff, settings.max_backoff), (Duration::from_millis(100), Duration::from_secs(10)));
     }
 

@@ -64,6 +64,9 @@ fn policy() -> impl Strategy<Value = Policy> {
             retry_floor: Some(retries.3),
             per_origin: Some(retries.4),
             redirects: Some(retries.0),
+            breaker_ratio: Some(retries.2 / 2),
+            breaker_minimum: Some(retries.4),
+            breaker_open: Some(Duration::from_millis(retries.1)),
             ..Policy::default()
         },
     )

@@ -50,6 +50,12 @@ pub(crate) struct PolicyJson {
     redirects: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_origin: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaker_ratio: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaker_minimum: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaker_open: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +132,9 @@ impl From<PolicyJson> for Policy {
             retry_floor: json.retry_floor,
             redirects: json.redirects,
             per_origin: json.per_origin,
+            breaker_ratio: json.breaker_ratio,
+            breaker_minimum: json.breaker_minimum,
+            breaker_open: span(json.breaker_open),
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -160,6 +169,9 @@ pub fn policy_to_json(policy: &Policy) -> String {
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
         per_origin: policy.per_origin,
+        breaker_ratio: policy.breaker_ratio,
+        breaker_minimum: policy.breaker_minimum,
+        breaker_open: policy.breaker_open.map(Span),
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

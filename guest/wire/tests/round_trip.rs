@@ -49,8 +49,8 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let retries = vec(option::of(any::<u32>()), 5);
-    let spans = vec(option::of(span()), 8);
+    let retries = vec(option::of(any::<u32>()), 7);
+    let spans = vec(option::of(span()), 9);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
         option::of(prop_oneof![Just(Until::All), Just(Until::FirstFailure), any::<u32>().prop_map(Until::Successes)]);
@@ -74,6 +74,9 @@ fn policy() -> impl Strategy<Value = Policy> {
             retry_floor: retries[2],
             redirects: retries[3],
             per_origin: retries[4],
+            breaker_ratio: retries[5],
+            breaker_minimum: retries[6],
+            breaker_open: spans[8],
             order,
             until,
         },

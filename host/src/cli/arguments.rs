@@ -110,6 +110,9 @@ pub(crate) struct Policy {
     /// Redirects followed at most for one request [default: 0].
     #[arg(long, value_name = "N")]
     pub(crate) redirects: Option<u32>,
+    /// Leaves an origin alone when this many of a hundred attempts to it have failed [default: never].
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) breaker: Option<u32>,
     /// In which order outcomes are printed [default: completion].
     #[arg(long, value_name = "ORDER", value_enum)]
     pub(crate) order: Option<OrderName>,

@@ -4,7 +4,7 @@ use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
 use crate::live::{Attempt, Live, attempt_expires};
 use crate::redirect::{self, Hop};
-use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Timing, retry};
+use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Timing, breaker, retry};
 use std::sync::Arc;
 use url::{Position, Url};
 
@@ -51,6 +51,11 @@ impl<R> Engine<R> {
         let ends = self.batch_expires();
         let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
         let mut result = result(live);
+        if self.settings.breaker_ratio > 0
+            && let Some(failed) = breaker::verdict(result.as_ref().err(), live.head().map(|head| head.status))
+        {
+            origins.breaker(now, &live.url).record(now, failed, &self.settings);
+        }
         if result.is_ok() && !self.enough {
             match redirect::next_hop(live, self.settings.redirects) {
                 Some(Ok(hop)) => return self.follow(attempt, hop),
@@ -107,6 +112,19 @@ impl<R> Engine<R> {
         }
         let (live, count) = (&self.live, self.live.len());
         self.timers.add(at, key, count, |key| live.contains(*key));
+    }
+
+    /// Whether its origin's breaker lets a request through; if not, when it will.
+    pub(super) fn admitted(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
+        let Some(live) = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0) else { return Ok(()) };
+        origins.breaker(now, &live.url).admit(now, &self.settings)
+    }
+
+    /// Ends a request that its origin's breaker does not let through.
+    pub(super) fn refuse(&mut self, now: Instant, key: Key, next_probe: Instant) {
+        let probe = next_probe.since(now);
+        let detail = format!("the origin failed too often and is left alone: next probe in {probe:?}");
+        self.end(now, key, |live| Err(live.failure(Cause::BreakerOpen).with_detail(detail)));
     }
 
     /// Ends a request.

@@ -1,0 +1,81 @@
+//! When to leave an origin alone.
+
+use crate::{Failure, Fault, Instant, Settings};
+
+/// Seconds that are looked back on.
+const WINDOW: u64 = 10;
+
+/// A circuit breaker over what an origin did in the last ten seconds. It is closed while `next_probe` is none; else nothing is
+/// let through until then, and then one request at a time, whose result decides.
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    /// By second, modulo the window.
+    seconds: [Second; WINDOW as usize],
+    next_probe: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Second {
+    /// Which second it is, from 1: of another round, it counts for nothing.
+    number: u64,
+    attempts: u64,
+    failed: u64,
+}
+
+impl Breaker {
+    /// Lets an attempt through, or says when the next one will be.
+    pub(crate) fn admit(&mut self, now: Instant, settings: &Settings) -> Result<(), Instant> {
+        match self.next_probe {
+            Some(at) if now < at => Err(at),
+            // This is the probe. If nothing is heard of it, there will be another.
+            Some(_) => {
+                self.next_probe = Some(now + settings.breaker_open);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what became of an attempt.
+    pub(crate) fn record(&mut self, now: Instant, failed: bool, settings: &Settings) {
+        if self.next_probe.is_some() {
+            *self = match failed {
+                true => Self { next_probe: Some(now + settings.breaker_open), ..Self::default() },
+                false => Self::default(),
+            };
+            return;
+        }
+        let number = now.as_nanos() / 1_000_000_000 + 1;
+        let place = usize::try_from(number % WINDOW).unwrap_or_default();
+        if let Some(second) = self.seconds.get_mut(place) {
+            if second.number != number {
+                *second = Second { number, ..Second::default() };
+            }
+            second.attempts += 1;
+            second.failed += u64::from(failed);
+        }
+        let oldest = number.saturating_sub(WINDOW - 1);
+        let recent = self.seconds.iter().filter(|second| second.number >= oldest);
+        let (attempts, failed) =
+            recent.fold((0, 0), |(attempts, failed), s| (attempts + s.attempts, failed + s.failed));
+        if attempts >= u64::from(settings.breaker_minimum)
+            && failed * 100 >= attempts * u64::from(settings.breaker_ratio)
+        {
+            self.next_probe = Some(now + settings.breaker_open);
+        }
+    }
+}
+
+/// Whether an attempt speaks against its origin: a server's error, or a failure that is the peer's or the network's. A response
+/// of another kind speaks for it; what was the caller's, the policy's or the host's doing says nothing.
+pub(crate) fn verdict(failure: Option<&Failure>, status: Option<u16>) -> Option<bool> {
+    match failure {
+        None => Some(status.is_some_and(|status| status >= 500)),
+        Some(failure) => match failure.fault {
+            Fault::Peer | Fault::Network => Some(true),
+            // The attempt's own time is the one thing of ours that an origin can run out of.
+            Fault::Policy if failure.cause == crate::Cause::TimeoutAttempt => Some(true),
+            Fault::Caller | Fault::Policy | Fault::Host => None,
+        },
+    }
+}

@@ -1,0 +1,126 @@
+//! When an origin is left alone, and when it is tried again.
+
+use crate::driver::{Driver, causes};
+use fantail_engine::{Cause, Phase, Policy, Sent};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Opens at half of ten, for three seconds.
+fn policy() -> Policy {
+    Policy {
+        concurrency: Some(4),
+        window: Some(64),
+        breaker_ratio: Some(50),
+        breaker_minimum: Some(10),
+        breaker_open: Some(3 * SECOND),
+        ..Policy::default()
+    }
+}
+
+/// Reads this many, and ends each as told: with this cause, or with 200.
+fn ended(driver: &mut Driver, results: &[Option<Cause>]) -> Vec<Option<Cause>> {
+    for result in results {
+        driver.read(&["/x"], false);
+        if driver.running.is_empty() {
+            continue;
+        }
+        match result {
+            Some(cause) => driver.fail("/x", *cause),
+            None => driver.respond("/x", 200),
+        }
+    }
+    causes(&driver.take())
+}
+
+fn opened() -> Driver {
+    let mut driver = Driver::begun(&policy());
+    let results = [[Some(Cause::ConnectionRefused); 5].as_slice(), &[None; 5]].concat();
+    assert_eq!(ended(&mut driver, &results).len(), 10);
+    driver
+}
+
+const OPEN: Option<Cause> = Some(Cause::BreakerOpen);
+const REFUSED: Option<Cause> = Some(Cause::ConnectionRefused);
+
+#[test]
+fn it_opens_when_enough_of_enough_failed_and_says_when_the_next_probe_is() {
+    let mut driver = opened();
+    driver.pass(SECOND);
+    driver.read(&["/x"], true);
+    let outcome = driver.take().remove(0);
+    assert_eq!((outcome.attempts, driver.sent.len()), (0, 10), "it costs nothing");
+    let failure = outcome.result.unwrap_err();
+    assert_eq!((failure.cause, failure.phase, failure.sent), (Cause::BreakerOpen, Phase::Queue, Sent::No));
+    assert!(failure.retryable && failure.detail.unwrap().contains("next probe in 2s"));
+}
+
+#[test]
+fn it_stays_closed_below_the_ratio_and_below_the_minimum() {
+    let mut driver = Driver::begun(&policy());
+    let few = [[REFUSED; 4].as_slice(), &[None; 8], &[REFUSED; 3], &[None; 4]].concat();
+    assert!(!ended(&mut driver, &few).contains(&OPEN), "4 of 10, 7 of 15");
+    let mut driver = Driver::begun(&policy());
+    assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN));
+    driver.pass(10 * SECOND);
+    assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN), "those before are too long ago");
+}
+
+#[test]
+fn without_being_asked_for_it_never_opens() {
+    let mut driver = Driver::begun(&Policy { window: Some(64), ..Policy::default() });
+    assert_eq!(ended(&mut driver, &[REFUSED; 40]), [REFUSED; 40]);
+}
+
+#[test]
+fn one_probe_at_a_time_decides() {
+    let mut driver = opened();
+    driver.pass(3 * SECOND);
+    driver.read(&["/x"], false);
+    assert_eq!(driver.running.len(), 1, "the probe");
+    driver.read(&["/y"], false);
+    assert_eq!(causes(&driver.take()), [OPEN], "nobody else");
+    driver.fail("/x", Cause::ConnectionRefused);
+    driver.pass(2 * SECOND);
+    driver.take();
+    assert_eq!(ended(&mut driver, &[None]), [OPEN], "open again for as long");
+    driver.pass(SECOND);
+    assert_eq!(ended(&mut driver, &[None, None, REFUSED, None]), [None, None, REFUSED, None], "closed, and forgotten");
+}
+
+#[test]
+fn a_probe_that_nothing_is_heard_of_makes_way_for_another() {
+    let mut driver = Driver::begun(&policy());
+    ended(&mut driver, &[REFUSED; 10]);
+    driver.pass(3 * SECOND);
+    driver.read(&["/probe"], false);
+    driver.pass(3 * SECOND);
+    driver.read(&["/another"], false);
+    assert_eq!(driver.running.len(), 2);
+}
+
+#[test]
+fn only_what_the_origin_did_is_held_against_it() {
+    let mut driver = Driver::begun(&policy());
+    let ours = [Some(Cause::DestinationIpProhibited), Some(Cause::BodyTooLarge), Some(Cause::NotGranted)];
+    assert!(!ended(&mut driver, &ours.repeat(7)).contains(&OPEN));
+    let mut driver = Driver::begun(&policy());
+    for _ in 0..10 {
+        driver.read(&["/x"], false);
+        driver.respond("/x", 503);
+    }
+    driver.take();
+    assert_eq!(ended(&mut driver, &[None]), [OPEN], "a server's error is");
+}
+
+#[test]
+fn other_origins_and_other_batches_see_what_concerns_them() {
+    let mut first = opened();
+    let mut second = Driver::begun(&policy());
+    second.now = first.now;
+    second.origins = std::mem::take(&mut first.origins);
+    second.read_requests(vec![fantail_engine::Request::get(1, "http://other.test/")], false);
+    assert_eq!(second.running.len(), 1);
+    second.read(&["/x"], false);
+    assert_eq!(causes(&second.take()), [OPEN]);
+}
