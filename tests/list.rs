@@ -50,6 +50,7 @@ fn open() -> Policy {
         breaker_ratio: None,
         breaker_minimum: None,
         breaker_open: None,
+        hedge: None,
     }
 }
 

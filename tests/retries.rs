@@ -1,7 +1,7 @@
 //! Requests that are sent again, through the component and over real connections. What is sent again and when is decided in the
 //! engine, whose own tests say more of it.
 
-use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status};
+use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status, until};
 use fantail::{BodyMode, Cause, Policy, Request};
 use std::time::{Duration, Instant};
 
@@ -75,4 +75,16 @@ async fn a_dead_origin_gets_a_few_more_requests_and_not_several_times_as_many() 
     let (_, report) = run(&harness, requests((0..1_000).map(|_| refused.clone())), &policy).await;
     // A fifth of what was sent in the last ten seconds, and the floor for those and as many as the run may have lasted beyond.
     assert!((150..=320).contains(&report.summary.retries), "{:?}", report.summary);
+}
+
+#[tokio::test]
+async fn a_second_attempt_is_made_beside_one_that_takes_long_and_the_slower_is_cancelled() {
+    let (origin, harness) = (origin().await, harness());
+    let policy = Policy { hedge: Some(Duration::from_millis(50)), ..Policy::default() };
+    let (outcomes, report) = run(&harness, requests((0..20).map(|_| origin.url("/delay/400"))), &policy).await;
+    assert!(outcomes.iter().all(|outcome| outcome.attempts == 2 && outcome.result.is_ok()));
+    assert_eq!((report.summary.hedges, origin.counts().requests), (20, 40));
+    until(&origin, |counts| counts.in_flight == 0).await;
+    let (_, report) = run(&harness, requests((0..20).map(|_| origin.url("/ok"))), &policy).await;
+    assert_eq!(report.summary.hedges, 0, "nothing took long");
 }

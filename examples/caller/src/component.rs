@@ -53,5 +53,6 @@ pub(crate) fn open() -> batch::Policy {
         breaker_ratio: None,
         breaker_minimum: None,
         breaker_open: None,
+        hedge: None,
     }
 }

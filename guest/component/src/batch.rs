@@ -26,7 +26,7 @@ pub(crate) struct Batch {
     alarm: Alarm,
     shared: Attempts,
     attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Response>>>>,
-    /// By the attempt's slot: as many as `window` at most.
+    /// By the attempt's slot: twice as many as `window` at most.
     running: Vec<Option<AbortHandle>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
     unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,

@@ -47,6 +47,7 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         breaker_ratio: policy.breaker_ratio,
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Duration::from_nanos),
+        hedge: policy.hedge.map(Duration::from_nanos),
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),
@@ -125,6 +126,8 @@ pub(crate) fn summary(summary: engine::Summary) -> wit::Summary {
         by_status: wit::StatusCounts { informational, successful, redirection, client_error, server_error, other },
         attempts: summary.attempts,
         retries: summary.retries,
+        hedges: summary.hedges,
+        hedges_won: summary.hedges_won,
         body_bytes: summary.body_bytes,
         peak_in_flight: summary.peak_in_flight,
         latency: wit::Latency { p50: nanos(p50), p90: nanos(p90), p99: nanos(p99), max: nanos(max) },

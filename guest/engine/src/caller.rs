@@ -52,6 +52,7 @@ macro_rules! caller_conversions {
                 breaker_ratio: policy.breaker_ratio,
                 breaker_minimum: policy.breaker_minimum,
                 breaker_open: policy.breaker_open.map(nanos),
+                hedge: policy.hedge.map(nanos),
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),
@@ -128,6 +129,8 @@ macro_rules! caller_conversions {
                 by_status: $crate::StatusCounts { informational, successful, redirection, client_error, server_error, other },
                 attempts: summary.attempts,
                 retries: summary.retries,
+                hedges: summary.hedges,
+                hedges_won: summary.hedges_won,
                 body_bytes: summary.body_bytes,
                 peak_in_flight: summary.peak_in_flight,
                 latency: $crate::Latency { p50: span(p50), p90: span(p90), p99: span(p99), max: span(max) },

@@ -192,14 +192,14 @@ impl<R> Engine<R> {
     fn expire(&mut self, now: Instant, origins: &mut Origins) {
         while let Some(key) = self.timers.pop_due(now) {
             let Some(live) = self.live.get(key) else { continue };
-            match live.expired(now) {
-                Some(Cause::TimeoutAttempt) => {
-                    let attempt = live.attempt_id(key);
-                    self.cancel(key);
-                    self.conclude(now, attempt, |live| Err(live.failure(Cause::TimeoutAttempt)), origins);
-                }
-                Some(cause) => self.abort(now, key, cause),
-                None => self.wake(now, key),
+            if live.expires <= now {
+                self.abort(now, key, Cause::TimeoutTotal);
+            } else if let Some(attempt) = live.expired_attempt(now, key) {
+                self.actions.push_back(Action::Cancel(attempt));
+                self.conclude(now, attempt, |live| Err(live.failure(Cause::TimeoutAttempt)), origins);
+            } else {
+                self.wake(now, key);
+                self.hedge(now, key, origins);
             }
         }
         if self.batch_expires().is_some_and(|expires| expires <= now) && !self.finished {

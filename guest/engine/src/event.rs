@@ -9,14 +9,15 @@ use url::Url;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
     pub(crate) key: Key,
-    /// From 1: a request may have several, one after the other.
+    /// From 1: a request may have several, most of them one after the other.
     pub(crate) number: u32,
 }
 
 impl AttemptId {
-    /// A small number that no other attempt in flight has: good for indexing a table as large as `window`.
+    /// A small number that no other attempt in flight has: good for indexing a table twice as large as `window`.
     pub fn slot(self) -> usize {
-        self.key.slot
+        // A request has two attempts in flight at most, one started right after the other.
+        self.key.slot * 2 + usize::from(self.number.is_multiple_of(2))
     }
 }
 

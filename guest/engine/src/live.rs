@@ -21,6 +21,10 @@ pub(crate) struct Live {
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) attempt: Option<Attempt>,
+    /// A second attempt beside it, of which the first to answer counts.
+    pub(crate) rival: Option<Attempt>,
+    /// Which attempt was the second beside another, if there was one.
+    pub(crate) hedge: Option<u32>,
     /// Attempts started.
     pub(crate) attempts: u32,
     /// Those of them that repeated one before.
@@ -33,9 +37,10 @@ pub(crate) struct Live {
     pub(crate) again_at: Option<Instant>,
 }
 
-/// The attempt that is in flight for a request.
+/// An attempt that is in flight for a request.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    pub(crate) number: u32,
     pub(crate) started: Instant,
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,
@@ -61,7 +66,7 @@ impl Live {
         lane: LaneId,
         (arrived, expires): (Instant, Instant),
     ) -> Self {
-        let (attempt, attempts, retries, hops, first_started, again_at) = Default::default();
+        let (attempt, rival, hedge, attempts, retries, hops, first_started, again_at) = Default::default();
         Self {
             serial,
             request,
@@ -71,6 +76,8 @@ impl Live {
             arrived,
             expires,
             attempt,
+            rival,
+            hedge,
             attempts,
             retries,
             hops,
@@ -79,9 +86,27 @@ impl Live {
         }
     }
 
-    /// The attempt that was started last, `key` being this request's.
+    /// The attempt in flight, `key` being this request's.
     pub(crate) fn attempt_id(&self, key: Key) -> AttemptId {
-        AttemptId { key, number: self.attempts }
+        AttemptId { key, number: self.attempt.as_ref().map_or(self.attempts, |attempt| attempt.number) }
+    }
+
+    /// The one beside it.
+    pub(crate) fn rival_id(&self, key: Key) -> Option<AttemptId> {
+        self.rival.as_ref().map(|rival| AttemptId { key, number: rival.number })
+    }
+
+    /// Makes this attempt, which is in flight, the one that counts.
+    pub(crate) fn promote(&mut self, attempt: AttemptId) {
+        if self.rival.as_ref().is_some_and(|rival| rival.number == attempt.number) {
+            std::mem::swap(&mut self.attempt, &mut self.rival);
+        }
+    }
+
+    /// Takes an attempt away; one that was beside it takes its place.
+    pub(crate) fn remove(&mut self, attempt: AttemptId) {
+        self.promote(attempt);
+        self.attempt = self.rival.take();
     }
 
     /// Where in the queue it belongs; `first` if it has had its turn already.
@@ -90,17 +115,19 @@ impl Live {
         Place { lane: self.lane, priority, body: self.body, first }
     }
 
-    /// Whether this attempt is the one in flight, and not an earlier one.
+    /// Whether this attempt is in flight, and not an earlier one.
     pub(crate) fn is_running(&self, attempt: AttemptId) -> bool {
-        self.attempt.is_some() && self.attempts == attempt.number
+        self.in_flight().any(|running| running.number == attempt.number)
     }
 
-    /// The timeout that has struck by `now`, if one has.
-    pub(crate) fn expired(&self, now: Instant) -> Option<Cause> {
-        if self.expires <= now {
-            return Some(Cause::TimeoutTotal);
-        }
-        self.attempt.as_ref().filter(|attempt| attempt.expires <= now).map(|_| Cause::TimeoutAttempt)
+    fn in_flight(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempt.iter().chain(&self.rival)
+    }
+
+    /// An attempt in flight whose time is over, `key` being this request's.
+    pub(crate) fn expired_attempt(&self, now: Instant, key: Key) -> Option<AttemptId> {
+        let expired = self.in_flight().find(|attempt| attempt.expires <= now)?;
+        Some(AttemptId { key, number: expired.number })
     }
 
     pub(crate) fn head(&self) -> Option<&Head> {
@@ -155,7 +182,8 @@ impl LiveSet {
     }
 
     pub(crate) fn running_mut(&mut self, attempt: AttemptId) -> Option<&mut Attempt> {
-        self.get_mut(attempt.key).filter(|live| live.is_running(attempt))?.attempt.as_mut()
+        let Live { attempt: first, rival, .. } = self.get_mut(attempt.key)?;
+        first.iter_mut().chain(rival).find(|running| running.number == attempt.number)
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<Live> {

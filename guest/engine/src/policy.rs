@@ -31,6 +31,7 @@ pub struct Policy {
     pub breaker_ratio: Option<u32>,
     pub breaker_minimum: Option<u32>,
     pub breaker_open: Option<Duration>,
+    pub hedge: Option<Duration>,
 }
 
 /// What happens to a response's body.
@@ -108,6 +109,7 @@ pub struct Settings {
     pub breaker_ratio: u32,
     pub breaker_minimum: u32,
     pub breaker_open: Duration,
+    pub hedge: Option<Duration>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -146,6 +148,7 @@ impl Policy {
             breaker_ratio: within("breaker-ratio", self.breaker_ratio, 0, 0..=100)?,
             breaker_minimum: within("breaker-minimum", self.breaker_minimum, 20, 1..=100_000)?,
             breaker_open: span("breaker-open", self.breaker_open, 5_000, MILLISECOND..=HOUR)?,
+            hedge: self.hedge.map(|delay| span("hedge", Some(delay), 0, MILLISECOND..=HOUR)).transpose()?,
         })
     }
 }

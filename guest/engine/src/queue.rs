@@ -81,6 +81,11 @@ impl Queue {
         self.forget_if_empty(id);
     }
 
+    /// Whether one more attempt may be started there.
+    pub(crate) fn has_room(&self, id: LaneId) -> bool {
+        self.lanes.get(id).is_some_and(|lane| lane.in_flight < self.per_origin)
+    }
+
     /// An attempt was started.
     pub(crate) fn started(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.get_mut(id) {

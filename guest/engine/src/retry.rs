@@ -24,7 +24,7 @@ pub(crate) fn again_at(
         Some(failure) => {
             failure.retryable && !matches!(failure.cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled)
         }
-        None => live.request.is_repeatable() && live.head().is_some_and(|head| STATUSES.contains(&head.status)),
+        None => live.request.is_repeatable() && is_passing(live),
     };
     if !may_help || live.retries >= settings.retries {
         return None;
@@ -34,6 +34,11 @@ pub(crate) fn again_at(
     // Waiting for what cannot come in time would only keep the caller from knowing.
     let in_time = at < live.expires && ends.is_none_or(|ends| at < ends);
     (in_time && origins.budget(now, &live.url).spend(now, settings.retry_floor)).then_some(at)
+}
+
+/// Whether the response that has arrived says that another attempt may succeed.
+pub(crate) fn is_passing(live: &Live) -> bool {
+    live.head().is_some_and(|head| STATUSES.contains(&head.status))
 }
 
 /// Anything up to twice as long as before: spread out, those that failed together do not come back together.

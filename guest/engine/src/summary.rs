@@ -22,6 +22,10 @@ pub struct Summary {
     pub attempts: u64,
     /// Attempts that repeated one before.
     pub retries: u64,
+    /// Attempts made beside another that took long.
+    pub hedges: u64,
+    /// Those of them that answered first.
+    pub hedges_won: u64,
     /// Bytes of bodies read by the shell.
     pub body_bytes: u64,
     /// The most requests in flight at one moment.
@@ -98,6 +102,14 @@ impl Tally {
 
     pub(crate) fn started(&mut self, in_flight: u32) {
         self.summary.peak_in_flight = self.summary.peak_in_flight.max(in_flight);
+    }
+
+    pub(crate) fn hedged(&mut self) {
+        self.summary.hedges += 1;
+    }
+
+    pub(crate) fn hedge_won(&mut self) {
+        self.summary.hedges_won += 1;
     }
 
     pub(crate) fn retried(&mut self) {

@@ -6,6 +6,7 @@ mod batch;
 mod breaker;
 mod driver;
 mod fairness;
+mod hedging;
 mod random;
 mod redirects;
 mod requests;

@@ -65,6 +65,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             per_origin: Some(retries.4),
             redirects: Some(retries.0),
             breaker_ratio: Some(retries.2 / 2),
+            hedge: Some(Duration::from_millis(retries.1)).filter(|_| retries.4 > 2),
             breaker_minimum: Some(retries.4),
             breaker_open: Some(Duration::from_millis(retries.1)),
             ..Policy::default()
@@ -192,7 +193,7 @@ impl World {
             assert!(outcome.id < self.read, "an outcome for a request that was read");
             assert!(self.done.insert(outcome.id), "one outcome for request {}", outcome.id);
             let settings = self.driver.engine.settings();
-            assert!(outcome.attempts <= 1 + settings.retries + settings.redirects);
+            assert!(outcome.attempts <= 2 + settings.retries + settings.redirects);
             assert!(outcome.hops.len() <= settings.redirects as usize);
             if self.driver.engine.settings().order == Order::Input {
                 assert!(self.last < Some(outcome.id), "in the order of the input");

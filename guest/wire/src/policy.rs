@@ -56,6 +56,8 @@ pub(crate) struct PolicyJson {
     breaker_minimum: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     breaker_open: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hedge: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -135,6 +137,7 @@ impl From<PolicyJson> for Policy {
             breaker_ratio: json.breaker_ratio,
             breaker_minimum: json.breaker_minimum,
             breaker_open: span(json.breaker_open),
+            hedge: span(json.hedge),
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -172,6 +175,7 @@ pub fn policy_to_json(policy: &Policy) -> String {
         breaker_ratio: policy.breaker_ratio,
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Span),
+        hedge: policy.hedge.map(Span),
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

@@ -19,6 +19,8 @@ struct SummaryJson {
     by_status: StatusCountsJson,
     attempts: u64,
     retries: u64,
+    hedges: u64,
+    hedges_won: u64,
     body_bytes: u64,
     peak_in_flight: u32,
     latency: LatencyJson,
@@ -63,6 +65,8 @@ pub fn summary_to_line(summary: &Summary) -> String {
             },
             attempts: summary.attempts,
             retries: summary.retries,
+            hedges: summary.hedges,
+            hedges_won: summary.hedges_won,
             body_bytes: summary.body_bytes,
             peak_in_flight: summary.peak_in_flight,
             latency: LatencyJson {

@@ -50,7 +50,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
     let retries = vec(option::of(any::<u32>()), 7);
-    let spans = vec(option::of(span()), 9);
+    let spans = vec(option::of(span()), 10);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
         option::of(prop_oneof![Just(Until::All), Just(Until::FirstFailure), any::<u32>().prop_map(Until::Successes)]);
@@ -77,6 +77,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             breaker_ratio: retries[5],
             breaker_minimum: retries[6],
             breaker_open: spans[8],
+            hedge: spans[9],
             order,
             until,
         },

@@ -110,6 +110,9 @@ pub(crate) struct Policy {
     /// Redirects followed at most for one request [default: 0].
     #[arg(long, value_name = "N")]
     pub(crate) redirects: Option<u32>,
+    /// Asks a second time when there is no head after this long, and takes the first good answer [default: never].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) hedge: Option<Duration>,
     /// Leaves an origin alone when this many of a hundred attempts to it have failed [default: never].
     #[arg(long, value_name = "PERCENT")]
     pub(crate) breaker: Option<u32>,

@@ -67,6 +67,8 @@ pub(crate) async fn run(
     let mut summary = tally.close(report.summary.elapsed, report.summary.input_ended);
     summary.attempts = report.summary.attempts;
     summary.retries = report.summary.retries;
+    summary.hedges = report.summary.hedges;
+    summary.hedges_won = report.summary.hedges_won;
     summary.body_bytes = report.summary.body_bytes;
     summary.peak_in_flight = report.summary.peak_in_flight;
     say(table(&summary, report.connections, &report.end).trim_end());

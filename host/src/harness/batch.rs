@@ -144,6 +144,8 @@ fn summed_up(store: &mut Store<State>, end: End) -> Report {
         // What cannot be seen from outside is the component's word.
         summary.attempts = own.attempts;
         summary.retries = own.retries;
+        summary.hedges = own.hedges;
+        summary.hedges_won = own.hedges_won;
         summary.body_bytes = own.body_bytes;
         summary.peak_in_flight = own.peak_in_flight;
     }

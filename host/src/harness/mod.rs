@@ -50,7 +50,7 @@ pub struct Response {
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Counted by the harness as outcomes passed it, not taken from the component; only `attempts`, `retries`, `body_bytes` and
+    /// Counted by the harness as outcomes passed it, not taken from the component; only `attempts`, `retries`, `hedges`, `body_bytes` and
     /// `peak_in_flight` are the component's word if it came to an end.
     pub summary: Summary,
     /// Connections used by the harness so far, by all its batches.

@@ -4,7 +4,9 @@ use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
 use crate::live::{Attempt, Live, attempt_expires};
 use crate::redirect::{self, Hop};
-use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Timing, breaker, retry};
+use crate::{
+    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, breaker, retry,
+};
 use std::sync::Arc;
 use url::{Position, Url};
 
@@ -49,13 +51,27 @@ impl<R> Engine<R> {
         origins: &mut Origins,
     ) {
         let ends = self.batch_expires();
-        let Some(live) = self.live.get(attempt.key).filter(|live| live.is_running(attempt)) else { return };
+        let Some(live) = self.live.get_mut(attempt.key).filter(|live| live.is_running(attempt)) else { return };
+        live.promote(attempt);
+        let live = &*live;
         let mut result = result(live);
         if self.settings.breaker_ratio > 0
             && let Some(failed) = breaker::verdict(result.as_ref().err(), live.head().map(|head| head.status))
         {
             origins.breaker(now, &live.url).record(now, failed, &self.settings);
         }
+        if let Some(rival) = live.rival_id(attempt.key) {
+            if result.is_err() || retry::is_passing(live) {
+                // The other one may do better.
+                return self.drop_attempt(attempt);
+            }
+            if live.hedge == Some(attempt.number) {
+                self.tally.hedge_won();
+            }
+            self.actions.push_back(Action::Cancel(rival));
+            self.drop_attempt(rival);
+        }
+        let Some(live) = self.live.get(attempt.key) else { return };
         if result.is_ok() && !self.enough {
             match redirect::next_hop(live, self.settings.redirects) {
                 Some(Ok(hop)) => return self.follow(attempt, hop),
@@ -83,12 +99,34 @@ impl<R> Engine<R> {
         self.enqueue(attempt.key, true);
     }
 
+    /// Starts a second attempt beside one that has had no head for as long as `hedge`, if there is room for it, and draws it
+    /// from the budget that retries are drawn from.
+    pub(super) fn hedge(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let Some(live) = self.live.get(key) else { return };
+        let (Some(delay), Some(attempt)) = (self.settings.hedge, &live.attempt) else { return };
+        let wanted = attempt.head.is_none() && attempt.started + delay <= now && live.hedge.is_none();
+        let room = self.in_flight < self.settings.concurrency
+            && self.queue.has_room(live.lane)
+            && (live.body != BodyMode::Unread || self.unread.len() < self.settings.max_unread as usize);
+        if !wanted || !room || !live.request.is_repeatable() || self.enough {
+            return;
+        }
+        let url = live.url.clone();
+        if self.admitted(now, key, origins).is_ok() && origins.budget(now, &url).spend(now, self.settings.retry_floor) {
+            self.tally.hedged();
+            self.launch(now, key);
+            if let Some(live) = self.live.get_mut(key) {
+                live.hedge = Some(live.attempts);
+            }
+        }
+    }
+
     /// Gives back what an attempt held whose request goes on without it.
     pub(super) fn drop_attempt(&mut self, attempt: AttemptId) {
         self.in_flight -= 1;
         self.unread.remove(&attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
-            live.attempt = None;
+            live.remove(attempt);
             self.queue.released(live.lane);
         }
     }
@@ -158,28 +196,43 @@ impl<R> Engine<R> {
 
     /// Ends a request from our side, its attempt cancelled.
     pub(super) fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
-        self.cancel(key);
-        self.end(now, key, |live| Err(live.failure(cause)));
-    }
-
-    pub(super) fn cancel(&mut self, key: Key) {
+        if let Some(rival) = self.live.get(key).and_then(|live| live.rival_id(key)) {
+            self.actions.push_back(Action::Cancel(rival));
+            self.drop_attempt(rival);
+        }
         if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
             self.actions.push_back(Action::Cancel(live.attempt_id(key)));
         }
+        self.end(now, key, |live| Err(live.failure(cause)));
     }
 
+    /// Starts an attempt of a request that has had its turn.
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let Settings { retries, hedge, retry_ratio, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
-        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        live.attempt = Some(Attempt { started: now, expires, head: None });
-        live.attempts += 1;
-        self.queue.started(live.lane);
         live.first_started.get_or_insert(now);
-        if live.attempts == 1 && self.settings.retries > 0 {
-            origins.budget(now, &live.url).earn(now, self.settings.retry_ratio);
+        if live.attempts == 0 && (retries > 0 || hedge.is_some()) {
+            origins.budget(now, &live.url).earn(now, retry_ratio);
         }
-        let (attempt, request, url, body) =
-            (live.attempt_id(key), Arc::clone(&live.request), live.url.clone(), live.body);
+        self.launch(now, key);
+        if let Some(delay) = hedge {
+            let (live, count) = (&self.live, self.live.len());
+            self.timers.add(now + delay, key, count, |key| live.contains(*key));
+        }
+    }
+
+    /// Sends a request, beside the attempt that it may have in flight.
+    pub(super) fn launch(&mut self, now: Instant, key: Key) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        live.attempts += 1;
+        let number = live.attempts;
+        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
+        let attempt = Attempt { number, started: now, expires, head: None };
+        let place = if live.attempt.is_none() { &mut live.attempt } else { &mut live.rival };
+        *place = Some(attempt);
+        self.queue.started(live.lane);
+        let (attempt, request, url) = (AttemptId { key, number }, Arc::clone(&live.request), live.url.clone());
+        let body = live.body;
         self.actions.push_back(Action::Start { attempt, request, url, body });
         self.in_flight += 1;
         if body == BodyMode::Unread {

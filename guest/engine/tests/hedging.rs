@@ -1,0 +1,104 @@
+//! When a request is sent a second time beside the first, and which of the two counts.
+
+use crate::driver::{Driver, causes};
+use fantail_engine::{Cause, Event, Policy, Request};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn policy() -> Policy {
+    Policy { concurrency: Some(4), hedge: Some(50 * MS), ..Policy::default() }
+}
+
+/// A request that is in flight twice: the earlier attempt and the later.
+fn hedged(policy: &Policy) -> (Driver, fantail_engine::AttemptId, fantail_engine::AttemptId) {
+    let mut driver = Driver::begun(policy);
+    driver.read(&["/a"], true);
+    driver.pass(49 * MS);
+    assert_eq!(driver.running.len(), 1);
+    driver.pass(MS);
+    let attempts: Vec<_> = driver.running.keys().copied().collect();
+    assert_eq!(attempts.len(), 2);
+    assert_ne!(attempts[0].slot(), attempts[1].slot());
+    (driver, attempts[0], attempts[1])
+}
+
+fn respond(driver: &mut Driver, attempt: fantail_engine::AttemptId, status: u16, response: &str) {
+    driver.tell(Event::Head { attempt, status, retry_after: None, location: None });
+    driver.running.remove(&attempt);
+    driver.tell(Event::Ended { attempt, response: response.to_owned(), body_bytes: 1 });
+}
+
+#[test]
+fn the_first_good_answer_counts_and_the_other_attempt_is_cancelled() {
+    for later_wins in [true, false] {
+        let (mut driver, earlier, later) = hedged(&policy());
+        respond(&mut driver, if later_wins { later } else { earlier }, 200, "first");
+        assert_eq!((driver.cancelled.len(), driver.running.len()), (1, 0));
+        let outcomes = driver.take();
+        assert_eq!((outcomes[0].attempts, outcomes[0].result.as_deref()), (2, Ok("first")));
+        let summary = driver.summary.unwrap();
+        assert_eq!((summary.hedges, summary.hedges_won, summary.retries), (1, u64::from(later_wins), 0));
+    }
+}
+
+#[test]
+fn when_one_fails_the_other_is_waited_for() {
+    let (mut driver, earlier, later) = hedged(&policy());
+    driver.running.remove(&earlier);
+    driver.tell(Event::Failed { attempt: earlier, cause: Cause::ConnectionTerminated, detail: None });
+    assert!(driver.outcomes.is_empty());
+    respond(&mut driver, later, 200, "later");
+    assert_eq!(driver.take()[0].result.as_deref(), Ok("later"));
+    let (mut driver, earlier, later) = hedged(&policy());
+    respond(&mut driver, later, 503, "busy");
+    driver.running.remove(&earlier);
+    driver.tell(Event::Failed { attempt: earlier, cause: Cause::ConnectionTerminated, detail: None });
+    assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "the last one decides");
+}
+
+#[test]
+fn a_head_or_no_room_or_what_must_not_be_repeated_means_no_second_attempt() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a"], true);
+    driver.head("/a", 200);
+    driver.pass(100 * MS);
+    assert_eq!(driver.running.len(), 1, "it has begun to answer");
+    let mut driver = Driver::begun(&Policy { concurrency: Some(1), ..policy() });
+    driver.read(&["/a"], true);
+    driver.pass(100 * MS);
+    assert_eq!(driver.running.len(), 1, "no slot");
+    let mut driver = Driver::begun(&Policy { per_origin: Some(1), ..policy() });
+    driver.read(&["/a"], true);
+    driver.pass(100 * MS);
+    assert_eq!(driver.running.len(), 1, "no room at the origin");
+    let mut driver = Driver::begun(&policy());
+    let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/a") };
+    driver.read_requests(vec![post], true);
+    driver.pass(100 * MS);
+    assert_eq!(driver.running.len(), 1, "a POST");
+    let mut driver = Driver::begun(&Policy { retry_ratio: Some(0), retry_floor: Some(0), ..policy() });
+    driver.read(&["/a"], true);
+    driver.pass(100 * MS);
+    assert_eq!(driver.running.len(), 1, "no budget");
+}
+
+#[test]
+fn a_timeout_or_a_cancel_ends_both() {
+    let (mut driver, ..) = hedged(&Policy { timeout: Some(200 * MS), ..policy() });
+    driver.pass(150 * MS);
+    assert_eq!((driver.cancelled.len(), driver.running.len()), (2, 0));
+    assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)]);
+    let (mut driver, ..) = hedged(&policy());
+    driver.tell(Event::ReaderGone);
+    assert_eq!(driver.cancelled.len(), 2);
+}
+
+#[test]
+fn each_attempt_has_its_own_time() {
+    let (mut driver, ..) = hedged(&Policy { attempt_timeout: Some(80 * MS), ..policy() });
+    driver.pass(30 * MS);
+    assert_eq!((driver.cancelled.len(), driver.running.len()), (1, 1));
+    driver.respond("/a", 200);
+    assert!(driver.take()[0].result.is_ok());
+}
