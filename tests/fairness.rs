@@ -3,7 +3,7 @@
 use crate::support::{by_id, harness, origin, requests, run};
 use fantail::Policy;
 use futures::StreamExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn an_origin_is_asked_no_more_at_once_than_it_may_be() {
@@ -34,4 +34,17 @@ async fn an_origin_that_never_answers_does_not_hold_back_the_others() {
         assert!(outcome.result.is_ok() && outcome.id >= 50, "{outcome:?}");
     }
     assert_eq!((dead.counts().in_flight, fast.counts().requests), (4, 100));
+}
+
+#[tokio::test]
+async fn an_origin_is_asked_at_the_pace_that_was_asked_for() {
+    let (origin, other, harness) = (origin().await, origin().await, harness());
+    let policy = Policy { rate: Some(20), burst: Some(2), ..Policy::default() };
+    let start = Instant::now();
+    let urls = (0..24).map(|id| if id % 2 == 0 { origin.url("/ok") } else { other.url("/ok") });
+    let (outcomes, _) = run(&harness, requests(urls), &policy).await;
+    assert_eq!(by_id(outcomes).len(), 24);
+    // Twelve each: two at once, then ten, 50 ms apart.
+    assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }

@@ -51,6 +51,8 @@ fn open() -> Policy {
         breaker_minimum: None,
         breaker_open: None,
         hedge: None,
+        rate: None,
+        burst: None,
     }
 }
 

@@ -54,5 +54,7 @@ pub(crate) fn open() -> batch::Policy {
         breaker_minimum: None,
         breaker_open: None,
         hedge: None,
+        rate: None,
+        burst: None,
     }
 }

@@ -48,6 +48,8 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Duration::from_nanos),
         hedge: policy.hedge.map(Duration::from_nanos),
+        rate: policy.rate,
+        burst: policy.burst,
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),

@@ -53,6 +53,8 @@ macro_rules! caller_conversions {
                 breaker_minimum: policy.breaker_minimum,
                 breaker_open: policy.breaker_open.map(nanos),
                 hedge: policy.hedge.map(nanos),
+                rate: policy.rate,
+                burst: policy.burst,
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),

@@ -116,7 +116,8 @@ impl<R> Engine<R> {
         let live = &self.live;
         let request = self.timers.next(|key| live.contains(*key));
         let batch = self.batch_expires().filter(|_| self.stopped.is_none() && !self.finished);
-        request.into_iter().chain(batch).min()
+        let paced = self.queue.next_unparked();
+        request.into_iter().chain(batch).chain(paced).min()
     }
 
     /// Takes in what happened, at `now`. Events about attempts that are over change nothing. `origins` are lent by the shell, the
@@ -202,6 +203,7 @@ impl<R> Engine<R> {
                 self.hedge(now, key, origins);
             }
         }
+        self.queue.unpark(now);
         if self.batch_expires().is_some_and(|expires| expires <= now) && !self.finished {
             self.stop(now, Cause::Deadline);
         }
@@ -232,6 +234,10 @@ impl<R> Engine<R> {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
+            if let Err(until) = self.paced(now, key, origins) {
+                self.put_off(key, until);
+                continue;
+            }
             match self.admitted(now, key, origins) {
                 Ok(()) => self.start(now, key, origins),
                 Err(next_probe) => self.refuse(now, key, next_probe),

@@ -53,6 +53,7 @@ mod failure;
 mod live;
 mod origins;
 mod outcome;
+mod pace;
 mod policy;
 mod queue;
 mod random;

@@ -3,6 +3,7 @@
 use crate::Instant;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
+use crate::pace::Pace;
 use std::collections::BTreeMap;
 use url::Url;
 
@@ -19,6 +20,7 @@ struct Known {
     used: Instant,
     budget: Budget,
     breaker: Breaker,
+    pace: Pace,
 }
 
 impl Origins {
@@ -31,6 +33,10 @@ impl Origins {
 
     pub(crate) fn breaker(&mut self, now: Instant, url: &Url) -> &mut Breaker {
         &mut self.known(now, url).breaker
+    }
+
+    pub(crate) fn pace(&mut self, now: Instant, url: &Url) -> &mut Pace {
+        &mut self.known(now, url).pace
     }
 
     fn known(&mut self, now: Instant, url: &Url) -> &mut Known {

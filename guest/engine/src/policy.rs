@@ -32,6 +32,8 @@ pub struct Policy {
     pub breaker_minimum: Option<u32>,
     pub breaker_open: Option<Duration>,
     pub hedge: Option<Duration>,
+    pub rate: Option<u32>,
+    pub burst: Option<u32>,
 }
 
 /// What happens to a response's body.
@@ -110,6 +112,8 @@ pub struct Settings {
     pub breaker_minimum: u32,
     pub breaker_open: Duration,
     pub hedge: Option<Duration>,
+    pub rate: Option<u32>,
+    pub burst: u32,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -148,6 +152,8 @@ impl Policy {
             breaker_ratio: within("breaker-ratio", self.breaker_ratio, 0, 0..=100)?,
             breaker_minimum: within("breaker-minimum", self.breaker_minimum, 20, 1..=100_000)?,
             breaker_open: span("breaker-open", self.breaker_open, 5_000, MILLISECOND..=HOUR)?,
+            rate: self.rate.map(|rate| within("rate", Some(rate), 0, 1..=100_000)).transpose()?,
+            burst: within("burst", self.burst, 1, 1..=100_000)?,
             hedge: self.hedge.map(|delay| span("hedge", Some(delay), 0, MILLISECOND..=HOUR)).transpose()?,
         })
     }

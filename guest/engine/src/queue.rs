@@ -2,9 +2,9 @@
 //! back nobody but itself.
 
 use crate::event::Key;
-use crate::{BodyMode, Priority};
+use crate::{BodyMode, Instant, Priority};
 use slab::Slab;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Requests waiting for a slot. A request that ended while waiting leaves its key behind; such keys are skipped, and cleared out
 /// before they outnumber the waiting. Every operation is O(1) amortised, and O(log n) in the number of origins for a request
@@ -19,6 +19,8 @@ pub(crate) struct Queue {
     rings: [VecDeque<LaneId>; KINDS],
     /// Keys in all lines.
     queued: usize,
+    /// Lanes out of which nothing may go for a while.
+    parked: BTreeSet<(Instant, LaneId)>,
 }
 
 /// Names one origin of a batch, for as long as it has requests.
@@ -34,6 +36,8 @@ struct Lane {
     /// By kind, those that waited longest in front.
     lines: [VecDeque<Key>; KINDS],
     in_ring: [bool; KINDS],
+    /// Nothing of it may go before then.
+    parked: Option<Instant>,
 }
 
 /// Three priorities, and for each those for unread bodies apart, because they may have to wait while others go on.
@@ -56,8 +60,8 @@ impl Lane {
 
 impl Queue {
     pub(crate) fn new(per_origin: u32) -> Self {
-        let (lanes, by_name, rings, queued) = Default::default();
-        Self { per_origin, lanes, by_name, rings, queued }
+        let (lanes, by_name, rings, queued, parked) = Default::default();
+        Self { per_origin, lanes, by_name, rings, queued, parked }
     }
 
     /// Counts a request to the origin of this name, and gives its lane.
@@ -77,6 +81,10 @@ impl Queue {
     pub(crate) fn leave(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.live -= 1;
+            // Nobody waits there any more.
+            if let Some(until) = lane.parked.take_if(|_| lane.live == 0) {
+                self.parked.remove(&(until, id));
+            }
         }
         self.forget_if_empty(id);
     }
@@ -97,6 +105,37 @@ impl Queue {
     pub(crate) fn released(&mut self, id: LaneId) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.in_flight -= 1;
+        self.line_up(id);
+    }
+
+    /// Lets nothing go to this origin before then.
+    pub(crate) fn park(&mut self, id: LaneId, until: Instant) {
+        let Some(lane) = self.lanes.get_mut(id) else { return };
+        if let Some(before) = lane.parked.replace(until) {
+            self.parked.remove(&(before, id));
+        }
+        self.parked.insert((until, id));
+    }
+
+    /// When something may go again that was not let go.
+    pub(crate) fn next_unparked(&self) -> Option<Instant> {
+        self.parked.first().map(|(until, _)| *until)
+    }
+
+    /// Lets go again what may by now.
+    pub(crate) fn unpark(&mut self, now: Instant) {
+        while let Some((until, id)) = self.parked.first().copied().filter(|(until, _)| *until <= now) {
+            self.parked.remove(&(until, id));
+            if let Some(lane) = self.lanes.get_mut(id) {
+                lane.parked = None;
+            }
+            self.line_up(id);
+        }
+    }
+
+    /// Puts a lane into the rings of what it has waiting.
+    fn line_up(&mut self, id: LaneId) {
+        let Some(lane) = self.lanes.get_mut(id).filter(|lane| lane.parked.is_none()) else { return };
         for ((line, in_ring), ring) in lane.lines.iter().zip(&mut lane.in_ring).zip(&mut self.rings) {
             if !*in_ring && !line.is_empty() {
                 *in_ring = true;
@@ -124,8 +163,8 @@ impl Queue {
             line.push_back(key);
         }
         self.queued += 1;
-        // One that has no room comes in when an attempt is over.
-        if !*in_ring && lane.in_flight < self.per_origin {
+        // One that has no room, or is parked, comes in when that is over.
+        if !*in_ring && lane.in_flight < self.per_origin && lane.parked.is_none() {
             *in_ring = true;
             if place.first {
                 ring.push_front(place.lane);
@@ -161,7 +200,7 @@ impl Queue {
                 self.queued -= 1;
             }
             match line.front() {
-                Some(key) if lane.in_flight < self.per_origin => return Some(*key),
+                Some(key) if lane.in_flight < self.per_origin && lane.parked.is_none() => return Some(*key),
                 Some(_) | None => {
                     self.rings.get_mut(kind)?.pop_front();
                     *lane.in_ring.get_mut(kind)? = false;

@@ -7,6 +7,7 @@ mod breaker;
 mod driver;
 mod fairness;
 mod hedging;
+mod pace;
 mod random;
 mod redirects;
 mod requests;

@@ -65,6 +65,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             per_origin: Some(retries.4),
             redirects: Some(retries.0),
             breaker_ratio: Some(retries.2 / 2),
+            rate: Some(20 + retries.2).filter(|_| retries.0 == 1),
+            burst: Some(retries.4),
             hedge: Some(Duration::from_millis(retries.1)).filter(|_| retries.4 > 2),
             breaker_minimum: Some(retries.4),
             breaker_open: Some(Duration::from_millis(retries.1)),

@@ -58,6 +58,10 @@ pub(crate) struct PolicyJson {
     breaker_open: Option<Span>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hedge: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,6 +142,8 @@ impl From<PolicyJson> for Policy {
             breaker_minimum: json.breaker_minimum,
             breaker_open: span(json.breaker_open),
             hedge: span(json.hedge),
+            rate: json.rate,
+            burst: json.burst,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -176,6 +182,8 @@ pub fn policy_to_json(policy: &Policy) -> String {
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Span),
         hedge: policy.hedge.map(Span),
+        rate: policy.rate,
+        burst: policy.burst,
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

@@ -49,7 +49,7 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let retries = vec(option::of(any::<u32>()), 7);
+    let retries = vec(option::of(any::<u32>()), 9);
     let spans = vec(option::of(span()), 10);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
@@ -78,6 +78,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             breaker_minimum: retries[6],
             breaker_open: spans[8],
             hedge: spans[9],
+            rate: retries[7],
+            burst: retries[8],
             order,
             until,
         },

@@ -83,6 +83,9 @@ pub(crate) struct Policy {
     /// Requests in flight at once to one origin [default: as --concurrency].
     #[arg(long, value_name = "N")]
     pub(crate) per_origin: Option<u32>,
+    /// Attempts per second to one origin [default: no limit].
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
     /// Time for one request, waiting included, such as 30s [default: 60s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

@@ -80,6 +80,7 @@ fn policy(given: &arguments::Policy) -> Result<Policy, Mistake> {
         per_origin: given.per_origin.or(file.per_origin),
         breaker_ratio: given.breaker.or(file.breaker_ratio),
         hedge: given.hedge.or(file.hedge),
+        rate: given.rate.or(file.rate),
         order: given.order.map(Order::from).or(file.order),
         until: given.until.or(file.until),
         ..file

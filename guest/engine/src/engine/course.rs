@@ -112,7 +112,10 @@ impl<R> Engine<R> {
             return;
         }
         let url = live.url.clone();
-        if self.admitted(now, key, origins).is_ok() && origins.budget(now, &url).spend(now, self.settings.retry_floor) {
+        if self.paced(now, key, origins).is_ok()
+            && self.admitted(now, key, origins).is_ok()
+            && origins.budget(now, &url).spend(now, self.settings.retry_floor)
+        {
             self.tally.hedged();
             self.launch(now, key);
             if let Some(live) = self.live.get_mut(key) {
@@ -150,6 +153,22 @@ impl<R> Engine<R> {
         }
         let (live, count) = (&self.live, self.live.len());
         self.timers.add(at, key, count, |key| live.contains(*key));
+    }
+
+    /// Whether its origin may be asked by now; if not, when it may.
+    pub(super) fn paced(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
+        match (self.settings.rate, self.live.get(key)) {
+            (Some(rate), Some(live)) => origins.pace(now, &live.url).take(now, rate, self.settings.burst),
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// Puts a request back where it was, its origin to be asked later.
+    pub(super) fn put_off(&mut self, key: Key, until: Instant) {
+        if let Some(lane) = self.live.get(key).map(|live| live.lane) {
+            self.queue.park(lane, until);
+            self.enqueue(key, true);
+        }
     }
 
     /// Whether its origin's breaker lets a request through; if not, when it will.
