@@ -74,3 +74,29 @@ async fn a_hundred_batches_leave_no_task_and_no_connection_behind() {
     // The listener's task is all there is.
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
 }
+
+#[tokio::test]
+async fn neither_retries_nor_redirects_nor_second_attempts_leave_anything_behind() {
+    let origin = origin().await;
+    let harness = builder().limits(tight()).build().unwrap();
+    let policy = Policy {
+        retries: Some(2),
+        redirects: Some(2),
+        hedge: Some(Duration::from_millis(5)),
+        backoff: Some(Duration::from_millis(1)),
+        retry_floor: Some(100_000),
+        attempt_timeout: Some(Duration::from_millis(40)),
+        ..Policy::default()
+    };
+    let paths = ["/status/503", "/redirect/302?/ok", "/delay/20", "/close", "/hang", "/ok"];
+    for body in [BodyMode::Bytes, BodyMode::Unread] {
+        let policy = Policy { body: Some(body), ..policy.clone() };
+        let urls: Vec<String> = (0..3_000).map(|id| origin.url(paths[id % paths.len()])).collect();
+        let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+        assert_eq!(outcomes.len(), 3_000);
+        assert!(matches!(report.end, End::Finished(Some(_))), "{:?}", report.end);
+        assert!(report.summary.retries > 1_000 && report.summary.hedges > 100, "{:?}", report.summary);
+        drop(outcomes);
+        until(&origin, |counts| counts.in_flight == 0).await;
+    }
+}
