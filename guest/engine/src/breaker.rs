@@ -23,16 +23,16 @@ struct Second {
 }
 
 impl Breaker {
-    /// Lets an attempt through, or says when the next one will be.
-    pub(crate) fn admit(&mut self, now: Instant, settings: &Settings) -> Result<(), Instant> {
-        match self.next_probe {
-            Some(at) if now < at => Err(at),
-            // This is the probe. If nothing is heard of it, there will be another.
-            Some(_) => {
-                self.next_probe = Some(now + settings.breaker_open);
-                Ok(())
-            }
-            None => Ok(()),
+    /// When the next attempt is let through, if it is not now.
+    pub(crate) fn open_until(&self, now: Instant) -> Option<Instant> {
+        self.next_probe.filter(|at| now < *at)
+    }
+
+    /// Notes that an attempt is let through: if it is a probe, it is the only one. If nothing is heard of it, there will be
+    /// another.
+    pub(crate) fn let_through(&mut self, now: Instant, settings: &Settings) {
+        if let Some(next_probe) = &mut self.next_probe {
+            *next_probe = now + settings.breaker_open;
         }
     }
 

@@ -234,13 +234,12 @@ impl<R> Engine<R> {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
-            if let Err(until) = self.paced(now, key, origins) {
+            if let Some(next_probe) = self.left_alone_until(now, key, origins) {
+                self.refuse(now, key, next_probe);
+            } else if let Err(until) = self.paced(now, key, origins) {
                 self.put_off(key, until);
-                continue;
-            }
-            match self.admitted(now, key, origins) {
-                Ok(()) => self.start(now, key, origins),
-                Err(next_probe) => self.refuse(now, key, next_probe),
+            } else {
+                self.start(now, key, origins);
             }
         }
     }

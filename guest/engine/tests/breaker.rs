@@ -124,3 +124,13 @@ fn other_origins_and_other_batches_see_what_concerns_them() {
     second.read(&["/x"], false);
     assert_eq!(causes(&second.take()), [OPEN]);
 }
+
+#[test]
+fn what_is_refused_is_refused_at_once_whatever_the_pace() {
+    let mut driver = Driver::begun(&Policy { rate: Some(100), burst: Some(100), ..policy() });
+    ended(&mut driver, &[REFUSED; 10]);
+    let mut slow = Driver::begun(&Policy { rate: Some(1), ..policy() });
+    (slow.now, slow.origins) = (driver.now, std::mem::take(&mut driver.origins));
+    slow.read(&["/x"; 20], false);
+    assert_eq!(causes(&slow.take()), [OPEN; 20]);
+}

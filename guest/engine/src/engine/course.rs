@@ -112,8 +112,8 @@ impl<R> Engine<R> {
             return;
         }
         let url = live.url.clone();
-        if self.paced(now, key, origins).is_ok()
-            && self.admitted(now, key, origins).is_ok()
+        if self.left_alone_until(now, key, origins).is_none()
+            && self.paced(now, key, origins).is_ok()
             && origins.budget(now, &url).spend(now, self.settings.retry_floor)
         {
             self.tally.hedged();
@@ -171,10 +171,10 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Whether its origin's breaker lets a request through; if not, when it will.
-    pub(super) fn admitted(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
-        let Some(live) = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0) else { return Ok(()) };
-        origins.breaker(now, &live.url).admit(now, &self.settings)
+    /// Until when its origin's breaker lets nothing through, if it does not now.
+    pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
+        let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
+        origins.breaker(now, &live.url).open_until(now)
     }
 
     /// Ends a request that its origin's breaker does not let through.
@@ -227,11 +227,14 @@ impl<R> Engine<R> {
 
     /// Starts an attempt of a request that has had its turn.
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Settings { retries, hedge, retry_ratio, .. } = self.settings;
+        let Settings { retries, hedge, retry_ratio, breaker_ratio, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
         live.first_started.get_or_insert(now);
         if live.attempts == 0 && (retries > 0 || hedge.is_some()) {
             origins.budget(now, &live.url).earn(now, retry_ratio);
+        }
+        if breaker_ratio > 0 {
+            origins.breaker(now, &live.url).let_through(now, &self.settings);
         }
         self.launch(now, key);
         if let Some(delay) = hedge {
