@@ -3,14 +3,20 @@
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-#[test]
-fn the_component_imports_http_and_clocks_and_exports_the_interface() {
+/// The names of what the component imports and exports.
+pub(crate) fn names() -> (Vec<String>, Vec<String>) {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).unwrap();
-    let component = Component::from_binary(&engine, fantail::COMPONENT).unwrap();
-    let ty = component.component_type();
-    let mut imports: Vec<&str> = ty.imports(&engine).map(|(name, _)| name).collect();
+    let ty = Component::from_binary(&engine, fantail::COMPONENT).unwrap().component_type();
+    let imports = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+    (imports, exports)
+}
+
+#[test]
+fn the_component_imports_http_and_clocks_and_exports_the_interface() {
+    let (mut imports, exports) = names();
     imports.sort_unstable();
     assert_eq!(
         imports,
@@ -21,6 +27,5 @@ fn the_component_imports_http_and_clocks_and_exports_the_interface() {
             "wasi:http/types@0.3.2"
         ]
     );
-    let exports: Vec<&str> = ty.exports(&engine).map(|(name, _)| name).collect();
     assert_eq!(exports, ["fantail:fetch/batch@0.1.0"]);
 }

@@ -1,10 +1,9 @@
 //! A component whose application did not pass on what it needs: on Spin, a dependency without `inherit_configuration`.
 
 use crate::edge::{Edge, JSON, options};
-use crate::support::{builder, origin};
-use component_builder::{build, compose, target_dir};
+use crate::support::{builder, guest, origin};
+use component_builder::compose;
 use serde_json::json;
-use std::path::Path;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, TypeDefKind};
 
@@ -51,8 +50,6 @@ fn refusing() -> Vec<u8> {
 
 #[tokio::test]
 async fn what_was_not_granted_is_said_to_be_not_granted() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let guest = |package| build(root, package, &target_dir(root)).unwrap();
     let cut_off = compose(fantail::COMPONENT, &[&refusing()]).unwrap();
     let application = compose(&guest("fantail-edge"), &[&cut_off, &guest("fantail-variables")]).unwrap();
     let (edge, origin) = (Edge::start(builder().component(application), options()).await, origin().await);

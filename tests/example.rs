@@ -1,8 +1,8 @@
 //! The example of a caller: built, composed with the component, and run. README quotes it.
 
 use crate::stock::Stock;
-use component_builder::{build, compose, target_dir};
-use std::path::Path;
+use crate::support::{guest, root};
+use component_builder::compose;
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -12,12 +12,8 @@ mod bindings {
     });
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
 async fn fastest(paths: &[&str]) -> Result<Vec<u8>, String> {
-    let caller = build(root(), "fantail-example-caller", &target_dir(root())).unwrap();
+    let caller = guest("fantail-example-caller");
     let mut host = Stock::new(&compose(&caller, &[fantail::COMPONENT]).unwrap(), &[]);
     let instance = bindings::Caller::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
     let mirrors: Vec<String> = paths.iter().map(|path| format!("http://mirror.test{path}")).collect();

@@ -3,6 +3,7 @@
 use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Request};
 use fantail_origin::{Counts, Origin};
 use futures::{Stream, StreamExt};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A harness that may connect to loopback and nowhere else.
@@ -75,6 +76,16 @@ pub(crate) fn failure(outcome: &Outcome) -> &Failure {
 
 pub(crate) fn cause(outcome: &Outcome) -> Option<Cause> {
     outcome.result.as_ref().err().map(|failure| failure.cause)
+}
+
+/// The workspace's folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Builds a guest of the workspace.
+pub(crate) fn guest(package: &str) -> Vec<u8> {
+    component_builder::build(root(), package, &component_builder::target_dir(root())).unwrap()
 }
 
 /// A URL on a port of loopback that nobody listens on.

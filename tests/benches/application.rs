@@ -3,11 +3,12 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
+mod origin;
+
 use bytes::Bytes;
 use component_builder::{build, target_dir};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fantail::{Egress, Harness, Service, ServiceOptions};
-use fantail_origin::Origin;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ const BATCH: usize = 2_000;
 
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let url = origin();
+    let url = origin::start();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
     let by_hand = service(Some(by_hand));
@@ -51,20 +52,6 @@ fn main() {
     }
     criterion.final_summary();
     print(&measured);
-}
-
-/// An origin on a thread of its own.
-fn origin() -> String {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let origin = Origin::start().await.expect("a port");
-            sender.send(origin.url("/ok")).expect("somebody listens");
-            std::future::pending::<()>().await;
-        });
-    });
-    receiver.recv().expect("the origin starts")
 }
 
 fn service(component: Option<Vec<u8>>) -> Service {

@@ -3,9 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
+mod origin;
+
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fantail::{Egress, Harness, Policy, Request};
-use fantail_origin::Origin;
 use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -25,7 +26,7 @@ const ROUND: u64 = 5_000;
 
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let url = serve();
+    let url = origin::start();
     let mut criterion = Criterion::default().configure_from_args();
     let mut measured = BTreeMap::new();
     {
@@ -48,20 +49,6 @@ fn main() {
     }
     criterion.final_summary();
     print(&measured);
-}
-
-/// An origin on a thread of its own.
-fn serve() -> String {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let origin = Origin::start().await.expect("a port");
-            sender.send(origin.url("/ok")).expect("somebody listens");
-            std::future::pending::<()>().await;
-        });
-    });
-    receiver.recv().expect("the origin starts")
 }
 
 fn time(runtime: &Runtime, round: impl Future<Output = u64>) -> Duration {

@@ -24,9 +24,7 @@ pub(crate) async fn feed<B: Body>(
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
             while !requests.as_slice().is_empty() {
-                let some =
-                    requests.by_ref().take(AT_ONCE).map(|request| convert::request(request.id, request)).collect();
-                if !component.write_all(some).await.is_empty() {
+                if !hand_over(&mut component, requests.by_ref().take(AT_ONCE)).await {
                     break;
                 }
             }
@@ -55,11 +53,7 @@ async fn feed_lines<B: Body>(
         let too_many = some.len() as u64 > room;
         some.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         room -= some.len() as u64;
-        if !component
-            .write_all(some.into_iter().map(|request| convert::request(request.id, request)).collect())
-            .await
-            .is_empty()
-        {
+        if !hand_over(&mut component, some.into_iter()).await {
             return Ok(None);
         }
         if too_many {
@@ -73,6 +67,12 @@ async fn feed_lines<B: Body>(
             Err(Cut::Broken(_)) => return Err(Left),
         }
     }
+}
+
+/// Whether the component took all of them.
+async fn hand_over(component: &mut StreamWriter<batch::Request>, some: impl Iterator<Item = Request>) -> bool {
+    let some = some.map(|request| convert::request(request.id, request)).collect();
+    component.write_all(some).await.is_empty()
 }
 
 /// The request of a line; one that fails in its place if the line has none.

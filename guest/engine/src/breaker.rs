@@ -1,25 +1,15 @@
 //! When to leave an origin alone.
 
+use crate::recent::Recent;
 use crate::{Failure, Fault, Instant, Settings};
-
-/// Seconds that are looked back on.
-const WINDOW: u64 = 10;
 
 /// A circuit breaker over what an origin did in the last ten seconds. It is closed while `next_probe` is none; else nothing is
 /// let through until then, and then one request at a time, whose result decides.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    /// By second, modulo the window.
-    seconds: [Second; WINDOW as usize],
+    /// Attempts, and those of them that failed.
+    recent: Recent,
     next_probe: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Second {
-    /// Which second it is, from 1: of another round, it counts for nothing.
-    number: u64,
-    attempts: u64,
-    failed: u64,
 }
 
 impl Breaker {
@@ -45,19 +35,8 @@ impl Breaker {
             };
             return;
         }
-        let number = now.as_nanos() / 1_000_000_000 + 1;
-        let place = usize::try_from(number % WINDOW).unwrap_or_default();
-        if let Some(second) = self.seconds.get_mut(place) {
-            if second.number != number {
-                *second = Second { number, ..Second::default() };
-            }
-            second.attempts += 1;
-            second.failed += u64::from(failed);
-        }
-        let oldest = number.saturating_sub(WINDOW - 1);
-        let recent = self.seconds.iter().filter(|second| second.number >= oldest);
-        let (attempts, failed) =
-            recent.fold((0, 0), |(attempts, failed), s| (attempts + s.attempts, failed + s.failed));
+        self.recent.add(now, (1, u64::from(failed)));
+        let (attempts, failed) = self.recent.sums(now);
         if attempts >= u64::from(settings.breaker_minimum)
             && failed * 100 >= attempts * u64::from(settings.breaker_ratio)
         {

@@ -1,9 +1,8 @@
 //! How many retries an origin may be asked to bear.
 
 use crate::Instant;
+use crate::recent::{Recent, WINDOW};
 
-/// Seconds that are looked back on.
-const WINDOW: u64 = 10;
 /// A retry, in the thousandths that are counted in: a ratio of 20 % gives 200 for each request.
 const RETRY: u64 = 1_000;
 
@@ -11,50 +10,25 @@ const RETRY: u64 = 1_000;
 /// then asked a little more often than it would be anyway, and not several times as often.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    /// By second, modulo the window.
-    seconds: [Second; WINDOW as usize],
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Second {
-    /// Which second it is, from 1: of another round, it counts for nothing.
-    number: u64,
-    earned: u64,
-    spent: u64,
+    /// What was earned, and what was spent.
+    recent: Recent,
 }
 
 impl Budget {
     /// A request was sent for the first time; `ratio` in per cent.
     pub(crate) fn earn(&mut self, now: Instant, ratio: u32) {
-        if let Some(second) = self.second(now) {
-            second.earned += u64::from(ratio) * RETRY / 100;
-        }
+        self.recent.add(now, (u64::from(ratio) * RETRY / 100, 0));
     }
 
     /// Takes a retry out, if there is one; `floor` per second.
     pub(crate) fn spend(&mut self, now: Instant, floor: u32) -> bool {
-        let oldest = number(now).saturating_sub(WINDOW - 1);
-        let recent = self.seconds.iter().filter(|second| second.number >= oldest);
-        let (earned, spent) = recent.fold((0, 0), |(earned, spent), s| (earned + s.earned, spent + s.spent));
+        let (earned, spent) = self.recent.sums(now);
         let granted = spent + RETRY <= earned + u64::from(floor) * WINDOW * RETRY;
-        if granted && let Some(second) = self.second(now) {
-            second.spent += RETRY;
+        if granted {
+            self.recent.add(now, (0, RETRY));
         }
         granted
     }
-
-    fn second(&mut self, now: Instant) -> Option<&mut Second> {
-        let number = number(now);
-        let second = self.seconds.get_mut(usize::try_from(number % WINDOW).ok()?)?;
-        if second.number != number {
-            *second = Second { number, ..Second::default() };
-        }
-        Some(second)
-    }
-}
-
-fn number(now: Instant) -> u64 {
-    now.as_nanos() / 1_000_000_000 + 1
 }
 
 #[cfg(test)]

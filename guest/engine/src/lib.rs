@@ -57,6 +57,7 @@ mod pace;
 mod policy;
 mod queue;
 mod random;
+mod recent;
 mod redirect;
 mod reorder;
 mod request;

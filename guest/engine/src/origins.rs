@@ -5,7 +5,7 @@ use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::pace::Pace;
 use std::collections::BTreeMap;
-use url::Url;
+use url::{Position, Url};
 
 /// What is known of origins. The shell owns one and lends it to each of its engines, so that they share what they have learned.
 /// Holds the [`Origins::MOST`] origins that were used last, some 700 bytes each.
@@ -40,11 +40,11 @@ impl Origins {
     }
 
     fn known(&mut self, now: Instant, url: &Url) -> &mut Known {
-        let name = url.origin().ascii_serialization();
-        if self.by_name.len() >= Self::MOST && !self.by_name.contains_key(&name) {
+        let name = name(url);
+        if self.by_name.len() >= Self::MOST && !self.by_name.contains_key(name) {
             self.forget_half();
         }
-        let known = self.by_name.entry(name).or_default();
+        let known = self.by_name.entry(name.to_owned()).or_default();
         known.used = now;
         known
     }
@@ -61,6 +61,11 @@ impl Origins {
             !forgotten
         });
     }
+}
+
+/// An origin as a URL names it: scheme, host, and port unless it is the scheme's own (RFC 6454, section 6.2).
+pub(crate) fn name(url: &Url) -> &str {
+    &url[..Position::BeforePath]
 }
 
 #[cfg(test)]

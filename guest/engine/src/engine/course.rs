@@ -3,12 +3,13 @@
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
 use crate::live::{Attempt, Live, attempt_expires};
+use crate::origins::name;
 use crate::redirect::{self, Hop};
 use crate::{
     BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, breaker, retry,
 };
 use std::sync::Arc;
-use url::{Position, Url};
+use url::Url;
 
 impl<R> Engine<R> {
     pub(super) fn arrive(&mut self, now: Instant, request: Request) {
@@ -35,8 +36,7 @@ impl<R> Engine<R> {
                 let request = Arc::new(request);
                 let lane = self.queue.enter(name(&url));
                 let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
-                let (live, count) = (&self.live, self.live.len());
-                self.timers.add(expires, key, count, |key| live.contains(*key));
+                self.remind(expires, key);
                 self.enqueue(key, false);
             }
         }
@@ -88,7 +88,7 @@ impl<R> Engine<R> {
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
     /// dropped.
-    pub(super) fn follow(&mut self, attempt: AttemptId, hop: Hop) {
+    fn follow(&mut self, attempt: AttemptId, hop: Hop) {
         self.drop_attempt(attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
             self.queue.leave(live.lane);
@@ -125,7 +125,7 @@ impl<R> Engine<R> {
     }
 
     /// Gives back what an attempt held whose request goes on without it.
-    pub(super) fn drop_attempt(&mut self, attempt: AttemptId) {
+    fn drop_attempt(&mut self, attempt: AttemptId) {
         self.in_flight -= 1;
         self.unread.remove(&attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
@@ -134,8 +134,14 @@ impl<R> Engine<R> {
         }
     }
 
+    /// Looks after a request again at that time, if it has no outcome by then.
+    fn remind(&mut self, at: Instant, key: Key) {
+        let (live, count) = (&self.live, self.live.len());
+        self.timers.add(at, key, count, |key| live.contains(*key));
+    }
+
     /// Lets a request wait for a slot.
-    pub(super) fn enqueue(&mut self, key: Key, first: bool) {
+    fn enqueue(&mut self, key: Key, first: bool) {
         let (live, count) = (&self.live, self.live.len());
         if let Some(place) = live.get(key).map(|live| live.place(first)) {
             self.queue.push(key, place, count, |key| live.is_waiting(key));
@@ -143,7 +149,7 @@ impl<R> Engine<R> {
     }
 
     /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
-    pub(super) fn send_again(&mut self, attempt: AttemptId, at: Instant) {
+    fn send_again(&mut self, attempt: AttemptId, at: Instant) {
         let key = attempt.key;
         self.drop_attempt(attempt);
         self.tally.retried();
@@ -151,8 +157,7 @@ impl<R> Engine<R> {
             live.retries += 1;
             live.again_at = Some(at);
         }
-        let (live, count) = (&self.live, self.live.len());
-        self.timers.add(at, key, count, |key| live.contains(*key));
+        self.remind(at, key);
     }
 
     /// Whether its origin may be asked by now; if not, when it may.
@@ -185,7 +190,7 @@ impl<R> Engine<R> {
     }
 
     /// Ends a request.
-    pub(super) fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
+    fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
         let result = result(&live);
         self.release(key, &live, result.is_ok());
@@ -202,7 +207,7 @@ impl<R> Engine<R> {
     }
 
     /// Gives back what an attempt held. An unread body that was handed out is still held.
-    pub(super) fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
+    fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
         if live.attempt.is_some() {
             self.in_flight -= 1;
             self.queue.released(live.lane);
@@ -238,13 +243,12 @@ impl<R> Engine<R> {
         }
         self.launch(now, key);
         if let Some(delay) = hedge {
-            let (live, count) = (&self.live, self.live.len());
-            self.timers.add(now + delay, key, count, |key| live.contains(*key));
+            self.remind(now + delay, key);
         }
     }
 
     /// Sends a request, beside the attempt that it may have in flight.
-    pub(super) fn launch(&mut self, now: Instant, key: Key) {
+    fn launch(&mut self, now: Instant, key: Key) {
         let Some(live) = self.live.get_mut(key) else { return };
         live.attempts += 1;
         let number = live.attempts;
@@ -262,8 +266,7 @@ impl<R> Engine<R> {
         }
         self.tally.started(self.in_flight);
         if expires < self.live.get(key).map_or(expires, |live| live.expires) {
-            let (live, count) = (&self.live, self.live.len());
-            self.timers.add(expires, key, count, |key| live.contains(*key));
+            self.remind(expires, key);
         }
     }
 
@@ -275,9 +278,4 @@ impl<R> Engine<R> {
         live.again_at = None;
         self.enqueue(key, false);
     }
-}
-
-/// An origin as a URL names it: scheme, host, and port unless it is the scheme's own (RFC 6454, section 6.2).
-fn name(url: &Url) -> &str {
-    &url[..Position::BeforePath]
 }
