@@ -314,7 +314,7 @@ async fn retries_are_asked_for_by_flag_or_policy_and_counted_in_the_summary() {
     let url = origin.url("/status/503");
     let ran = fetch(&["--retries", "2", "--backoff", "5ms", &url], b"").await;
     assert_eq!((ran.code, ran.lines[0].attempts), (0, 3), "a response of any status");
-    assert!(ran.stderr.contains("attempts     3, 2 of them retries"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("attempts     3 (retries 2)"), "{}", ran.stderr);
     let ran = fetch(&["--retries", "11", &url], b"").await;
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("retries: 11 is outside 0 to 10"), "{}", ran.stderr);

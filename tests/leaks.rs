@@ -1,7 +1,7 @@
 //! One instance, a great many requests, low caps: what leaks, ends here.
 
 use crate::support::{builder, cause, harness, origin, requests, run, until};
-use fantail::{BodyMode, Cause, End, Limits, Policy, Request};
+use fantail::{BodyMode, Cause, End, Hedge, Limits, Policy, Request};
 use futures::StreamExt;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn neither_retries_nor_redirects_nor_second_attempts_leave_anything_behind
     let policy = Policy {
         retries: Some(2),
         redirects: Some(2),
-        hedge: Some(Duration::from_millis(5)),
+        hedge: Some(Hedge::After(Duration::from_millis(5))),
         backoff: Some(Duration::from_millis(1)),
         retry_floor: Some(100_000),
         attempt_timeout: Some(Duration::from_millis(40)),

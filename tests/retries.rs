@@ -2,7 +2,7 @@
 //! engine, whose own tests say more of it.
 
 use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status, until};
-use fantail::{BodyMode, Cause, Policy, Request};
+use fantail::{BodyMode, Cause, Hedge, Policy, Request};
 use std::time::{Duration, Instant};
 
 fn twice() -> Policy {
@@ -80,7 +80,7 @@ async fn a_dead_origin_gets_a_few_more_requests_and_not_several_times_as_many() 
 #[tokio::test]
 async fn a_second_attempt_is_made_beside_one_that_takes_long_and_the_slower_is_cancelled() {
     let (origin, harness) = (origin().await, harness());
-    let policy = Policy { hedge: Some(Duration::from_millis(50)), ..Policy::default() };
+    let policy = Policy { hedge: Some(Hedge::After(Duration::from_millis(50))), ..Policy::default() };
     let (outcomes, report) = run(&harness, requests((0..20).map(|_| origin.url("/delay/400"))), &policy).await;
     assert!(outcomes.iter().all(|outcome| outcome.attempts == 2 && outcome.result.is_ok()));
     assert_eq!((report.summary.hedges, origin.counts().requests), (20, 40));

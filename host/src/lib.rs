@@ -14,8 +14,8 @@ mod service;
 pub use builder::{BuildError, Builder};
 pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use fantail_engine::{
-    BodyMode, Cause, Code, Failure, Fault, Header, Latency, Order, Overrides, Phase, Policy, Priority, Request, Sent,
-    StatusCounts, Summary, Timing, Until,
+    BodyMode, Cause, Code, Failure, Fault, Header, Hedge, Latency, Order, Overrides, Phase, Policy, Priority, Request,
+    Sent, StatusCounts, Summary, Timing, Until,
 };
 pub use harness::{
     Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Report, Response, UnreadBody,

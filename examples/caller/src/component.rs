@@ -50,11 +50,13 @@ pub(crate) fn open() -> batch::Policy {
         retry_floor: None,
         redirects: None,
         per_origin: None,
+        per_origin_floor: None,
         breaker_ratio: None,
         breaker_minimum: None,
         breaker_open: None,
         hedge: None,
         rate: None,
         burst: None,
+        coalesce: None,
     }
 }

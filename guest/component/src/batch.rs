@@ -37,7 +37,7 @@ impl Batch {
         Self {
             shared: Attempts::new(engine.settings()),
             // No secret is made of it: it only keeps instances from waiting in step.
-            engine: engine.with_seed(now().as_nanos()),
+            engine: engine.with_seed(now().as_nanos()).with_copies(convert::copy),
             input,
             outbox,
             alarm: Alarm::default(),

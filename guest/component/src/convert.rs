@@ -44,12 +44,17 @@ pub(crate) fn policy(policy: &wit::Policy) -> engine::Policy {
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
         per_origin: policy.per_origin,
+        per_origin_floor: policy.per_origin_floor,
         breaker_ratio: policy.breaker_ratio,
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Duration::from_nanos),
-        hedge: policy.hedge.map(Duration::from_nanos),
+        hedge: policy.hedge.map(|hedge| match hedge {
+            wit::Hedge::After(delay) => engine::Hedge::After(Duration::from_nanos(delay)),
+            wit::Hedge::Auto => engine::Hedge::Auto,
+        }),
         rate: policy.rate,
         burst: policy.burst,
+        coalesce: policy.coalesce,
         until: policy.until.map(|until| match until {
             wit::Until::All => engine::Until::All,
             wit::Until::Successes(count) => engine::Until::Successes(count),
@@ -119,7 +124,7 @@ engine::for_each_cause!(match_every_cause);
 pub(crate) fn summary(summary: engine::Summary) -> wit::Summary {
     let engine::StatusCounts { informational, successful, redirection, client_error, server_error, other } =
         summary.by_status;
-    let engine::Latency { p50, p90, p99, max } = summary.latency;
+    let engine::Latency { p50, p90, p99, p999, max } = summary.latency;
     wit::Summary {
         requests: summary.requests,
         responses: summary.responses,
@@ -130,12 +135,24 @@ pub(crate) fn summary(summary: engine::Summary) -> wit::Summary {
         retries: summary.retries,
         hedges: summary.hedges,
         hedges_won: summary.hedges_won,
+        coalesced: summary.coalesced,
         body_bytes: summary.body_bytes,
         peak_in_flight: summary.peak_in_flight,
-        latency: wit::Latency { p50: nanos(p50), p90: nanos(p90), p99: nanos(p99), max: nanos(max) },
+        latency: wit::Latency { p50: nanos(p50), p90: nanos(p90), p99: nanos(p99), p999: nanos(p999), max: nanos(max) },
         elapsed: nanos(summary.elapsed),
         input_ended: summary.input_ended,
     }
+}
+
+/// A copy for a request that shares this response; none of a body that was handed out, which the engine does not share.
+pub(crate) fn copy(response: &wit::Response) -> Option<wit::Response> {
+    let wit::Response { status, headers, body } = response;
+    let body = match body {
+        wit::Body::Discarded => wit::Body::Discarded,
+        wit::Body::Bytes(bytes) => wit::Body::Bytes(bytes.clone()),
+        wit::Body::Unread(_) => return None,
+    };
+    Some(wit::Response { status: *status, headers: headers.clone(), body })
 }
 
 /// What a summary reads when its batch never came to one.

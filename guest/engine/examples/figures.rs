@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "an example")]
 
-use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Instant, Latency, Origins, Policy, Request};
+use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Hedge, Instant, Latency, Origins, Policy, Request};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn main() {
         println!("  {percent:>3} % of attempts fail: {:.3} x", sent as f64 / requests as f64);
     }
     println!("hedging after 20 ms, where 2 % of answers take 500 ms and the others 10 ms, 50,000 requests");
-    for hedge in [None, Some(Duration::from_millis(20))] {
+    for hedge in [None, Some(Hedge::After(Duration::from_millis(20)))] {
         let requests = 50_000;
         // More slots than requests: there is always one for a second attempt.
         let policy = Policy { hedge, window: Some(100), ..policy(200) };

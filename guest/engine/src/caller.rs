@@ -49,12 +49,17 @@ macro_rules! caller_conversions {
                 retry_floor: policy.retry_floor,
                 redirects: policy.redirects,
                 per_origin: policy.per_origin,
+                per_origin_floor: policy.per_origin_floor,
                 breaker_ratio: policy.breaker_ratio,
                 breaker_minimum: policy.breaker_minimum,
                 breaker_open: policy.breaker_open.map(nanos),
-                hedge: policy.hedge.map(nanos),
+                hedge: policy.hedge.map(|hedge| match hedge {
+                    $crate::Hedge::After(delay) => wit::Hedge::After(nanos(delay)),
+                    $crate::Hedge::Auto => wit::Hedge::Auto,
+                }),
                 rate: policy.rate,
                 burst: policy.burst,
+                coalesce: policy.coalesce,
                 until: policy.until.map(|until| match until {
                     $crate::Until::All => wit::Until::All,
                     $crate::Until::Successes(count) => wit::Until::Successes(count),
@@ -121,7 +126,7 @@ macro_rules! caller_conversions {
         pub(crate) fn summary(summary: wit::Summary) -> $crate::Summary {
             let wit::StatusCounts { informational, successful, redirection, client_error, server_error, other } =
                 summary.by_status;
-            let wit::Latency { p50, p90, p99, max } = summary.latency;
+            let wit::Latency { p50, p90, p99, p999, max } = summary.latency;
             let span = ::std::time::Duration::from_nanos;
             $crate::Summary {
                 requests: summary.requests,
@@ -133,9 +138,10 @@ macro_rules! caller_conversions {
                 retries: summary.retries,
                 hedges: summary.hedges,
                 hedges_won: summary.hedges_won,
+                coalesced: summary.coalesced,
                 body_bytes: summary.body_bytes,
                 peak_in_flight: summary.peak_in_flight,
-                latency: $crate::Latency { p50: span(p50), p90: span(p90), p99: span(p99), max: span(max) },
+                latency: $crate::Latency { p50: span(p50), p90: span(p90), p99: span(p99), p999: span(p999), max: span(max) },
                 elapsed: span(summary.elapsed),
                 input_ended: summary.input_ended,
             }

@@ -1,8 +1,12 @@
 //! The engine of one batch.
 
 mod course;
+mod hedge;
+mod learn;
+mod share;
 
 use crate::event::{Action, AttemptId, Event, Key};
+use crate::identity::Identity;
 use crate::live::{Head, LiveSet};
 use crate::queue::Queue;
 use crate::random::Random;
@@ -10,7 +14,7 @@ use crate::reorder::Reorder;
 use crate::summary::Tally;
 use crate::timers::Timers;
 use crate::{BodyMode, Cause, Failure, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
 /// until it gives nothing, and arm one timer for [`Engine::next_timer`].
@@ -43,6 +47,9 @@ pub struct Engine<R> {
     timers: Timers<Key>,
     tally: Tally,
     random: Random,
+    /// Requests that others may follow.
+    shared: BTreeMap<Identity, Key>,
+    copy: Option<fn(&R) -> Option<R>>,
     actions: VecDeque<Action<R>>,
 }
 
@@ -81,6 +88,8 @@ impl<R> Engine<R> {
             timers: Timers::new(),
             tally: Tally::new(),
             random: Random::new(0),
+            shared: BTreeMap::new(),
+            copy: None,
             actions: VecDeque::new(),
         })
     }
@@ -98,6 +107,12 @@ impl<R> Engine<R> {
     /// Sets what chance goes by: how long retries wait. The same seed and the same events make the same batch.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.random = Random::new(seed);
+        self
+    }
+
+    /// Says how a response is copied for requests that share it; none for one that cannot be. Without it nothing is shared.
+    pub fn with_copies(mut self, copy: fn(&R) -> Option<R>) -> Self {
+        self.copy = Some(copy);
         self
     }
 
@@ -120,6 +135,15 @@ impl<R> Engine<R> {
         request.into_iter().chain(batch).chain(paced).min()
     }
 
+    /// Entries held for requests and what belongs to them: at most some 40 for each request of the window, and 1,000. For tests of
+    /// that.
+    pub fn held(&self) -> usize {
+        let followers: usize =
+            self.shared.values().filter_map(|key| self.live.get(*key)).map(|live| live.followers.len()).sum();
+        let waiting = self.queue.held() + self.timers.len() + self.reorder.len() + self.actions.len();
+        self.live.len() + self.unread.len() + self.shared.len() + followers + waiting
+    }
+
     /// Takes in what happened, at `now`. Events about attempts that are over change nothing. `origins` are lent by the shell, the
     /// same to all its engines.
     pub fn handle(&mut self, now: Instant, event: Event<R>, origins: &mut Origins) {
@@ -129,7 +153,7 @@ impl<R> Engine<R> {
                 self.input = if ended { Input::Ended } else { Input::Idle };
                 self.input_ended |= ended && self.stopped.is_none();
                 for request in requests {
-                    self.arrive(now, request);
+                    self.arrive(now, request, origins);
                 }
             }
             Event::Head { attempt, status, retry_after, location } => {
@@ -237,7 +261,7 @@ impl<R> Engine<R> {
             if let Some(next_probe) = self.left_alone_until(now, key, origins) {
                 self.refuse(now, key, next_probe);
             } else if let Err(until) = self.paced(now, key, origins) {
-                self.put_off(key, until);
+                self.put_off(now, key, until);
             } else {
                 self.start(now, key, origins);
             }

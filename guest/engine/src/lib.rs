@@ -43,6 +43,7 @@
 //! # Ok::<(), fantail_engine::PolicyError>(())
 //! ```
 
+mod adaptive;
 mod breaker;
 mod budget;
 mod caller;
@@ -50,6 +51,8 @@ mod cause;
 mod engine;
 mod event;
 mod failure;
+mod identity;
+mod kept;
 mod live;
 mod origins;
 mod outcome;
@@ -63,6 +66,7 @@ mod reorder;
 mod request;
 mod retry;
 mod retry_after;
+mod slowness;
 mod summary;
 mod time;
 mod timers;
@@ -73,7 +77,7 @@ pub use event::{Action, AttemptId, Event};
 pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
-pub use policy::{BodyMode, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until};
+pub use policy::{BodyMode, Hedge, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until};
 pub use request::{Header, MAX_URL, Overrides, Priority, Request};
 pub use retry_after::retry_after;
 pub use summary::{Latency, StatusCounts, Summary, Tally};

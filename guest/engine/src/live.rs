@@ -1,8 +1,9 @@
 //! Requests that were read and have no outcome yet.
 
 use crate::event::{AttemptId, Key};
+use crate::identity::Identity;
 use crate::queue::{LaneId, Place};
-use crate::{BodyMode, Cause, Failure, Instant, Phase, Request, Sent, Timing};
+use crate::{BodyMode, Cause, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,14 +28,24 @@ pub(crate) struct Live {
     pub(crate) hedge: Option<u32>,
     /// Attempts started.
     pub(crate) attempts: u32,
-    /// Those of them that repeated one before.
+    /// How often a failed one was repeated, or is to be.
     pub(crate) retries: u32,
+    /// The next one repeats one before.
+    pub(crate) repeats: bool,
     /// URLs that redirected to `url`, oldest first.
     pub(crate) hops: Vec<Url>,
-    /// When the first of them was.
+    /// When the first attempt was started.
     pub(crate) first_started: Option<Instant>,
     /// When it is to be sent again, if it waits for that.
     pub(crate) again_at: Option<Instant>,
+    /// When it is to be sent a second time beside its attempt, unless a head has come.
+    pub(crate) hedge_at: Option<Instant>,
+    /// An attempt of it was found to be over a connection that was closed, and repeated for that.
+    pub(crate) renewed: bool,
+    /// What it is shared as, if others may follow it.
+    pub(crate) identity: Option<Identity>,
+    /// Those that get what it gets.
+    pub(crate) followers: Vec<Key>,
 }
 
 /// An attempt that is in flight for a request.
@@ -45,6 +56,8 @@ pub(crate) struct Attempt {
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) head: Option<Head>,
+    /// It may have been sent over a connection that was open before.
+    pub(crate) kept: bool,
 }
 
 /// The head of a response.
@@ -66,7 +79,6 @@ impl Live {
         lane: LaneId,
         (arrived, expires): (Instant, Instant),
     ) -> Self {
-        let (attempt, rival, hedge, attempts, retries, hops, first_started, again_at) = Default::default();
         Self {
             serial,
             request,
@@ -75,14 +87,19 @@ impl Live {
             lane,
             arrived,
             expires,
-            attempt,
-            rival,
-            hedge,
-            attempts,
-            retries,
-            hops,
-            first_started,
-            again_at,
+            attempt: None,
+            rival: None,
+            hedge: None,
+            attempts: 0,
+            retries: 0,
+            repeats: false,
+            hops: Vec::new(),
+            first_started: None,
+            again_at: None,
+            hedge_at: None,
+            renewed: false,
+            identity: None,
+            followers: Vec::new(),
         }
     }
 
@@ -153,11 +170,27 @@ impl Live {
         }
     }
 
-    pub(crate) fn timing(&self, now: Instant) -> Timing {
-        let started = self.attempt.as_ref().map(|attempt| attempt.started);
-        let head = started.zip(self.head()).map(|(started, head)| head.at.since(started));
+    /// How long the attempt took to its head.
+    pub(crate) fn head_latency(&self) -> Option<Duration> {
+        let attempt = self.attempt.as_ref()?;
+        Some(attempt.head.as_ref()?.at.since(attempt.started))
+    }
+
+    /// What has become of it by now.
+    pub(crate) fn outcome<R>(&self, now: Instant, result: Result<R, Failure>) -> Outcome<R> {
+        Outcome {
+            id: self.request.id,
+            url: self.url.to_string(),
+            attempts: self.attempts,
+            hops: self.hops.iter().map(Url::to_string).collect(),
+            timing: self.timing(now),
+            result,
+        }
+    }
+
+    fn timing(&self, now: Instant) -> Timing {
         let queued = self.first_started.unwrap_or(now).since(self.arrived);
-        Timing { queued, head, total: now.since(self.arrived) }
+        Timing { queued, head: self.head_latency(), total: now.since(self.arrived) }
     }
 }
 

@@ -1,50 +1,50 @@
 //! What is known of origins, across the batches of an instance.
 
 use crate::Instant;
+use crate::adaptive::Adaptive;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
+use crate::kept::Kept;
 use crate::pace::Pace;
+use crate::slowness::Slowness;
 use std::collections::BTreeMap;
 use url::{Position, Url};
 
 /// What is known of origins. The shell owns one and lends it to each of its engines, so that they share what they have learned.
-/// Holds the [`Origins::MOST`] origins that were used last, some 700 bytes each.
+/// Holds the [`Origins::MOST`] origins that were used last, about 1 KiB each.
 #[derive(Debug, Default)]
 pub struct Origins {
     /// By scheme, host and port (RFC 6454, section 6.2).
     by_name: BTreeMap<String, Known>,
 }
 
+/// What is known of one origin.
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Known {
     used: Instant,
-    budget: Budget,
-    breaker: Breaker,
-    pace: Pace,
+    pub(crate) budget: Budget,
+    pub(crate) breaker: Breaker,
+    pub(crate) pace: Pace,
+    pub(crate) adaptive: Adaptive,
+    pub(crate) slowness: Slowness,
+    pub(crate) kept: Kept,
 }
 
 impl Origins {
     /// How many are known at most. With one more, the half that was used longest ago is forgotten.
     pub const MOST: usize = 1_024;
 
-    pub(crate) fn budget(&mut self, now: Instant, url: &Url) -> &mut Budget {
-        &mut self.known(now, url).budget
-    }
-
-    pub(crate) fn breaker(&mut self, now: Instant, url: &Url) -> &mut Breaker {
-        &mut self.known(now, url).breaker
-    }
-
-    pub(crate) fn pace(&mut self, now: Instant, url: &Url) -> &mut Pace {
-        &mut self.known(now, url).pace
-    }
-
-    fn known(&mut self, now: Instant, url: &Url) -> &mut Known {
+    /// The origin of this URL, which is used now.
+    pub(crate) fn known(&mut self, now: Instant, url: &Url) -> &mut Known {
         let name = name(url);
-        if self.by_name.len() >= Self::MOST && !self.by_name.contains_key(name) {
-            self.forget_half();
+        if !self.by_name.contains_key(name) {
+            if self.by_name.len() >= Self::MOST {
+                self.forget_half();
+            }
+            self.by_name.insert(name.to_owned(), Known::default());
         }
-        let known = self.by_name.entry(name.to_owned()).or_default();
+        #[expect(clippy::expect_used, reason = "it was inserted just now if it was not there")]
+        let known = self.by_name.get_mut(name).expect("an origin that is known");
         known.used = now;
         known
     }
@@ -80,9 +80,9 @@ mod tests {
     fn origins_used_longest_ago_are_forgotten_first() {
         let mut origins = Origins::default();
         for host in 0..10 * Origins::MOST {
-            origins.budget(Instant::from_nanos(host as u64), &url(host)).earn(Instant::default(), 100);
+            origins.known(Instant::from_nanos(host as u64), &url(host));
             // This one is used all the time.
-            origins.budget(Instant::from_nanos(host as u64), &url(0));
+            origins.known(Instant::from_nanos(host as u64), &url(0));
             assert!(origins.by_name.len() <= Origins::MOST + 1);
         }
         assert!(origins.by_name.contains_key("http://host-0.test"));
@@ -94,7 +94,7 @@ mod tests {
     fn scheme_and_port_make_another_origin() {
         let mut origins = Origins::default();
         for url in ["http://a.test/x", "http://A.test:80/y", "https://a.test/", "http://a.test:81/"] {
-            origins.budget(Instant::default(), &Url::parse(url).unwrap());
+            origins.known(Instant::default(), &Url::parse(url).unwrap());
         }
         assert_eq!(origins.by_name.len(), 3);
     }

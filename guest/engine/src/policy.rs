@@ -28,12 +28,14 @@ pub struct Policy {
     pub retry_floor: Option<u32>,
     pub redirects: Option<u32>,
     pub per_origin: Option<u32>,
+    pub per_origin_floor: Option<u32>,
     pub breaker_ratio: Option<u32>,
     pub breaker_minimum: Option<u32>,
     pub breaker_open: Option<Duration>,
-    pub hedge: Option<Duration>,
+    pub hedge: Option<Hedge>,
     pub rate: Option<u32>,
     pub burst: Option<u32>,
+    pub coalesce: Option<bool>,
 }
 
 /// What happens to a response's body.
@@ -65,6 +67,15 @@ pub enum Until {
     Successes(u32),
     /// After the first outcome that is not a success.
     FirstFailure,
+}
+
+/// When a second attempt is made beside one that has had no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hedge {
+    /// After this long.
+    After(Duration),
+    /// When it takes longer than 95 of 100 heads of its origin did.
+    Auto,
 }
 
 /// Why a policy was refused.
@@ -108,12 +119,14 @@ pub struct Settings {
     pub retry_floor: u32,
     pub redirects: u32,
     pub per_origin: u32,
+    pub per_origin_floor: Option<u32>,
     pub breaker_ratio: u32,
     pub breaker_minimum: u32,
     pub breaker_open: Duration,
-    pub hedge: Option<Duration>,
+    pub hedge: Option<Hedge>,
     pub rate: Option<u32>,
     pub burst: u32,
+    pub coalesce: bool,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -124,13 +137,14 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 impl Policy {
     /// Fills in the defaults and checks every bound; the first field outside its own is the error.
     pub fn resolve(&self) -> Result<Settings, PolicyError> {
-        let concurrency = within("concurrency", self.concurrency, 64, 1..=4_096)?;
+        let concurrency = within("concurrency", self.concurrency, 64, 1..=65_536)?;
+        let per_origin = within("per-origin", self.per_origin, concurrency, 1..=65_536)?;
         if self.until == Some(Until::Successes(0)) {
             return Err(PolicyError { field: "until", reason: "successes(0) never runs, use at least 1".to_owned() });
         }
         Ok(Settings {
             concurrency,
-            window: within("window", self.window, concurrency * 2, 1..=65_536)?,
+            window: within("window", self.window, (concurrency * 2).min(65_536), 1..=65_536)?,
             body: self.body.unwrap_or(BodyMode::Bytes),
             max_body: within("max-body", self.max_body, 1 << 20, 0..=256 << 20)?,
             max_unread: within("max-unread", self.max_unread, (concurrency * 2).min(4_096), 1..=4_096)?,
@@ -148,14 +162,26 @@ impl Policy {
             retry_ratio: within("retry-ratio", self.retry_ratio, 20, 0..=1_000)?,
             retry_floor: within("retry-floor", self.retry_floor, 10, 0..=100_000)?,
             redirects: within("redirects", self.redirects, 0, 0..=20)?,
-            per_origin: within("per-origin", self.per_origin, concurrency, 1..=4_096)?,
+            per_origin,
+            per_origin_floor: self
+                .per_origin_floor
+                .map(|floor| within("per-origin-floor", Some(floor), 0, 1..=per_origin))
+                .transpose()?,
             breaker_ratio: within("breaker-ratio", self.breaker_ratio, 0, 0..=100)?,
             breaker_minimum: within("breaker-minimum", self.breaker_minimum, 20, 1..=100_000)?,
             breaker_open: span("breaker-open", self.breaker_open, 5_000, MILLISECOND..=HOUR)?,
             rate: self.rate.map(|rate| within("rate", Some(rate), 0, 1..=100_000)).transpose()?,
             burst: within("burst", self.burst, 1, 1..=100_000)?,
-            hedge: self.hedge.map(|delay| span("hedge", Some(delay), 0, MILLISECOND..=HOUR)).transpose()?,
+            coalesce: self.coalesce.unwrap_or(false),
+            hedge: self.hedge.map(hedge).transpose()?,
         })
+    }
+}
+
+impl Settings {
+    /// Between what the limit of an origin adapts, if it does.
+    pub(crate) fn adaptive(&self) -> Option<RangeInclusive<u32>> {
+        self.per_origin_floor.map(|floor| floor..=self.per_origin)
     }
 }
 
@@ -190,6 +216,13 @@ fn span(
     Err(PolicyError { field, reason })
 }
 
+fn hedge(hedge: Hedge) -> Result<Hedge, PolicyError> {
+    match hedge {
+        Hedge::After(delay) => span("hedge", Some(delay), 0, MILLISECOND..=HOUR).map(Hedge::After),
+        Hedge::Auto => Ok(Hedge::Auto),
+    }
+}
+
 fn in_words(span: Duration) -> String {
     match span {
         _ if span >= DAY => format!("{} d", span.as_secs() / DAY.as_secs()),
@@ -215,7 +248,8 @@ mod tests {
         assert_eq!((settings.timeout, settings.deadline), (Duration::from_secs(60), None));
         assert_eq!((settings.order, settings.until), (Order::Completion, Until::All));
         assert_eq!((settings.retries, settings.retry_ratio, settings.retry_floor), (0, 20, 10));
-        assert_eq!((settings.redirects, settings.per_origin), (0, 64));
+        assert_eq!((settings.redirects, settings.per_origin, settings.per_origin_floor), (0, 64, None));
+        assert_eq!((settings.hedge, settings.rate, settings.burst, settings.coalesce), (None, None, 1, false));
         assert_eq!((settings.breaker_ratio, settings.breaker_minimum), (0, 20));
         assert_eq!(settings.breaker_open, Duration::from_secs(5));
         assert_eq!((settings.backoff, settings.max_backoff), (Duration::from_millis(100), Duration::from_secs(10)));
@@ -227,7 +261,15 @@ mod tests {
         let long = Some(Duration::from_secs(3_601));
         assert_eq!(
             refused(Policy { concurrency: Some(0), ..Policy::default() }),
-            "concurrency: 0 is outside 1 to 4096"
+            "concurrency: 0 is outside 1 to 65536"
+        );
+        assert_eq!(
+            refused(Policy { per_origin: Some(4), per_origin_floor: Some(5), ..Policy::default() }),
+            "per-origin-floor: 5 is outside 1 to 4"
+        );
+        assert_eq!(
+            refused(Policy { hedge: Some(Hedge::After(Duration::ZERO)), ..Policy::default() }),
+            "hedge: 0ns is outside 1 ms to 1 h"
         );
         assert_eq!(
             refused(Policy { window: Some(65_537), ..Policy::default() }),
@@ -249,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_largest_concurrency_has_defaults_within_bounds() {
-        let settings = Policy { concurrency: Some(4_096), ..Policy::default() }.resolve().unwrap();
-        assert_eq!((settings.window, settings.max_unread), (8_192, 4_096));
+        let settings = Policy { concurrency: Some(65_536), ..Policy::default() }.resolve().unwrap();
+        assert_eq!((settings.window, settings.max_unread), (65_536, 4_096));
     }
 }

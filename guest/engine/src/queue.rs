@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// that arrives.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// Attempts at once to one origin.
+    /// Attempts at once to an origin that has no limit of its own.
     per_origin: u32,
     lanes: Slab<Lane>,
     by_name: BTreeMap<String, LaneId>,
@@ -33,6 +33,8 @@ struct Lane {
     /// Requests that have no outcome yet.
     live: u32,
     in_flight: u32,
+    /// Attempts at once.
+    limit: u32,
     /// By kind, those that waited longest in front.
     lines: [VecDeque<Key>; KINDS],
     in_ring: [bool; KINDS],
@@ -53,6 +55,10 @@ fn kind(priority: Priority, body: BodyMode) -> usize {
 }
 
 impl Lane {
+    fn has_room(&self) -> bool {
+        self.in_flight < self.limit
+    }
+
     fn is_unused(&self) -> bool {
         self.live == 0 && !self.in_ring.contains(&true)
     }
@@ -67,7 +73,7 @@ impl Queue {
     /// Counts a request to the origin of this name, and gives its lane.
     pub(crate) fn enter(&mut self, name: &str) -> LaneId {
         let id = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let id = self.lanes.insert(Lane { name: name.to_owned(), ..Lane::default() });
+            let id = self.lanes.insert(Lane { name: name.to_owned(), limit: self.per_origin, ..Lane::default() });
             self.by_name.insert(name.to_owned(), id);
             id
         });
@@ -91,7 +97,31 @@ impl Queue {
 
     /// Whether one more attempt may be started there.
     pub(crate) fn has_room(&self, id: LaneId) -> bool {
-        self.lanes.get(id).is_some_and(|lane| lane.in_flight < self.per_origin)
+        self.lanes.get(id).is_some_and(Lane::has_room)
+    }
+
+    /// Entries of all kinds.
+    pub(crate) fn held(&self) -> usize {
+        self.queued
+            + self.lanes.len()
+            + self.by_name.len()
+            + self.parked.len()
+            + self.rings.iter().map(VecDeque::len).sum::<usize>()
+    }
+
+    /// Attempts in flight there.
+    pub(crate) fn in_flight(&self, id: LaneId) -> u32 {
+        self.lanes.get(id).map_or(0, |lane| lane.in_flight)
+    }
+
+    /// Sets how many attempts may be in flight there from now on.
+    pub(crate) fn set_limit(&mut self, id: LaneId, limit: u32) {
+        let Some(lane) = self.lanes.get_mut(id) else { return };
+        let had_room = lane.has_room();
+        lane.limit = limit;
+        if !had_room && lane.has_room() {
+            self.line_up(id);
+        }
     }
 
     /// An attempt was started.
@@ -164,7 +194,7 @@ impl Queue {
         }
         self.queued += 1;
         // One that has no room, or is parked, comes in when that is over.
-        if !*in_ring && lane.in_flight < self.per_origin && lane.parked.is_none() {
+        if !*in_ring && lane.in_flight < lane.limit && lane.parked.is_none() {
             *in_ring = true;
             if place.first {
                 ring.push_front(place.lane);
@@ -200,7 +230,7 @@ impl Queue {
                 self.queued -= 1;
             }
             match line.front() {
-                Some(key) if lane.in_flight < self.per_origin && lane.parked.is_none() => return Some(*key),
+                Some(key) if lane.in_flight < lane.limit && lane.parked.is_none() => return Some(*key),
                 Some(_) | None => {
                     self.rings.get_mut(kind)?.pop_front();
                     *lane.in_ring.get_mut(kind)? = false;

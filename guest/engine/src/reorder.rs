@@ -17,6 +17,11 @@ impl<T> Reorder<T> {
         Self { order, next: 0, held: VecDeque::new() }
     }
 
+    /// Places held for items.
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     /// Takes the item with this serial, of which there is exactly one, and passes on what may now go.
     pub(crate) fn push(&mut self, serial: u64, item: T, mut pass_on: impl FnMut(T)) {
         if self.order == Order::Completion {

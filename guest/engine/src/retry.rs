@@ -33,7 +33,15 @@ pub(crate) fn again_at(
     let at = now + asked.unwrap_or_else(|| back_off(live.retries, settings, random));
     // Waiting for what cannot come in time would only keep the caller from knowing.
     let in_time = at < live.expires && ends.is_none_or(|ends| at < ends);
-    (in_time && origins.budget(now, &live.url).spend(now, settings.retry_floor)).then_some(at)
+    (in_time && origins.known(now, &live.url).budget.spend(now, settings.retry_floor)).then_some(at)
+}
+
+/// Whether an attempt failed as it does when the connection that it was sent over had been closed meanwhile (RFC 9112, section
+/// 9.3.1). It is repeated at once then, once for a request, and counts for nothing else.
+pub(crate) fn found_closed(live: &Live, failure: &Failure) -> bool {
+    let broke = matches!(failure.cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
+    let kept = live.attempt.as_ref().is_some_and(|attempt| attempt.kept && attempt.head.is_none());
+    broke && kept && !live.renewed && live.request.is_repeatable()
 }
 
 /// Whether the response that has arrived says that another attempt may succeed.

@@ -26,6 +26,8 @@ pub struct Summary {
     pub hedges: u64,
     /// Those of them that answered first.
     pub hedges_won: u64,
+    /// Requests that got what another that was the same got.
+    pub coalesced: u64,
     /// Bytes of bodies read by the shell.
     pub body_bytes: u64,
     /// The most requests in flight at one moment.
@@ -36,6 +38,20 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Whether the input was read to its end.
     pub input_ended: bool,
+}
+
+impl Summary {
+    /// Takes over from the component's own summary what cannot be seen from outside: attempts of all kinds, what was shared,
+    /// bytes read, and the peak.
+    pub fn adopt_inner(&mut self, own: &Summary) {
+        self.attempts = own.attempts;
+        self.retries = own.retries;
+        self.hedges = own.hedges;
+        self.hedges_won = own.hedges_won;
+        self.coalesced = own.coalesced;
+        self.body_bytes = own.body_bytes;
+        self.peak_in_flight = own.peak_in_flight;
+    }
 }
 
 /// Responses by class of status (RFC 9110, section 15).
@@ -71,6 +87,7 @@ pub struct Latency {
     pub p50: Duration,
     pub p90: Duration,
     pub p99: Duration,
+    pub p999: Duration,
     pub max: Duration,
 }
 
@@ -112,6 +129,10 @@ impl Tally {
         self.summary.hedges_won += 1;
     }
 
+    pub(crate) fn coalesced(&mut self) {
+        self.summary.coalesced += 1;
+    }
+
     pub(crate) fn retried(&mut self) {
         self.summary.retries += 1;
     }
@@ -144,7 +165,7 @@ impl Tally {
         let latency = if self.latency.is_empty() {
             Latency::default()
         } else {
-            Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) }
+            Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1.0) }
         };
         Summary { latency, elapsed, input_ended, ..std::mem::take(&mut self.summary) }
     }

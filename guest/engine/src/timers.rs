@@ -49,7 +49,7 @@ impl<K: Ord + Copy> Timers<K> {
         due
     }
 
-    #[cfg(test)]
+    /// Entries, wanted or not.
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }

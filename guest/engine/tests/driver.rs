@@ -36,7 +36,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
-            engine: Engine::new(policy).unwrap(),
+            engine: Engine::new(policy).unwrap().with_copies(|response| Some(response.clone())),
             origins: Origins::default(),
             now: Instant::from_nanos(1_000_000_000),
             reading: None,

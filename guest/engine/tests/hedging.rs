@@ -1,13 +1,13 @@
 //! When a request is sent a second time beside the first, and which of the two counts.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{Cause, Event, Policy, Request};
+use fantail_engine::{Cause, Event, Hedge, Policy, Request};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 
 fn policy() -> Policy {
-    Policy { concurrency: Some(4), hedge: Some(50 * MS), ..Policy::default() }
+    Policy { concurrency: Some(4), hedge: Some(Hedge::After(50 * MS)), ..Policy::default() }
 }
 
 /// A request that is in flight twice: the earlier attempt and the later.
@@ -101,4 +101,37 @@ fn each_attempt_has_its_own_time() {
     assert_eq!((driver.cancelled.len(), driver.running.len()), (1, 1));
     driver.respond("/a", 200);
     assert!(driver.take()[0].result.is_ok());
+}
+
+#[test]
+fn a_learned_delay_waits_until_it_knows_the_origin_and_then_for_what_is_unusual() {
+    let mut driver = Driver::begun(&Policy { hedge: Some(Hedge::Auto), ..policy() });
+    for _ in 0..20 {
+        driver.read(&["/a"], false);
+        driver.pass(20 * MS);
+        assert_eq!(driver.running.len(), 1, "nothing is known yet, and nothing takes longer than the others");
+        driver.respond("/a", 200);
+        driver.take();
+    }
+    driver.read(&["/a"], false);
+    driver.pass(19 * MS);
+    assert_eq!(driver.running.len(), 1);
+    driver.pass(6 * MS);
+    assert_eq!(driver.running.len(), 2, "longer than 95 of 100, and no more than a quarter longer");
+}
+
+#[test]
+fn what_is_given_up_counts_as_slow() {
+    let mut driver = Driver::begun(&Policy { hedge: Some(Hedge::Auto), ..policy() });
+    for round in 0..200 {
+        driver.read(&["/a"], false);
+        // The first attempt of every request hangs; a second one is fast.
+        driver.pass(if round < 20 { 10 * MS } else { 100 * MS });
+        let last = *driver.running.keys().last().unwrap();
+        respond(&mut driver, last, 200, "a");
+        driver.take();
+    }
+    driver.read(&["/a"], false);
+    driver.pass(50 * MS);
+    assert_eq!(driver.running.len(), 1, "it has seen that half of them hang, and does not ask everything twice");
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod adaptive;
+mod anything;
 mod batch;
 mod breaker;
 mod driver;
@@ -12,3 +14,4 @@ mod random;
 mod redirects;
 mod requests;
 mod retries;
+mod sharing;

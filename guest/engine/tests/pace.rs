@@ -1,7 +1,7 @@
 //! How often an origin is asked.
 
 use crate::driver::Driver;
-use fantail_engine::{Policy, Request};
+use fantail_engine::{Hedge, Policy, Request};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -46,7 +46,7 @@ fn others_are_asked_meanwhile() {
 
 #[test]
 fn retries_and_second_attempts_keep_the_pace_too() {
-    let fast = Policy { retries: Some(1), backoff: Some(MS), hedge: Some(MS), ..policy() };
+    let fast = Policy { retries: Some(1), backoff: Some(MS), hedge: Some(Hedge::After(MS)), ..policy() };
     let mut driver = Driver::begun(&fast);
     read(&mut driver, 2);
     driver.fail("/0", fantail_engine::Cause::ConnectionRefused);

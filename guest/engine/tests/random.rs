@@ -2,7 +2,7 @@
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Order, Overrides, Policy, Priority, Request, Until};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Hedge, Order, Overrides, Policy, Priority, Request, Until};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -67,7 +67,10 @@ fn policy() -> impl Strategy<Value = Policy> {
             breaker_ratio: Some(retries.2 / 2),
             rate: Some(20 + retries.2).filter(|_| retries.0 == 1),
             burst: Some(retries.4),
-            hedge: Some(Duration::from_millis(retries.1)).filter(|_| retries.4 > 2),
+            hedge: [None, Some(Hedge::Auto), Some(Hedge::After(Duration::from_millis(retries.1)))]
+                [retries.4 as usize % 3],
+            per_origin_floor: (1..=retries.4).nth(retries.0 as usize),
+            coalesce: Some(retries.1 % 2 == 0),
             breaker_minimum: Some(retries.4),
             breaker_open: Some(Duration::from_millis(retries.1)),
             ..Policy::default()
@@ -195,7 +198,7 @@ impl World {
             assert!(outcome.id < self.read, "an outcome for a request that was read");
             assert!(self.done.insert(outcome.id), "one outcome for request {}", outcome.id);
             let settings = self.driver.engine.settings();
-            assert!(outcome.attempts <= 2 + settings.retries + settings.redirects);
+            assert!(outcome.attempts <= 3 + settings.retries + settings.redirects);
             assert!(outcome.hops.len() <= settings.redirects as usize);
             if self.driver.engine.settings().order == Order::Input {
                 assert!(self.last < Some(outcome.id), "in the order of the input");

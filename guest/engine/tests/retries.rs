@@ -230,3 +230,40 @@ fn a_response_that_is_sent_again_gives_back_its_unread_body() {
     driver.respond("/a", 503);
     assert!(driver.running.values().eq(["/b"]), "the one place is free");
 }
+
+#[test]
+fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost() {
+    let mut driver = Driver::begun(&Policy { retry_ratio: Some(0), retry_floor: Some(0), ..Policy::default() });
+    driver.read(&["/a"], false);
+    driver.fail("/a", Cause::ConnectionTerminated);
+    assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "it was a new connection");
+    driver.read(&["/a"], false);
+    driver.respond("/a", 200);
+    driver.take();
+    driver.read(&["/b"], false);
+    driver.fail("/b", Cause::ConnectionTerminated);
+    assert_eq!(driver.running.len(), 1, "it may have been the kept one");
+    driver.fail("/b", Cause::ConnectionTerminated);
+    let outcomes = driver.take();
+    assert_eq!((causes(&outcomes), outcomes[0].attempts), (vec![Some(Cause::ConnectionTerminated)], 2));
+    driver.read(&["/c"], false);
+    driver.fail("/c", Cause::ConnectionTerminated);
+    assert_eq!(driver.take()[0].attempts, 1, "there is no connection left that could have been kept");
+}
+
+#[test]
+fn what_is_not_safe_to_repeat_or_had_a_head_is_not_sent_again_for_its_connection() {
+    let mut driver = Driver::begun(&Policy::default());
+    driver.read(&["/a", "/b"], false);
+    driver.respond("/a", 200);
+    driver.respond("/b", 200);
+    driver.take();
+    let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/post") };
+    driver.read_requests(vec![post], false);
+    driver.fail("/post", Cause::ConnectionTerminated);
+    assert_eq!(driver.take()[0].attempts, 1);
+    driver.read(&["/c"], true);
+    driver.head("/c", 200);
+    driver.fail("/c", Cause::ConnectionTerminated);
+    assert_eq!(driver.take()[0].attempts, 1);
+}

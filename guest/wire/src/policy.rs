@@ -2,7 +2,7 @@
 
 use crate::WireError;
 use crate::error::parse;
-use crate::span::Span;
+use crate::span::{HedgeJson, Span};
 use fantail_engine::{BodyMode, Order, Policy, Until};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -51,17 +51,21 @@ pub(crate) struct PolicyJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     per_origin: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    per_origin_floor: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     breaker_ratio: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     breaker_minimum: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     breaker_open: Option<Span>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hedge: Option<Span>,
+    hedge: Option<HedgeJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     burst: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coalesce: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,12 +142,14 @@ impl From<PolicyJson> for Policy {
             retry_floor: json.retry_floor,
             redirects: json.redirects,
             per_origin: json.per_origin,
+            per_origin_floor: json.per_origin_floor,
             breaker_ratio: json.breaker_ratio,
             breaker_minimum: json.breaker_minimum,
             breaker_open: span(json.breaker_open),
-            hedge: span(json.hedge),
+            hedge: json.hedge.map(|HedgeJson(hedge)| hedge),
             rate: json.rate,
             burst: json.burst,
+            coalesce: json.coalesce,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,
@@ -178,12 +184,14 @@ pub fn policy_to_json(policy: &Policy) -> String {
         retry_floor: policy.retry_floor,
         redirects: policy.redirects,
         per_origin: policy.per_origin,
+        per_origin_floor: policy.per_origin_floor,
         breaker_ratio: policy.breaker_ratio,
         breaker_minimum: policy.breaker_minimum,
         breaker_open: policy.breaker_open.map(Span),
-        hedge: policy.hedge.map(Span),
+        hedge: policy.hedge.map(HedgeJson),
         rate: policy.rate,
         burst: policy.burst,
+        coalesce: policy.coalesce,
         order: policy.order.map(|order| match order {
             Order::Completion => OrderJson::Completion,
             Order::Input => OrderJson::Input,

@@ -21,6 +21,7 @@ struct SummaryJson {
     retries: u64,
     hedges: u64,
     hedges_won: u64,
+    coalesced: u64,
     body_bytes: u64,
     peak_in_flight: u32,
     latency: LatencyJson,
@@ -43,6 +44,7 @@ struct LatencyJson {
     p50_us: u64,
     p90_us: u64,
     p99_us: u64,
+    p999_us: u64,
     max_us: u64,
 }
 
@@ -67,12 +69,14 @@ pub fn summary_to_line(summary: &Summary) -> String {
             retries: summary.retries,
             hedges: summary.hedges,
             hedges_won: summary.hedges_won,
+            coalesced: summary.coalesced,
             body_bytes: summary.body_bytes,
             peak_in_flight: summary.peak_in_flight,
             latency: LatencyJson {
                 p50_us: micros(latency.p50),
                 p90_us: micros(latency.p90),
                 p99_us: micros(latency.p99),
+                p999_us: micros(latency.p999),
                 max_us: micros(latency.max),
             },
             elapsed_us: micros(summary.elapsed),

@@ -75,17 +75,18 @@ fn a_summary_names_causes_and_writes_spans_in_microseconds() {
         retries: 1,
         hedges: 2,
         hedges_won: 1,
+        coalesced: 3,
         body_bytes: 11,
         peak_in_flight: 2,
-        latency: Latency { p50: span(5), p90: span(9), p99: span(9), max: span(9) },
+        latency: Latency { p50: span(5), p90: span(9), p99: span(9), p999: span(9), max: span(9) },
         elapsed: span(12),
         input_ended: true,
     };
     let expected = concat!(
         r#"{"summary":{"requests":3,"responses":2,"failures":1,"by_cause":{"body-too-large":1},"#,
         r#""by_status":{"informational":0,"successful":1,"redirection":0,"client_error":0,"server_error":1,"other":0},"#,
-        r#""attempts":4,"retries":1,"hedges":2,"hedges_won":1,"body_bytes":11,"peak_in_flight":2,"#,
-        r#""latency":{"p50_us":5,"p90_us":9,"p99_us":9,"max_us":9},"elapsed_us":12,"input_ended":true}}"#
+        r#""attempts":4,"retries":1,"hedges":2,"hedges_won":1,"coalesced":3,"body_bytes":11,"peak_in_flight":2,"#,
+        r#""latency":{"p50_us":5,"p90_us":9,"p99_us":9,"p999_us":9,"max_us":9},"elapsed_us":12,"input_ended":true}}"#
     );
     assert_eq!(summary_to_line(&summary), expected);
 }

@@ -1,5 +1,6 @@
 use fantail_engine::{
-    BodyMode, Cause, Failure, Fault, Header, Order, Overrides, Phase, Policy, Priority, Request, Sent, Timing, Until,
+    BodyMode, Cause, Failure, Fault, Header, Hedge, Order, Overrides, Phase, Policy, Priority, Request, Sent, Timing,
+    Until,
 };
 use fantail_wire::{
     Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
@@ -49,7 +50,7 @@ fn request() -> impl Strategy<Value = Request> {
 fn policy() -> impl Strategy<Value = Policy> {
     let numbers =
         (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u64>()), option::of(any::<u32>()));
-    let retries = vec(option::of(any::<u32>()), 9);
+    let retries = vec(option::of(any::<u32>()), 10);
     let spans = vec(option::of(span()), 10);
     let order = option::of(prop_oneof![Just(Order::Completion), Just(Order::Input)]);
     let until =
@@ -74,10 +75,12 @@ fn policy() -> impl Strategy<Value = Policy> {
             retry_floor: retries[2],
             redirects: retries[3],
             per_origin: retries[4],
+            per_origin_floor: retries[9],
+            coalesce: retries[9].map(|number| number % 2 == 0),
             breaker_ratio: retries[5],
             breaker_minimum: retries[6],
             breaker_open: spans[8],
-            hedge: spans[9],
+            hedge: spans[9].map(|span| if span.is_zero() { Hedge::Auto } else { Hedge::After(span) }),
             rate: retries[7],
             burst: retries[8],
             order,

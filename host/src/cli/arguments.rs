@@ -1,7 +1,8 @@
 //! What can be written on the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use fantail::{Order, OriginPattern, Until};
+use super::policy::PolicyOptions;
+use clap::{Args, Parser, Subcommand};
+use fantail::OriginPattern;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -53,7 +54,7 @@ pub(crate) struct Fetch {
     #[arg(short = 'd', long = "data", value_name = "BODY")]
     pub(crate) data: Option<String>,
     #[command(flatten)]
-    pub(crate) policy: Policy,
+    pub(crate) policy: PolicyOptions,
     #[command(flatten)]
     pub(crate) egress: Egress,
     /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
@@ -69,68 +70,6 @@ pub(crate) struct Display {
     /// Shows no progress bar. It is shown only on a terminal anyway.
     #[arg(long)]
     pub(crate) no_progress: bool,
-}
-
-#[derive(Args)]
-#[command(next_help_heading = "Policy")]
-pub(crate) struct Policy {
-    /// A JSON file with a policy; options given here come before it.
-    #[arg(long = "policy", value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Requests in flight at once [default: 64].
-    #[arg(short, long, value_name = "N")]
-    pub(crate) concurrency: Option<u32>,
-    /// Requests in flight at once to one origin [default: as --concurrency].
-    #[arg(long, value_name = "N")]
-    pub(crate) per_origin: Option<u32>,
-    /// Attempts per second to one origin [default: no limit].
-    #[arg(long, value_name = "N")]
-    pub(crate) rate: Option<u32>,
-    /// Time for one request, waiting included, such as 30s [default: 60s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) timeout: Option<Duration>,
-    /// Time for one attempt [default: 30s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) attempt_timeout: Option<Duration>,
-    /// Time to resolve, to connect and to agree on TLS, each [default: 5s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) connect_timeout: Option<Duration>,
-    /// Time to the whole response head [default: 15s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) head_timeout: Option<Duration>,
-    /// Time between two pieces of a body [default: 15s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) idle_timeout: Option<Duration>,
-    /// Time for everything [default: none].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) deadline: Option<Duration>,
-    /// How often a request is sent again at most, if repeating it does no harm [default: 0].
-    #[arg(long, value_name = "N")]
-    pub(crate) retries: Option<u32>,
-    /// How long the first retry waits at most, each further one twice as long [default: 100ms].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) backoff: Option<Duration>,
-    /// Redirects followed at most for one request [default: 0].
-    #[arg(long, value_name = "N")]
-    pub(crate) redirects: Option<u32>,
-    /// Asks a second time when there is no head after this long, and takes the first good answer [default: never].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) hedge: Option<Duration>,
-    /// Leaves an origin alone when this many of a hundred attempts to it have failed [default: never].
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) breaker: Option<u32>,
-    /// In which order outcomes are printed [default: completion].
-    #[arg(long, value_name = "ORDER", value_enum)]
-    pub(crate) order: Option<OrderName>,
-    /// When to stop: at the end, at the first failure, or after N responses with a status below 400 [default: all].
-    #[arg(long, value_name = "all|first-failure|N", value_parser = until)]
-    pub(crate) until: Option<Until>,
-    /// What to do with bodies [default: collect].
-    #[arg(long, value_name = "MODE", value_enum)]
-    pub(crate) body: Option<BodyName>,
-    /// Bytes of a body that is collected, such as 10MiB; a longer one is a failure [default: 1MiB].
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) max_body: Option<bytesize::ByteSize>,
 }
 
 #[derive(Args)]
@@ -184,29 +123,6 @@ pub(crate) struct Demo {
     pub(crate) display: Display,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum OrderName {
-    Completion,
-    Input,
-}
-
-impl From<OrderName> for Order {
-    fn from(name: OrderName) -> Self {
-        match name {
-            OrderName::Completion => Order::Completion,
-            OrderName::Input => Order::Input,
-        }
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum BodyName {
-    /// Read and forgotten.
-    None,
-    /// Printed with the outcome.
-    Collect,
-}
-
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
@@ -220,14 +136,4 @@ fn variable(text: &str) -> Result<(String, String), String> {
 fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     address.or_else(|_| text.parse()).map_err(|_| "expected a network such as 127.0.0.0/8 or one address".to_owned())
-}
-
-fn until(text: &str) -> Result<Until, String> {
-    match text {
-        "all" => Ok(Until::All),
-        "first" | "first-failure" => Ok(Until::FirstFailure),
-        number => {
-            number.parse().map(Until::Successes).map_err(|_| "expected all, first-failure, or a number".to_owned())
-        }
-    }
 }

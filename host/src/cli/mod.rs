@@ -7,6 +7,7 @@ pub(crate) mod fetch;
 pub(crate) mod input;
 pub(crate) mod inspect;
 pub(crate) mod output;
+mod policy;
 pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod serve;

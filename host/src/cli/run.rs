@@ -65,12 +65,7 @@ pub(crate) async fn run(
     }
     let report = outcomes.report().await;
     let mut summary = tally.close(report.summary.elapsed, report.summary.input_ended);
-    summary.attempts = report.summary.attempts;
-    summary.retries = report.summary.retries;
-    summary.hedges = report.summary.hedges;
-    summary.hedges_won = report.summary.hedges_won;
-    summary.body_bytes = report.summary.body_bytes;
-    summary.peak_in_flight = report.summary.peak_in_flight;
+    summary.adopt_inner(&report.summary);
     say(table(&summary, report.connections, &report.end).trim_end());
     match report.end {
         _ if interrupted => Exit::Interrupted,

@@ -21,12 +21,16 @@ pub(crate) fn table(summary: &Summary, connections: Connections, end: &End) -> S
     let causes = summary.by_cause.iter().map(|(cause, count)| format!("{cause} {}", HumanCount(*count)));
     row("failures", join(HumanCount(failures).to_string(), causes));
     if responses > 0 {
-        let Latency { p50, p90, p99, max } = summary.latency;
-        row("latency", format!("p50 {}, p90 {}, p99 {}, max {}", span(p50), span(p90), span(p99), span(max)));
+        let Latency { p50, p90, p99, p999, max } = summary.latency;
+        let percentiles = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
+        row("latency", percentiles.map(|(name, value)| format!("{name} {}", span(value))).join(", "));
     }
-    if summary.retries > 0 {
-        let (attempts, retries) = (HumanCount(summary.attempts), HumanCount(summary.retries));
-        row("attempts", format!("{attempts}, {retries} of them retries"));
+    let Summary { attempts, retries, hedges, hedges_won, coalesced, .. } = *summary;
+    let others = [("retries", retries), ("hedges", hedges), ("hedges won", hedges_won), ("coalesced", coalesced)];
+    let others: Vec<_> = others.into_iter().filter(|(_, count)| *count > 0).collect();
+    if !others.is_empty() {
+        let others = others.into_iter().map(|(name, count)| format!("{name} {}", HumanCount(count)));
+        row("attempts", join(HumanCount(attempts).to_string(), others));
     }
     row("in flight", format!("{} at most", summary.peak_in_flight));
     row("body bytes", HumanCount(summary.body_bytes).to_string());
@@ -98,7 +102,7 @@ mod tests {
                 "requests     1,250 in 2.50 s (500/s)",
                 "responses    1,200 (2xx 1,100, 5xx 100)",
                 "failures     50 (connection-refused 50)",
-                "latency      p50 0.00 µs, p90 0.00 µs, p99 0.00 µs, max 0.00 µs",
+                "latency      p50 0.00 µs, p90 0.00 µs, p99 0.00 µs, p99.9 0.00 µs, max 0.00 µs",
                 "in flight    64 at most",
                 "body bytes   12,345",
                 "connections  64 opened, used again 1,136 times",

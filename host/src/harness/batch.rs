@@ -141,13 +141,7 @@ fn summed_up(store: &mut Store<State>, end: End) -> Report {
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     let mut summary = state.tally.close(elapsed, state.input_ended);
     if let End::Finished(Some(own)) = &end {
-        // What cannot be seen from outside is the component's word.
-        summary.attempts = own.attempts;
-        summary.retries = own.retries;
-        summary.hedges = own.hedges;
-        summary.hedges_won = own.hedges_won;
-        summary.body_bytes = own.body_bytes;
-        summary.peak_in_flight = own.peak_in_flight;
+        summary.adopt_inner(own);
     }
     Report { summary, connections: state.sandbox.sender().connections(), end }
 }

@@ -50,8 +50,8 @@ pub struct Response {
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Counted by the harness as outcomes passed it, not taken from the component; only `attempts`, `retries`, `hedges`, `body_bytes` and
-    /// `peak_in_flight` are the component's word if it came to an end.
+    /// Counted by the harness as outcomes passed it, not taken from the component; what cannot be seen
+    /// from outside ([`Summary::adopt_inner`]) is the component's word if it came to an end.
     pub summary: Summary,
     /// Connections used by the harness so far, by all its batches.
     pub connections: Connections,

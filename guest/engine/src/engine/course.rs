@@ -4,15 +4,16 @@ use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
 use crate::live::{Attempt, Live, attempt_expires};
 use crate::origins::name;
+use crate::queue::LaneId;
 use crate::redirect::{self, Hop};
 use crate::{
-    BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, breaker, retry,
+    BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, retry,
 };
 use std::sync::Arc;
 use url::Url;
 
 impl<R> Engine<R> {
-    pub(super) fn arrive(&mut self, now: Instant, request: Request) {
+    pub(super) fn arrive(&mut self, now: Instant, request: Request, origins: &mut Origins) {
         let serial = self.serial;
         self.serial += 1;
         self.tally.arrived();
@@ -34,12 +35,23 @@ impl<R> Engine<R> {
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let request = Arc::new(request);
-                let lane = self.queue.enter(name(&url));
+                let lane = self.lane(now, &url, origins);
                 let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
                 self.remind(expires, key);
-                self.enqueue(key, false);
+                if !self.joins(key) {
+                    self.enqueue(key, false);
+                }
             }
         }
+    }
+
+    /// The lane of an origin, with the limit that was learned for it.
+    fn lane(&mut self, now: Instant, url: &Url, origins: &mut Origins) -> LaneId {
+        let lane = self.queue.enter(name(url));
+        if let Some(bounds) = self.settings.adaptive() {
+            self.queue.set_limit(lane, origins.known(now, url).adaptive.limit(bounds));
+        }
+        lane
     }
 
     /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
@@ -53,13 +65,12 @@ impl<R> Engine<R> {
         let ends = self.batch_expires();
         let Some(live) = self.live.get_mut(attempt.key).filter(|live| live.is_running(attempt)) else { return };
         live.promote(attempt);
-        let live = &*live;
         let mut result = result(live);
-        if self.settings.breaker_ratio > 0
-            && let Some(failed) = breaker::verdict(result.as_ref().err(), live.head().map(|head| head.status))
-        {
-            origins.breaker(now, &live.url).record(now, failed, &self.settings);
+        let found_closed = result.as_ref().err().is_some_and(|failure| retry::found_closed(live, failure));
+        if !found_closed {
+            self.learn(now, attempt.key, result.as_ref().err(), origins);
         }
+        let Some(live) = self.live.get(attempt.key) else { return };
         if let Some(rival) = live.rival_id(attempt.key) {
             if result.is_err() || retry::is_passing(live) {
                 // The other one may do better.
@@ -74,10 +85,13 @@ impl<R> Engine<R> {
         let Some(live) = self.live.get(attempt.key) else { return };
         if result.is_ok() && !self.enough {
             match redirect::next_hop(live, self.settings.redirects) {
-                Some(Ok(hop)) => return self.follow(attempt, hop),
+                Some(Ok(hop)) => return self.follow(now, attempt, hop, origins),
                 Some(Err(failure)) => result = Err(failure),
                 None => {}
             }
+        }
+        if found_closed && !self.enough {
+            return self.renew(attempt);
         }
         let failure = result.as_ref().err();
         match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
@@ -88,44 +102,20 @@ impl<R> Engine<R> {
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
     /// dropped.
-    fn follow(&mut self, attempt: AttemptId, hop: Hop) {
+    fn follow(&mut self, now: Instant, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
         self.drop_attempt(attempt);
+        let lane = self.lane(now, &hop.url, origins);
         if let Some(live) = self.live.get_mut(attempt.key) {
             self.queue.leave(live.lane);
-            live.lane = self.queue.enter(name(&hop.url));
+            live.lane = lane;
             live.request = Arc::new(hop.request);
             live.hops.push(std::mem::replace(&mut live.url, hop.url));
         }
         self.enqueue(attempt.key, true);
     }
 
-    /// Starts a second attempt beside one that has had no head for as long as `hedge`, if there is room for it, and draws it
-    /// from the budget that retries are drawn from.
-    pub(super) fn hedge(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Some(live) = self.live.get(key) else { return };
-        let (Some(delay), Some(attempt)) = (self.settings.hedge, &live.attempt) else { return };
-        let wanted = attempt.head.is_none() && attempt.started + delay <= now && live.hedge.is_none();
-        let room = self.in_flight < self.settings.concurrency
-            && self.queue.has_room(live.lane)
-            && (live.body != BodyMode::Unread || self.unread.len() < self.settings.max_unread as usize);
-        if !wanted || !room || !live.request.is_repeatable() || self.enough {
-            return;
-        }
-        let url = live.url.clone();
-        if self.left_alone_until(now, key, origins).is_none()
-            && self.paced(now, key, origins).is_ok()
-            && origins.budget(now, &url).spend(now, self.settings.retry_floor)
-        {
-            self.tally.hedged();
-            self.launch(now, key);
-            if let Some(live) = self.live.get_mut(key) {
-                live.hedge = Some(live.attempts);
-            }
-        }
-    }
-
     /// Gives back what an attempt held whose request goes on without it.
-    fn drop_attempt(&mut self, attempt: AttemptId) {
+    pub(super) fn drop_attempt(&mut self, attempt: AttemptId) {
         self.in_flight -= 1;
         self.unread.remove(&attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
@@ -135,13 +125,13 @@ impl<R> Engine<R> {
     }
 
     /// Looks after a request again at that time, if it has no outcome by then.
-    fn remind(&mut self, at: Instant, key: Key) {
+    pub(super) fn remind(&mut self, at: Instant, key: Key) {
         let (live, count) = (&self.live, self.live.len());
         self.timers.add(at, key, count, |key| live.contains(*key));
     }
 
     /// Lets a request wait for a slot.
-    fn enqueue(&mut self, key: Key, first: bool) {
+    pub(super) fn enqueue(&mut self, key: Key, first: bool) {
         let (live, count) = (&self.live, self.live.len());
         if let Some(place) = live.get(key).map(|live| live.place(first)) {
             self.queue.push(key, place, count, |key| live.is_waiting(key));
@@ -152,34 +142,50 @@ impl<R> Engine<R> {
     fn send_again(&mut self, attempt: AttemptId, at: Instant) {
         let key = attempt.key;
         self.drop_attempt(attempt);
-        self.tally.retried();
         if let Some(live) = self.live.get_mut(key) {
             live.retries += 1;
+            live.repeats = true;
             live.again_at = Some(at);
         }
         self.remind(at, key);
     }
 
+    /// Sends a request again at once whose connection was found closed.
+    fn renew(&mut self, attempt: AttemptId) {
+        self.drop_attempt(attempt);
+        if let Some(live) = self.live.get_mut(attempt.key) {
+            live.renewed = true;
+            live.repeats = true;
+        }
+        self.enqueue(attempt.key, true);
+    }
+
     /// Whether its origin may be asked by now; if not, when it may.
     pub(super) fn paced(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
         match (self.settings.rate, self.live.get(key)) {
-            (Some(rate), Some(live)) => origins.pace(now, &live.url).take(now, rate, self.settings.burst),
+            (Some(rate), Some(live)) => origins.known(now, &live.url).pace.take(now, rate, self.settings.burst),
             (None, _) | (_, None) => Ok(()),
         }
     }
 
-    /// Puts a request back where it was, its origin to be asked later.
-    pub(super) fn put_off(&mut self, key: Key, until: Instant) {
-        if let Some(lane) = self.live.get(key).map(|live| live.lane) {
-            self.queue.park(lane, until);
-            self.enqueue(key, true);
+    /// Puts a request back where it was, its origin to be asked later; or ends it, if it would be too late then.
+    pub(super) fn put_off(&mut self, now: Instant, key: Key, until: Instant) {
+        let Some(live) = self.live.get(key) else { return };
+        let (lane, too_late) = (live.lane, live.expires <= until);
+        if too_late || self.batch_expires().is_some_and(|ends| ends <= until) {
+            let cause = if too_late { Cause::TimeoutTotal } else { Cause::Deadline };
+            let wait = until.since(now);
+            let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
+            return self.end(now, key, |live| Err(live.failure(cause).with_detail(detail)));
         }
+        self.queue.park(lane, until);
+        self.enqueue(key, true);
     }
 
     /// Until when its origin's breaker lets nothing through, if it does not now.
     pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
         let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
-        origins.breaker(now, &live.url).open_until(now)
+        origins.known(now, &live.url).breaker.open_until(now)
     }
 
     /// Ends a request that its origin's breaker does not let through.
@@ -189,21 +195,22 @@ impl<R> Engine<R> {
         self.end(now, key, |live| Err(live.failure(Cause::BreakerOpen).with_detail(detail)));
     }
 
-    /// Ends a request.
+    /// Ends a request, and those that share what it got.
     fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
-        let Some(live) = self.live.remove(key) else { return };
+        let Some(mut live) = self.live.remove(key) else { return };
+        let (identity, followers) = (live.identity.take(), std::mem::take(&mut live.followers));
+        if let Some(identity) = &identity {
+            self.shared.remove(identity);
+        }
         let result = result(&live);
         self.release(key, &live, result.is_ok());
         let status = live.head().map(|head| head.status);
-        let outcome = Outcome {
-            id: live.request.id,
-            attempts: live.attempts,
-            hops: live.hops.iter().map(Url::to_string).collect(),
-            timing: live.timing(now),
-            url: live.url.into(),
-            result,
-        };
-        self.give(live.serial, status, outcome);
+        let copies = self.copies(&followers, &result);
+        self.give(live.serial, status, live.outcome(now, result));
+        for (follower, copy) in copies {
+            self.end_with(now, follower, status, &live, copy);
+        }
+        self.without_leader(identity, followers);
     }
 
     /// Gives back what an attempt held. An unread body that was handed out is still held.
@@ -234,26 +241,36 @@ impl<R> Engine<R> {
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
         let Settings { retries, hedge, retry_ratio, breaker_ratio, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
+        let known = origins.known(now, &live.url);
         live.first_started.get_or_insert(now);
         if live.attempts == 0 && (retries > 0 || hedge.is_some()) {
-            origins.budget(now, &live.url).earn(now, retry_ratio);
+            known.budget.earn(now, retry_ratio);
         }
         if breaker_ratio > 0 {
-            origins.breaker(now, &live.url).let_through(now, &self.settings);
+            known.breaker.let_through(now, &self.settings);
         }
-        self.launch(now, key);
-        if let Some(delay) = hedge {
-            self.remind(now + delay, key);
+        live.hedge_at = match hedge {
+            Some(Hedge::After(delay)) => Some(now + delay),
+            Some(Hedge::Auto) => known.slowness.p95().map(|delay| now + delay),
+            None => None,
+        };
+        let hedge_at = live.hedge_at;
+        if std::mem::take(&mut live.repeats) {
+            self.tally.retried();
+        }
+        self.launch(now, key, known.kept.take());
+        if let Some(at) = hedge_at {
+            self.remind(at, key);
         }
     }
 
     /// Sends a request, beside the attempt that it may have in flight.
-    fn launch(&mut self, now: Instant, key: Key) {
+    pub(super) fn launch(&mut self, now: Instant, key: Key, kept: bool) {
         let Some(live) = self.live.get_mut(key) else { return };
         live.attempts += 1;
         let number = live.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None };
+        let attempt = Attempt { number, started: now, expires, head: None, kept };
         let place = if live.attempt.is_none() { &mut live.attempt } else { &mut live.rival };
         *place = Some(attempt);
         self.queue.started(live.lane);

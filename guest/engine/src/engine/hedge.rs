@@ -1,0 +1,33 @@
+//! Second attempts beside those that take long.
+
+use super::Engine;
+use crate::event::Key;
+use crate::{BodyMode, Instant, Origins};
+
+impl<R> Engine<R> {
+    /// Starts a second attempt beside one that has had no head for too long, if there is room for it, and draws it from the
+    /// budget that retries are drawn from.
+    pub(super) fn hedge(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let Some(live) = self.live.get(key) else { return };
+        let Some(attempt) = &live.attempt else { return };
+        let wanted = attempt.head.is_none() && live.hedge_at.is_some_and(|at| at <= now) && live.hedge.is_none();
+        let room = self.in_flight < self.settings.concurrency
+            && self.queue.has_room(live.lane)
+            && (live.body != BodyMode::Unread || self.unread.len() < self.settings.max_unread as usize);
+        if !wanted || !room || !live.request.is_repeatable() || self.enough {
+            return;
+        }
+        let url = live.url.clone();
+        if self.left_alone_until(now, key, origins).is_some() || self.paced(now, key, origins).is_err() {
+            return;
+        }
+        let known = origins.known(now, &url);
+        if known.budget.spend(now, self.settings.retry_floor) {
+            self.tally.hedged();
+            self.launch(now, key, known.kept.take());
+            if let Some(live) = self.live.get_mut(key) {
+                live.hedge = Some(live.attempts);
+            }
+        }
+    }
+}

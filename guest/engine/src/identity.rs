@@ -1,0 +1,118 @@
+//! What makes two requests the same request.
+
+use crate::{BodyMode, Header, Request};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use url::Url;
+
+/// A safe request as everything about it that its origin sees, credentials included, and what is done with its body. Two with
+/// equal ones can share one answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    request: Arc<Request>,
+    url: Url,
+    body: BodyMode,
+}
+
+impl Identity {
+    /// None for what must not be shared: what is not safe or not to be repeated, what has a body, and a body to be handed out.
+    pub(crate) fn of(request: &Arc<Request>, url: &Url, body: BodyMode) -> Option<Self> {
+        // RFC 9110, section 9.2.1. TRACE and OPTIONS are safe too, and nobody asks them twice.
+        let safe = matches!(request.method.as_str(), "GET" | "HEAD") && request.is_repeatable();
+        (safe && request.body.is_none() && body != BodyMode::Unread).then(|| {
+            let mut url = url.clone();
+            url.set_fragment(None);
+            Self { request: Arc::clone(request), url, body }
+        })
+    }
+
+    /// Headers count with their order, and names as they were written: at worst two requests are sent where one would do. A
+    /// request of another priority has other company in the queue.
+    fn parts(&self) -> (&str, &str, &[Header], &[String], [u8; 2]) {
+        let Request { method, headers, overrides, .. } = &*self.request;
+        let kind = [overrides.priority.unwrap_or_default() as u8, self.body as u8];
+        (self.url.as_str(), method, headers, &overrides.secret_headers, kind)
+    }
+}
+
+impl Ord for Identity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for Identity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Identity {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Overrides, Priority};
+
+    fn identity(request: Request, body: BodyMode) -> Option<Identity> {
+        let url = Url::parse(&request.url).unwrap();
+        Identity::of(&Arc::new(request), &url, body)
+    }
+
+    fn get() -> Request {
+        let headers = vec![("authorization".to_owned(), b"Bearer one".to_vec())];
+        Request { headers, ..Request::get(1, "http://a.test/x?y#here") }
+    }
+
+    #[test]
+    fn what_the_origin_cannot_tell_apart_is_the_same() {
+        let other = Request { id: 2, url: "http://A.test:80/x?y#there".to_owned(), ..get() };
+        let timeout = Some(std::time::Duration::from_secs(1));
+        let other = Request { overrides: Overrides { timeout, ..Overrides::default() }, ..other };
+        assert_eq!(identity(get(), BodyMode::Bytes), identity(other, BodyMode::Bytes));
+    }
+
+    #[test]
+    fn other_credentials_modes_methods_and_targets_are_not() {
+        let one = identity(get(), BodyMode::Bytes);
+        let with = |header: (&str, &[u8])| Request { headers: vec![(header.0.to_owned(), header.1.to_vec())], ..get() };
+        let overrides = Overrides { priority: Some(Priority::High), ..Overrides::default() };
+        let secret = Overrides { secret_headers: vec!["x-key".to_owned()], ..Overrides::default() };
+        for other in [
+            with(("authorization", b"Bearer two")),
+            with(("x-key", b"Bearer one")),
+            Request { headers: Vec::new(), ..get() },
+            Request { method: "HEAD".to_owned(), ..get() },
+            Request { url: "http://a.test/x?z".to_owned(), ..get() },
+            Request { url: "https://a.test/x?y".to_owned(), ..get() },
+            Request { overrides, ..get() },
+            Request { overrides: secret, ..get() },
+        ] {
+            assert_ne!(one, identity(other.clone(), BodyMode::Bytes), "{other:?}");
+        }
+        assert_ne!(one, identity(get(), BodyMode::Discard));
+    }
+
+    #[test]
+    fn what_does_harm_or_is_handed_out_is_never_shared() {
+        let harmful = Overrides { safe_to_repeat: Some(false), ..Overrides::default() };
+        let post = Request { method: "POST".to_owned(), ..get() };
+        let safe_post = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
+        assert!(identity(get(), BodyMode::Unread).is_none());
+        for other in [
+            Request { overrides: harmful, ..get() },
+            Request { overrides: safe_post, ..post.clone() },
+            Request { body: Some(Vec::new()), ..get() },
+            Request { method: "DELETE".to_owned(), ..get() },
+            post,
+        ] {
+            assert!(identity(other, BodyMode::Bytes).is_none());
+        }
+    }
+}

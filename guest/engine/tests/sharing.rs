@@ -1,0 +1,106 @@
+//! When requests that are the same share one answer.
+
+use crate::driver::{Driver, causes};
+use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn policy() -> Policy {
+    Policy { coalesce: Some(true), ..Policy::default() }
+}
+
+fn ids(outcomes: &[fantail_engine::Outcome<String>]) -> Vec<(u64, u32, Option<&str>)> {
+    outcomes.iter().map(|outcome| (outcome.id, outcome.attempts, outcome.result.as_deref().ok())).collect()
+}
+
+#[test]
+fn the_same_asked_again_while_it_is_in_flight_is_sent_once_and_counted() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a", "/a", "/b", "/a"], true);
+    assert_eq!(driver.running.len(), 2);
+    driver.respond("/b", 200);
+    driver.respond("/a", 200);
+    let outcomes = driver.take();
+    let (a, b) = (Some("/a"), Some("/b"));
+    assert_eq!(ids(&outcomes), [(1_002, 1, b), (1_000, 1, a), (1_001, 0, a), (1_003, 0, a)]);
+    let summary = driver.summary.unwrap();
+    assert_eq!((summary.requests, summary.responses, summary.attempts, summary.coalesced), (4, 4, 2, 2));
+    assert_eq!(summary.by_status.successful, 4);
+}
+
+#[test]
+fn what_comes_after_the_answer_is_sent_anew_and_unless_asked_nothing_is_shared() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a"], false);
+    driver.respond("/a", 200);
+    driver.take();
+    driver.read(&["/a"], true);
+    assert_eq!(driver.running.len(), 1);
+    let mut driver = Driver::begun(&Policy::default());
+    driver.read(&["/a", "/a"], true);
+    assert_eq!(driver.running.len(), 2);
+}
+
+#[test]
+fn a_failure_is_shared_too_and_a_redirect_with_its_hops() {
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a", "/a"], true);
+    driver.fail("/a", Cause::TlsCertificateError);
+    assert_eq!(causes(&driver.take()), [Some(Cause::TlsCertificateError); 2]);
+    let mut driver = Driver::begun(&Policy { redirects: Some(1), ..policy() });
+    driver.read(&["/a", "/a"], true);
+    driver.redirect("/a", 302, "/b");
+    driver.respond("/b", 200);
+    for outcome in driver.take() {
+        assert_eq!((outcome.url.as_str(), outcome.hops.len()), ("http://origin.test/b", 1));
+    }
+}
+
+#[test]
+fn who_runs_out_of_time_takes_nobody_along() {
+    let get = |id, timeout: Option<Duration>| {
+        let overrides = Overrides { timeout, ..Overrides::default() };
+        Request { overrides, ..Request::get(id, "http://origin.test/a") }
+    };
+    let mut driver = Driver::begun(&policy());
+    driver.read_requests(vec![get(1, Some(10 * MS)), get(2, Some(5 * MS)), get(3, None), get(4, None)], true);
+    driver.pass(5 * MS);
+    assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)], "a follower");
+    driver.pass(5 * MS);
+    assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)], "the one that was sent");
+    assert_eq!((driver.running.len(), driver.cancelled.len()), (1, 1), "the next one is sent in its place");
+    driver.respond("/a", 200);
+    assert_eq!(ids(&driver.take()), [(3, 1, Some("/a")), (4, 0, Some("/a"))]);
+}
+
+#[test]
+fn followers_come_in_their_order_count_for_the_end_and_are_cancelled_with_the_batch() {
+    let mut driver = Driver::begun(&Policy { order: Some(Order::Input), ..policy() });
+    driver.read(&["/a", "/b", "/a"], true);
+    driver.respond("/a", 200);
+    assert_eq!(driver.take().len(), 1);
+    driver.respond("/b", 200);
+    assert_eq!(driver.take().len(), 2);
+    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(2)), ..policy() });
+    driver.read(&["/a", "/a", "/b"], true);
+    driver.respond("/a", 200);
+    assert_eq!(causes(&driver.take()), [None, None, Some(Cause::Cancelled)]);
+    let mut driver = Driver::begun(&policy());
+    driver.read(&["/a", "/a"], true);
+    driver.tell(Event::ReaderGone);
+    assert_eq!((driver.running.len(), driver.summary.unwrap().failures), (0, 2));
+}
+
+#[test]
+fn a_pile_of_followers_that_ran_out_of_time_is_cleared_away() {
+    let mut driver = Driver::begun(&Policy { window: Some(8), body: Some(BodyMode::Discard), ..policy() });
+    driver.read(&["/a"], false);
+    for id in 0..10_000 {
+        let overrides = Overrides { timeout: Some(MS), ..Overrides::default() };
+        driver.read_requests(vec![Request { overrides, ..Request::get(id, "http://origin.test/a") }], false);
+        driver.pass(MS);
+        assert_eq!(driver.take().len(), 1);
+    }
+    assert!(driver.engine.held() < 400, "{}", driver.engine.held());
+}

@@ -1,0 +1,141 @@
+//! One batch: an engine, and a shell that remembers what it asked for.
+
+use crate::ledger::{Broken, Ledger};
+use crate::scenario::{Planned, Scenario};
+use fantail_engine::{Action, AttemptId, BodyMode, Engine, Event, Instant, Origins, Outcome, Policy, Request, Summary};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The response is its status.
+pub(crate) type Response = u16;
+
+pub(crate) struct Batch {
+    pub(crate) engine: Engine<Response>,
+    planned: VecDeque<Planned>,
+    read: u64,
+    /// A read that was asked for and not answered: how many at most.
+    reading: Option<usize>,
+    closing: bool,
+    pub(crate) running: BTreeMap<AttemptId, Running>,
+    pub(crate) outcomes: Vec<Outcome<Response>>,
+    /// Outcomes handed out and not taken.
+    pub(crate) untaken: u32,
+    pub(crate) summary: Option<Summary>,
+    pub(crate) ledger: Ledger,
+}
+
+/// An attempt in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) origin: usize,
+    pub(crate) path: u32,
+    pub(crate) body: BodyMode,
+}
+
+/// What the world has to see to.
+pub(crate) enum Wish {
+    Read,
+    Answer(AttemptId),
+}
+
+impl Batch {
+    pub(crate) fn new(scenario: &Scenario, index: usize) -> Result<Self, Broken> {
+        let policy: &Policy = &scenario.policy;
+        let engine = Engine::new(policy).map_err(|error| Broken(format!("the policy: {error}")))?;
+        let engine = engine.with_seed(scenario.seed).with_copies(|status| Some(*status));
+        Ok(Self {
+            ledger: Ledger::default(),
+            engine,
+            planned: scenario.batches.get(index).into_iter().flatten().cloned().collect(),
+            read: 0,
+            reading: None,
+            closing: false,
+            running: BTreeMap::new(),
+            outcomes: Vec::new(),
+            untaken: 0,
+            summary: None,
+        })
+    }
+
+    /// Tells the engine, does what it asks for, and checks what must hold after that.
+    pub(crate) fn tell(
+        &mut self,
+        now: Instant,
+        event: Event<Response>,
+        origins: &mut Origins,
+        names: &[String],
+    ) -> Result<Vec<Wish>, Broken> {
+        if self.summary.is_some() {
+            return Ok(Vec::new());
+        }
+        self.ledger.told(now, &event, &self.running);
+        match &event {
+            Event::Ended { attempt, .. } | Event::Failed { attempt, .. } => _ = self.running.remove(attempt),
+            Event::Taken(_) | Event::ReaderGone => self.untaken = 0,
+            _ => {}
+        }
+        self.engine.handle(now, event, origins);
+        let mut wishes = Vec::new();
+        while let Some(action) = self.engine.next_action() {
+            Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
+            wishes.extend(self.perform(now, action, names)?);
+        }
+        let held = self.engine.held();
+        self.ledger.check_step(now, held, &self.running, self.engine.settings())?;
+        Ok(wishes)
+    }
+
+    fn perform(&mut self, now: Instant, action: Action<Response>, names: &[String]) -> Result<Option<Wish>, Broken> {
+        match action {
+            Action::Read(room) => {
+                Broken::unless(self.reading.is_none() && !self.closing, || "two reads at once".to_owned())?;
+                self.reading = Some(room as usize);
+                return Ok(Some(Wish::Read));
+            }
+            Action::CloseInput => {
+                Broken::unless(!self.closing, || "closed twice".to_owned())?;
+                self.closing = true;
+                return Ok(Some(Wish::Read));
+            }
+            Action::Start { attempt, request, url, body } => {
+                let base = url.origin().ascii_serialization();
+                let origin =
+                    names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
+                let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
+                self.ledger.started(attempt, &request, self.engine.settings())?;
+                self.running.insert(attempt, Running { origin, path, body });
+                self.ledger.peak = self.ledger.peak.max(self.running.len());
+                return Ok(Some(Wish::Answer(attempt)));
+            }
+            Action::Cancel(attempt) => {
+                let running = self.running.remove(&attempt);
+                Broken::unless(running.is_some(), || "cancelled what does not run".to_owned())?;
+                self.ledger.reached(attempt);
+            }
+            Action::Emit(outcome) => {
+                self.ledger.emitted(now, &outcome, self.engine.settings())?;
+                self.untaken += 1;
+                self.outcomes.push(*outcome);
+            }
+            Action::Finish(summary) => {
+                Broken::unless(self.running.is_empty(), || "finished with attempts in flight".to_owned())?;
+                self.ledger.check_end(&summary, self.engine.settings())?;
+                self.summary = Some(*summary);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a read that was asked for gives: up to so many requests.
+    pub(crate) fn read(&mut self, now: Instant, most: usize, names: &[String]) -> Option<Event<Response>> {
+        let room = if self.closing { usize::MAX } else { self.reading? };
+        self.reading = None;
+        // A read under way when the input was closed may have got something after all.
+        let count = if self.closing { most.min(1) } else { most.min(room) }.min(self.planned.len());
+        let planned: Vec<Planned> = self.planned.drain(..count).collect();
+        let requests: Vec<Request> =
+            planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
+        self.read += count as u64;
+        self.ledger.read(now, &requests, self.engine.settings(), self.closing);
+        Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
+    }
+}

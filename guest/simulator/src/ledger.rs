@@ -1,0 +1,213 @@
+//! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
+
+use crate::batch::{Response, Running};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Order, Outcome, Request, Sent, Settings, Summary};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Something that must hold and does not.
+#[derive(Debug)]
+pub struct Broken(pub String);
+
+/// How late an outcome may be: as late as a timer is.
+const LATE: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+pub(crate) struct Ledger {
+    begun: Option<Instant>,
+    closed: bool,
+    left: bool,
+    /// Requests without an outcome, and by when they must have one.
+    waiting: BTreeMap<u64, Instant>,
+    read: u64,
+    given: u64,
+    taken: u64,
+    last: Option<u64>,
+    responses: u64,
+    failures: BTreeMap<Cause, u64>,
+    /// Attempts in outcomes that were handed out, and hops.
+    reported: (u64, u64),
+    /// Which request each attempt was of, and whether what was sent may be sent again after it was seen: what a redirect made a
+    /// GET may be.
+    attempts: BTreeMap<AttemptId, (u64, bool)>,
+    started: BTreeMap<u64, u32>,
+    /// Must not be sent again.
+    spent: BTreeSet<u64>,
+    /// Attempts whose head leads somewhere else.
+    led_on: BTreeSet<AttemptId>,
+    pub(crate) peak: usize,
+    /// Failures before any head.
+    broken_off: u64,
+    /// Bodies that were handed out: those whose outcome may still be held back, and the others.
+    unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
+}
+
+impl Broken {
+    pub(crate) fn unless(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self(what())) }
+    }
+}
+
+impl Ledger {
+    /// These were read.
+    pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
+        for request in requests {
+            let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
+            self.waiting.insert(request.id, now + timeout + LATE);
+            self.read += 1;
+        }
+        self.closed |= closed;
+    }
+
+    /// The engine is about to be told this.
+    pub(crate) fn told(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
+        match event {
+            Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Taken(count) => self.taken += u64::from(*count),
+            Event::ReaderGone => self.left = true,
+            Event::Head { attempt, location: Some(_), .. } => _ = self.led_on.insert(*attempt),
+            Event::Head { attempt, location: None, .. } => self.reached(*attempt),
+            Event::Failed { attempt, cause, .. } => {
+                self.broken_off += 1;
+                if cause.sent() != Sent::No {
+                    self.reached(*attempt);
+                }
+            }
+            Event::Ended { attempt, .. } => {
+                let unread = running.get(attempt).is_some_and(|running| running.body == BodyMode::Unread);
+                if let Some((id, _)) = self.attempts.get(attempt).filter(|_| unread) {
+                    self.unread.0.insert(*id, *attempt);
+                }
+            }
+            Event::UnreadEnded { attempt } => {
+                self.unread.0.retain(|_, other| other != attempt);
+                self.unread.1.remove(attempt);
+            }
+            Event::Read { .. } | Event::Timer => {}
+        }
+    }
+
+    /// An origin may have seen this attempt.
+    pub(crate) fn reached(&mut self, attempt: AttemptId) {
+        if let Some((id, false)) = self.attempts.get(&attempt)
+            && !self.led_on.contains(&attempt)
+        {
+            self.spent.insert(*id);
+        }
+    }
+
+    pub(crate) fn started(&mut self, attempt: AttemptId, request: &Request, settings: &Settings) -> Result<(), Broken> {
+        let id = request.id;
+        Broken::unless(self.attempts.insert(attempt, (id, request.is_repeatable())).is_none(), || {
+            format!("{attempt:?} was started twice")
+        })?;
+        Broken::unless(self.waiting.contains_key(&id), || format!("request {id} was sent after its outcome"))?;
+        Broken::unless(!self.spent.contains(&id), || format!("request {id} must not be sent again"))?;
+        let started = self.started.entry(id).or_default();
+        *started += 1;
+        // A second one beside another, and one for a connection that was closed.
+        let most = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
+        Broken::unless(*started <= most, || format!("request {id} was sent {started} times"))
+    }
+
+    pub(crate) fn emitted(
+        &mut self,
+        now: Instant,
+        outcome: &Outcome<Response>,
+        settings: &Settings,
+    ) -> Result<(), Broken> {
+        let id = outcome.id;
+        let Some(until) = self.waiting.remove(&id) else {
+            return Err(Broken(format!("an outcome too much for request {id}")));
+        };
+        let held_back = settings.order == Order::Input;
+        Broken::unless(held_back || now <= until, || format!("the outcome of request {id} is late"))?;
+        Broken::unless(!held_back || self.last < Some(id), || format!("request {id} out of order"))?;
+        self.last = Some(id);
+        self.given += 1;
+        let started = self.started.get(&id).copied().unwrap_or_default();
+        let told = outcome.attempts;
+        Broken::unless(told == started, || format!("request {id} says {told} attempts of {started}"))?;
+        Broken::unless(outcome.hops.len() <= settings.redirects as usize, || format!("request {id} hopped on"))?;
+        self.reported.0 += u64::from(told);
+        self.reported.1 += outcome.hops.len() as u64;
+        match &outcome.result {
+            Ok(_) => self.responses += 1,
+            Err(failure) => *self.failures.entry(failure.cause).or_default() += 1,
+        }
+        if let Some(attempt) = self.unread.0.remove(&id).filter(|_| outcome.result.is_ok()) {
+            self.unread.1.insert(attempt);
+        }
+        Ok(())
+    }
+
+    /// What must hold whenever the engine has nothing more to do.
+    pub(crate) fn check_step(
+        &mut self,
+        now: Instant,
+        held: usize,
+        running: &BTreeMap<AttemptId, Running>,
+        settings: &Settings,
+    ) -> Result<(), Broken> {
+        let in_flight = running.len();
+        Broken::unless(in_flight <= settings.concurrency as usize, || format!("{in_flight} in flight"))?;
+        let mut by_origin: BTreeMap<usize, u32> = BTreeMap::new();
+        for attempt in running.values() {
+            *by_origin.entry(attempt.origin).or_default() += 1;
+        }
+        let most = by_origin.values().max().copied().unwrap_or_default();
+        Broken::unless(most <= settings.per_origin, || format!("{most} in flight to one origin"))?;
+        let unread = running.values().filter(|running| running.body == BodyMode::Unread).count() + self.unread.1.len();
+        Broken::unless(unread <= settings.max_unread as usize, || format!("{unread} unread bodies"))?;
+        let untaken = self.read - self.taken;
+        let within = self.closed || self.left || untaken <= u64::from(settings.window);
+        Broken::unless(within, || format!("{untaken} in a window of {}", settings.window))?;
+        let most = 300 + 30 * settings.window as usize;
+        Broken::unless(held <= most, || format!("{held} entries held, {most} allowed"))?;
+        let over = settings.deadline.zip(self.begun).is_some_and(|(deadline, begun)| begun + deadline + LATE < now);
+        let done = self.waiting.is_empty() || self.left || settings.order == Order::Input;
+        Broken::unless(!over || done, || "outcomes are missing after the deadline".to_owned())
+    }
+
+    /// What must hold of a summary.
+    pub(crate) fn check_end(&self, summary: &Summary, settings: &Settings) -> Result<(), Broken> {
+        let status = summary.by_status;
+        let by_status = [status.informational, status.successful, status.redirection, status.client_error];
+        let by_status = by_status.iter().sum::<u64>() + status.server_error + status.other;
+        let attempts: u64 = self.started.values().map(|count| u64::from(*count)).sum();
+        let sent = self.started.len() as u64;
+        let repeated = attempts - sent;
+        let named = summary.retries + summary.hedges;
+        let equal =
+            |what: &str, one: u64, other: u64| Broken::unless(one == other, || format!("{what}: {one} and {other}"));
+        equal("requests", summary.requests, self.read)?;
+        equal("responses and failures", summary.responses + summary.failures, summary.requests)?;
+        equal("failures by cause", summary.by_cause.values().sum(), summary.failures)?;
+        equal("responses by status", by_status, summary.responses)?;
+        equal("attempts", summary.attempts, attempts)?;
+        if settings.redirects == 0 {
+            equal("attempts that repeated others", repeated, named)?;
+        }
+        Broken::unless(named <= repeated, || format!("{named} repeated, {repeated} seen"))?;
+        let hedges = summary.hedges_won <= summary.hedges;
+        Broken::unless(hedges, || "more second attempts won than were made".to_owned())?;
+        equal("the peak", u64::from(summary.peak_in_flight), self.peak as u64)?;
+        let unshared = summary.coalesced == 0 || settings.coalesce;
+        Broken::unless(unshared, || "requests shared answers unasked".to_owned())?;
+        if self.left {
+            return Ok(());
+        }
+        let missing = self.waiting.keys().next();
+        Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome"))?;
+        equal("outcomes", self.given, self.read)?;
+        equal("outcomes taken", self.taken, self.given)?;
+        equal("responses handed out", summary.responses, self.responses)?;
+        equal("attempts in outcomes", self.reported.0, attempts)?;
+        Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
+    }
+
+    /// First attempts, and how many attempts may have been free of the budget.
+    pub(crate) fn first_and_free(&self) -> (u64, u64) {
+        (self.started.len() as u64, self.broken_off)
+    }
+}

@@ -1,0 +1,20 @@
+//! The engine among simulated origins, on a clock of its own: no threads, no sockets, no sleeping.
+//!
+//! A [`Scenario`] is drawn from a seed: policies, requests, what each origin does to each of them, how slowly the input comes and
+//! the outcomes are taken. [`simulate`] plays it, and checks after every step what must always hold ([`ledger`]). The same seed
+//! gives the same run, event by event; `cargo run --package fantail-simulator -- SEED` prints it.
+//!
+//! What origins do is a function of the seed, the path, and how often the path was asked for: a real origin can do the same, which
+//! is how the simulation is held against real sockets.
+
+mod batch;
+mod ledger;
+mod origin;
+mod policy;
+mod scenario;
+mod world;
+
+pub use ledger::Broken;
+pub use origin::{Answer, Does};
+pub use scenario::{Planned, Scenario};
+pub use world::{Finished, simulate};

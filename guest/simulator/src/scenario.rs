@@ -1,0 +1,161 @@
+//! What is played, drawn from a seed.
+
+use crate::origin::{Answer, Character, Does};
+use crate::policy;
+use fantail_engine::{Overrides, Policy, Priority, Request};
+use fastrand::Rng;
+use std::time::Duration;
+
+/// Everything about a run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// The policy of all its batches, which run side by side and know the same of origins.
+    pub policy: Policy,
+    /// The requests of each batch.
+    pub batches: Vec<Vec<Planned>>,
+    pub(crate) origins: Vec<Character>,
+    /// How long a read of the input takes at most.
+    pub(crate) input: Duration,
+    /// How long the reader waits at most before it takes what is there.
+    pub(crate) reader: Duration,
+    /// When the reader leaves.
+    pub(crate) leaves: Option<Duration>,
+    /// How late a timer is at most.
+    pub(crate) lateness: Duration,
+    /// Its outcomes do not depend on what happens to be faster.
+    steady: bool,
+}
+
+/// A request before it is known where its origin is.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    method: &'static str,
+    /// Which origin, from 0.
+    pub origin: usize,
+    /// Which of its paths.
+    pub path: u32,
+    overrides: Overrides,
+    /// It cannot be sent.
+    unfit: bool,
+}
+
+impl Planned {
+    /// The request, if origins are found under these URLs (such as `http://origin-0.test`).
+    pub fn request(&self, id: u64, origins: &[String]) -> Request {
+        let origin = origins.get(self.origin).map_or("", String::as_str);
+        let url = if self.unfit { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
+        let body = (self.method == "POST").then(|| b"body".to_vec());
+        let overrides = self.overrides.clone();
+        Request { method: self.method.to_owned(), body, overrides, ..Request::get(id, url) }
+    }
+}
+
+impl Scenario {
+    /// Draws anything.
+    pub fn draw(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let policy = policy::draw(&mut rng);
+        let origins: Vec<Character> = (0..rng.usize(1..5)).map(|_| Character::draw(&mut rng)).collect();
+        let batches = if rng.u32(0..4) == 0 { rng.usize(2..4) } else { 1 };
+        // Some are so long that a pile would show.
+        let most = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
+        let batches = (0..batches).map(|_| draw_requests(&mut rng, most, origins.len())).collect();
+        let micros = |rng: &mut Rng, most| Duration::from_micros(rng.u64(0..most));
+        let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000));
+        let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
+        let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
+        Self { seed, policy, batches, origins, input, reader, leaves, lateness, steady: false }
+    }
+
+    /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
+    /// by one request, time enough, and a budget that does not end. Real origins that do what [`Scenario::answer`] says must
+    /// then come to the same outcomes.
+    pub fn draw_steady(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let policy = policy::draw_steady(&mut rng);
+        let origins: Vec<Character> = (0..rng.usize(1..4)).map(|_| Character::draw(&mut rng)).collect();
+        let count = rng.u32(1..40);
+        let requests = (0..count).map(|path| {
+            let method = *rng.choice(&["GET", "GET", "PUT", "POST"]).unwrap_or(&"GET");
+            Planned {
+                method,
+                origin: rng.usize(0..origins.len()),
+                path,
+                overrides: Overrides::default(),
+                unfit: rng.u32(0..30) == 0,
+            }
+        });
+        let batches = vec![requests.collect()];
+        let none = Duration::ZERO;
+        Self {
+            seed,
+            policy,
+            batches,
+            origins,
+            input: none,
+            reader: Duration::from_millis(1),
+            leaves: None,
+            lateness: none,
+            steady: true,
+        }
+    }
+
+    /// How many origins there are.
+    pub fn origins(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// Whether nobody can connect to an origin.
+    pub fn is_dead(&self, origin: usize) -> bool {
+        matches!(self.origins.get(origin), Some(Character::Dead))
+    }
+
+    /// What an origin does when a path is asked for the `visit`-th time, from 0.
+    pub fn answer(&self, origin: usize, path: u32, visit: u32) -> Answer {
+        let place = (origin as u64) << 48 | u64::from(path) << 16 | u64::from(visit);
+        let mut rng = Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place);
+        // The first numbers of neighbouring seeds are not far apart.
+        rng.u64(..);
+        let character = self.origins.get(origin).copied().unwrap_or(Character::Healthy);
+        let answer = character.answer(&mut rng, self.origins.len());
+        if self.steady { steady(answer, path, visit) } else { answer }
+    }
+}
+
+/// The same answer without what makes the outcome depend on the order of events.
+fn steady(Answer { after, does }: Answer, path: u32, visit: u32) -> Answer {
+    let does = match does {
+        // Whether the connection was a kept one, and the request is sent again for that, depends on what came before.
+        Does::Break => Does::BreakBody,
+        // Of one request, so that nobody else is led there.
+        Does::Redirect { status, origin, .. } => Does::Redirect { status, origin, path: path + 1_000 },
+        Does::Respond { status, body, .. } => Does::Respond { status, retry_after: None, body },
+        // Seldom, or the test would take for ever.
+        Does::Hang if visit > 0 || path % 10 > 0 => {
+            Does::Respond { status: 200, retry_after: None, body: Duration::ZERO }
+        }
+        does => does,
+    };
+    Answer { after: after.min(Duration::from_millis(20)), does }
+}
+
+fn draw_requests(rng: &mut Rng, most: usize, origins: usize) -> Vec<Planned> {
+    let paths = if rng.bool() { 1_000 } else { 8 };
+    let count = rng.usize(0..most);
+    (0..count).map(|_| draw_request(rng, paths, origins)).collect()
+}
+
+fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
+    let method = *rng.choice(&["GET", "GET", "GET", "HEAD", "PUT", "POST", "POST"]).unwrap_or(&"GET");
+    let overrides = Overrides {
+        timeout: (rng.u32(0..10) == 0).then(|| Duration::from_millis(rng.u64(0..300))),
+        safe_to_repeat: (rng.u32(0..10) == 0).then(|| rng.bool()),
+        priority: *rng.choice(&[None, None, Some(Priority::High), Some(Priority::Low)]).unwrap_or(&None),
+        ..Overrides::default()
+    };
+    // Some origins are asked more than others.
+    let origin = rng.usize(0..origins).min(rng.usize(0..origins));
+    Planned { method, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0 }
+}

@@ -1,0 +1,254 @@
+//! Time, origins, and who reads: everything around the engines.
+
+use crate::batch::{Batch, Response, Wish};
+use crate::ledger::Broken;
+use crate::origin::{Answer, Does};
+use crate::scenario::Scenario;
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Origins, Outcome, Summary};
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What became of one batch.
+#[derive(Debug)]
+pub struct Finished {
+    /// Those that were handed out, in their order.
+    pub outcomes: Vec<Outcome<Response>>,
+    /// What the engine counted.
+    pub summary: Summary,
+}
+
+/// Plays a scenario. Every event is told to `trace` as it happens.
+pub fn simulate(scenario: &Scenario, trace: &mut dyn FnMut(String)) -> Result<Vec<Finished>, Broken> {
+    let mut world = World::new(scenario, trace)?;
+    while let Some((now, happening)) = world.next() {
+        world.now = now;
+        world.happens(happening)?;
+    }
+    world.check_budget()?;
+    let finished = world.batches.into_iter().map(|batch| {
+        let summary = batch.summary.ok_or_else(|| Broken("nothing more happens, and there is no end".to_owned()))?;
+        Ok(Finished { outcomes: batch.outcomes, summary })
+    });
+    finished.collect()
+}
+
+struct World<'a> {
+    scenario: &'a Scenario,
+    rng: Rng,
+    now: Instant,
+    /// By time, and among those of one time by when they were foreseen.
+    ahead: BTreeMap<(Instant, u64), Happening>,
+    foreseen: u64,
+    names: Vec<String>,
+    origins: Origins,
+    batches: Vec<Batch>,
+    /// How often each path of each origin was asked for.
+    visits: BTreeMap<(usize, u32), u32>,
+    /// When each origin could have been asked as often as it was, under `rate`.
+    paced: BTreeMap<usize, u64>,
+    trace: &'a mut dyn FnMut(String),
+}
+
+/// What happens to which batch.
+struct Happening {
+    batch: usize,
+    what: What,
+}
+
+enum What {
+    /// Unless the attempt has been cancelled.
+    Attempt(AttemptId, Event<Response>),
+    Read,
+    Take,
+    Tell(Event<Response>),
+}
+
+/// Steps after which a run is broken: it should have ended long before.
+const MOST: u64 = 1_000_000;
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario, trace: &'a mut dyn FnMut(String)) -> Result<Self, Broken> {
+        let batches: Result<Vec<Batch>, Broken> =
+            (0..scenario.batches.len()).map(|index| Batch::new(scenario, index)).collect();
+        let mut world = Self {
+            scenario,
+            rng: Rng::with_seed(!scenario.seed),
+            now: Instant::from_nanos(1_000_000_000),
+            ahead: BTreeMap::new(),
+            foreseen: 0,
+            names: (0..scenario.origins()).map(|index| format!("http://origin-{index}.test")).collect(),
+            origins: Origins::default(),
+            batches: batches?,
+            visits: BTreeMap::new(),
+            paced: BTreeMap::new(),
+            trace,
+        };
+        for batch in 0..world.batches.len() {
+            let begins = world.drawn(Duration::from_millis(20));
+            world.foresee(begins, batch, What::Tell(Event::Demand));
+            world.foresee(begins, batch, What::Take);
+            if let Some(leaves) = scenario.leaves {
+                world.foresee(begins + leaves, batch, What::Tell(Event::ReaderGone));
+            }
+        }
+        Ok(world)
+    }
+
+    /// Any span up to this one.
+    fn drawn(&mut self, most: Duration) -> Duration {
+        Duration::from_nanos(self.rng.u64(0..=u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    fn foresee(&mut self, span: Duration, batch: usize, what: What) {
+        self.foreseen += 1;
+        self.ahead.insert((self.now + span, self.foreseen), Happening { batch, what });
+    }
+
+    /// What happens next: what was foreseen, or the timer of an engine.
+    fn next(&mut self) -> Option<(Instant, Happening)> {
+        if self.batches.iter().all(|batch| batch.summary.is_some()) {
+            return None;
+        }
+        let timers = self.batches.iter_mut().enumerate().filter(|(_, batch)| batch.summary.is_none());
+        let timer = timers.filter_map(|(index, batch)| Some((batch.engine.next_timer()?, index))).min();
+        let late = self.drawn(self.scenario.lateness);
+        let timer = timer.map(|(at, index)| ((at + late).max(self.now), index));
+        match self.ahead.first_key_value() {
+            Some((&(at, _), _)) if timer.is_none_or(|(timer, _)| at <= timer) => {
+                self.ahead.pop_first().map(|((at, _), happening)| (at, happening))
+            }
+            Some(_) | None => timer.map(|(at, batch)| (at, Happening { batch, what: What::Tell(Event::Timer) })),
+        }
+    }
+
+    fn happens(&mut self, Happening { batch: index, what }: Happening) -> Result<(), Broken> {
+        Broken::unless(self.foreseen < MOST, || "it does not end".to_owned())?;
+        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        let event = match what {
+            What::Attempt(attempt, event) => {
+                if !batch.running.contains_key(&attempt) {
+                    return Ok(());
+                }
+                event
+            }
+            What::Read => {
+                let count = self.rng.usize(0..=8);
+                match batch.read(self.now, count, &self.names) {
+                    Some(event) => event,
+                    None => return Ok(()),
+                }
+            }
+            What::Take => {
+                let (wait, count) = (self.scenario.reader, batch.untaken);
+                if batch.summary.is_none() {
+                    let wait = self.drawn(wait) + Duration::from_micros(1);
+                    self.foresee(wait, index, What::Take);
+                }
+                match count {
+                    0 => return Ok(()),
+                    count => Event::Taken(count),
+                }
+            }
+            What::Tell(event) => event,
+        };
+        self.tell(index, event)
+    }
+
+    fn tell(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
+        let now = self.now;
+        (self.trace)(format!("{:>12} {index} {event:?}", now.as_nanos() / 1_000));
+        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        for wish in batch.tell(now, event, &mut self.origins, &self.names)? {
+            match wish {
+                Wish::Read => {
+                    let span = self.drawn(self.scenario.input);
+                    self.foresee(span, index, What::Read);
+                }
+                Wish::Answer(attempt) => self.answer(index, attempt)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Foresees what an origin does to an attempt.
+    fn answer(&mut self, index: usize, attempt: AttemptId) -> Result<(), Broken> {
+        let Some(running) = self.batches.get(index).and_then(|batch| batch.running.get(&attempt)).cloned() else {
+            return Ok(());
+        };
+        let visit = self.visits.entry((running.origin, running.path)).or_default();
+        let answer = self.scenario.answer(running.origin, running.path, *visit);
+        (self.trace)(format!(
+            "{:>12} {index} {attempt:?} to {}/{}, visit {visit}: {answer:?}",
+            "", running.origin, running.path
+        ));
+        *visit += 1;
+        self.check_pace(running.origin)?;
+        let Answer { after, does } = answer;
+        let head = |status, retry_after: Option<u64>, location| Event::Head {
+            attempt,
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            location,
+        };
+        let failed = |cause| Event::Failed { attempt, cause, detail: None };
+        match does {
+            Does::Respond { status, retry_after, body } => {
+                self.foresee(after, index, What::Attempt(attempt, head(status, retry_after, None)));
+                self.end(index, attempt, after, body, running.body, status);
+            }
+            Does::Redirect { status, origin, path } => {
+                let location = self.names.get(origin).map(|name| format!("{name}/{path}"));
+                self.foresee(after, index, What::Attempt(attempt, head(status, None, location)));
+                self.end(index, attempt, after, Duration::ZERO, running.body, status);
+            }
+            Does::BreakBody => {
+                self.foresee(after, index, What::Attempt(attempt, head(200, None, None)));
+                self.foresee(after, index, What::Attempt(attempt, failed(Cause::HttpResponseIncomplete)));
+            }
+            Does::Break => self.foresee(after, index, What::Attempt(attempt, failed(Cause::ConnectionTerminated))),
+            Does::Refuse => self.foresee(after, index, What::Attempt(attempt, failed(Cause::ConnectionRefused))),
+            Does::Hang => {}
+        }
+        Ok(())
+    }
+
+    /// Foresees the end of a response: of its head, when its body is handed out.
+    fn end(&mut self, index: usize, attempt: AttemptId, after: Duration, body: Duration, mode: BodyMode, status: u16) {
+        let unread = mode == BodyMode::Unread;
+        let ended = Event::Ended { attempt, response: status, body_bytes: if unread { 0 } else { 10 } };
+        let until = if unread { after } else { after + body };
+        self.foresee(until, index, What::Attempt(attempt, ended));
+        if unread {
+            let held = self.drawn(Duration::from_millis(30)) + Duration::from_nanos(1);
+            self.foresee(until + held, index, What::Tell(Event::UnreadEnded { attempt }));
+        }
+    }
+
+    /// No origin is asked faster than the policy says: GCRA, in whole nanoseconds.
+    fn check_pace(&mut self, origin: usize) -> Result<(), Broken> {
+        let Some(rate) = self.scenario.policy.rate else { return Ok(()) };
+        let (each, now) = (1_000_000_000 / u64::from(rate), self.now.as_nanos());
+        let burst = u64::from(self.scenario.policy.burst.unwrap_or(1));
+        let due = self.paced.entry(origin).or_default();
+        *due = now.max(*due) + each;
+        Broken::unless(*due <= now + each * burst, || format!("origin {origin} is asked more often than allowed"))
+    }
+
+    /// What was sent again, by all batches together, was in their budgets.
+    fn check_budget(&self) -> Result<(), Broken> {
+        let (mut spent, mut first, mut free) = (0, 0, 0);
+        for batch in &self.batches {
+            let summary = batch.summary.as_ref().map_or((0, 0), |summary| (summary.retries, summary.hedges));
+            spent += summary.0 + summary.1;
+            let (firsts, frees) = batch.ledger.first_and_free();
+            (first, free) = (first + firsts, free + frees);
+        }
+        let policy = &self.scenario.policy;
+        let (ratio, floor) = (policy.retry_ratio.unwrap_or(20), policy.retry_floor.unwrap_or(10));
+        let windows = self.now.as_nanos() / 10_000_000_000 + 1;
+        let floor = u64::from(floor) * 10 * windows * self.names.len() as u64;
+        let most = first * u64::from(ratio) / 100 + floor + free;
+        Broken::unless(spent <= most, || format!("{spent} attempts out of a budget of {most}"))
+    }
+}

@@ -1,0 +1,165 @@
+//! The simulation and real sockets come to the same outcomes: the same scenarios, played by simulated origins on a clock of their
+//! own and by real ones through the component.
+
+use crate::support::{by_id, harness, run};
+use bytes::Bytes;
+use fantail::{Failure, Harness, Order, Request, Summary};
+use fantail_simulator::{Answer, Does, Scenario, simulate};
+use futures::StreamExt;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Origins that do what a scenario says, and where they are.
+struct Origins {
+    urls: Vec<String>,
+    /// Ended with this.
+    _tasks: JoinSet<()>,
+}
+
+impl Origins {
+    async fn start(scenario: &Scenario) -> Self {
+        let (mut urls, mut tasks) = (Vec::new(), JoinSet::new());
+        for _ in 0..scenario.origins() {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            urls.push((format!("http://{}", listener.local_addr().unwrap()), listener));
+        }
+        let (urls, listeners): (Vec<String>, Vec<TcpListener>) = urls.into_iter().unzip();
+        for (origin, listener) in listeners.into_iter().enumerate().filter(|(origin, _)| !scenario.is_dead(*origin)) {
+            let known =
+                Arc::new(Known { scenario: scenario.clone(), origin, urls: urls.clone(), visits: Mutex::default() });
+            tasks.spawn(async move {
+                let mut connections = JoinSet::new();
+                while let Ok((stream, _)) = listener.accept().await {
+                    let known = Arc::clone(&known);
+                    let service = service_fn(move |request| Arc::clone(&known).respond(request));
+                    let stream = hyper_util::rt::TokioIo::new(stream);
+                    connections.spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
+                }
+            });
+        }
+        Self { urls, _tasks: tasks }
+    }
+}
+
+/// What one origin goes by.
+struct Known {
+    scenario: Scenario,
+    origin: usize,
+    urls: Vec<String>,
+    visits: Mutex<HashMap<u32, u32>>,
+}
+
+type Response = hyper::Response<BoxBody<Bytes, io::Error>>;
+
+impl Known {
+    async fn respond(self: Arc<Self>, request: hyper::Request<Incoming>) -> Result<Response, io::Error> {
+        let path: u32 = request.uri().path().trim_start_matches('/').parse().unwrap();
+        let visit = {
+            let mut visits = self.visits.lock().unwrap();
+            let visits = visits.entry(path).or_default();
+            *visits += 1;
+            *visits - 1
+        };
+        let Answer { after, does } = self.scenario.answer(self.origin, path, visit);
+        request.into_body().collect().await.unwrap();
+        tokio::time::sleep(after).await;
+        let whole = || Full::new(Bytes::from_static(b"0123456789")).map_err(|never| match never {}).boxed();
+        let empty = || Full::default().map_err(|never| match never {}).boxed();
+        let response = hyper::Response::builder();
+        let response = match does {
+            Does::Respond { status: status @ (204 | 304), .. } => response.status(status).body(empty()),
+            Does::Respond { status, .. } => response.status(status).body(whole()),
+            Does::Redirect { status, origin, path } => {
+                response.status(status).header("location", format!("{}/{path}", self.urls[origin])).body(empty())
+            }
+            Does::BreakBody => {
+                let first = async { Ok(Frame::data(Bytes::from_static(b"01234"))) };
+                let then = async {
+                    // The head has to be on its way before the connection ends.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    Err(io::ErrorKind::Other.into())
+                };
+                let pieces = StreamBody::new(futures::stream::once(first).chain(futures::stream::once(then)));
+                response.header("content-length", 10).body(BodyExt::boxed(pieces))
+            }
+            Does::Hang => std::future::pending().await,
+            Does::Break | Does::Refuse => panic!("not drawn for a steady scenario"),
+        };
+        Ok(response.unwrap())
+    }
+}
+
+/// What of an outcome does not depend on the clock, nor on where the origins are.
+#[derive(Debug, PartialEq)]
+struct Came {
+    url: String,
+    attempts: u32,
+    hops: Vec<String>,
+    result: Result<u16, Failure>,
+}
+
+fn came<R>(outcome: &fantail_engine::Outcome<R>, urls: &[String], status: impl Fn(&R) -> u16) -> Came {
+    let anywhere = |url: &String| {
+        let found = urls.iter().enumerate().find_map(|(origin, base)| Some((origin, url.strip_prefix(base.as_str())?)));
+        found.map_or_else(|| url.clone(), |(origin, path)| format!("{origin}{path}"))
+    };
+    let result = outcome.result.as_ref().map(status).map_err(|failure| Failure { detail: None, ..failure.clone() });
+    let hops = outcome.hops.iter().map(anywhere).collect();
+    Came { url: anywhere(&outcome.url), attempts: outcome.attempts, hops, result }
+}
+
+fn counts(summary: &Summary) -> (Summary, u64) {
+    let Summary { requests, responses, failures, by_cause, by_status, attempts, retries, input_ended, .. } =
+        summary.clone();
+    let kept = Summary {
+        requests,
+        responses,
+        failures,
+        by_cause,
+        by_status,
+        attempts,
+        retries,
+        input_ended,
+        ..Summary::default()
+    };
+    (kept, summary.hedges)
+}
+
+async fn agrees(harness: &Harness, seed: u64) -> (u64, u64) {
+    let scenario = Scenario::draw_steady(seed);
+    let simulated = simulate(&scenario, &mut |_| ()).unwrap().remove(0);
+    let origins = Origins::start(&scenario).await;
+    let planned = scenario.batches[0].iter().zip(0..);
+    let requests: Vec<Request> = planned.map(|(planned, id)| planned.request(id, &origins.urls)).collect();
+    let (outcomes, report) = run(harness, futures::stream::iter(requests), &scenario.policy).await;
+    if scenario.policy.order == Some(Order::Input) {
+        assert!(outcomes.iter().map(|outcome| outcome.id).eq(0..outcomes.len() as u64), "seed {seed}: out of order");
+    }
+    let names: Vec<String> = (0..scenario.origins()).map(|origin| format!("http://origin-{origin}.test")).collect();
+    let mut expected = simulated.outcomes;
+    expected.sort_by_key(|outcome| outcome.id);
+    for (real, expected) in by_id(outcomes).iter().zip(&expected) {
+        let real_status = |response: &fantail::Response| response.status;
+        let (real, expected) = (came(real, &origins.urls, real_status), came(expected, &names, |status| *status));
+        assert_eq!(real, expected, "seed {seed}, real and simulated");
+    }
+    assert_eq!(counts(&report.summary), counts(&simulated.summary), "seed {seed}, real and simulated");
+    (report.summary.retries, report.summary.failures)
+}
+
+#[tokio::test]
+async fn sixty_scenarios_end_with_real_origins_as_they_do_in_the_simulation() {
+    let harness = harness();
+    let seeds = futures::stream::iter(0..60).map(|seed| agrees(&harness, seed));
+    let seen: Vec<(u64, u64)> = seeds.buffered(4).collect().await;
+    let (retries, failures) = seen.into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
+    assert!(retries > 100 && failures > 100, "{retries} retries and {failures} failures: too few to tell anything");
+}
