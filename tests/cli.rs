@@ -162,6 +162,7 @@ async fn mistakes_exit_with_2_before_anything_is_sent() {
     for (arguments, says) in [
         (vec![], "required arguments were not provided"),
         (vec![url.as_str(), "--concurrency", "0"], "policy: concurrency: 0 is outside 1 to 4096"),
+        (vec![url.as_str(), "--hedge", "soon"], "invalid value 'soon' for '--hedge <TIME|auto>': expected auto, or"),
         (vec![url.as_str(), "--timeout", "soon"], "invalid value 'soon' for '--timeout"),
         (vec![url.as_str(), "--allow-net", "10.0.0.0/33"], "expected a network such as 127.0.0.0/8"),
         (vec![url.as_str(), "--policy", &bad_policy], "concurency: unknown field `concurency`"),

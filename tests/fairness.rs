@@ -1,6 +1,6 @@
 //! Several origins in one batch, over real connections.
 
-use crate::support::{by_id, harness, origin, requests, run};
+use crate::support::{by_id, harness, origin, requests, run, text};
 use fantail::Policy;
 use futures::StreamExt;
 use std::time::{Duration, Instant};
@@ -47,4 +47,31 @@ async fn an_origin_is_asked_at_the_pace_that_was_asked_for() {
     // Twelve each: two at once, then ten, 50 ms apart.
     assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn the_same_asked_a_hundred_times_at_once_is_asked_once() {
+    let (origin, harness) = (origin().await, harness());
+    let policy = Policy { coalesce: Some(true), ..Policy::default() };
+    let urls = (0..100).map(|id| if id < 50 { origin.url("/delay/300") } else { origin.url("/bytes/1000") });
+    let (outcomes, report) = run(&harness, requests(urls), &policy).await;
+    let outcomes = by_id(outcomes);
+    assert!(outcomes[..50].iter().all(|outcome| text(outcome) == "hello world"));
+    assert!(outcomes[50..].iter().all(|outcome| text(outcome).len() == 1_000));
+    let summary = report.summary;
+    // The input comes in pieces: what comes after an answer is asked for anew.
+    assert_eq!((summary.attempts, summary.responses), (origin.counts().requests as u64, 100));
+    assert!(summary.attempts <= 20 && summary.attempts + summary.coalesced == 100, "{summary:?}");
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_is_asked_less_at_once_than_one_that_does_not() {
+    let (failing, fine, harness) = (origin().await, origin().await, harness());
+    let policy = Policy { concurrency: Some(64), per_origin_floor: Some(1), ..Policy::default() };
+    let urls = (0..2_000).map(|id| if id % 2 == 0 { failing.url("/status/503") } else { fine.url("/delay/5") });
+    let (outcomes, _) = run(&harness, requests(urls.collect::<Vec<_>>()), &policy).await;
+    assert_eq!(by_id(outcomes).len(), 2_000);
+    // A connection for each that is in flight at once.
+    assert!(failing.counts().connections <= 10, "{:?}", failing.counts());
+    assert!(fine.counts().connections > 10, "{:?}", fine.counts());
 }

@@ -11,14 +11,14 @@ fn twice() -> Policy {
 
 #[tokio::test]
 async fn what_fails_in_passing_is_asked_again_and_counted() {
-    let (origin, harness) = (origin().await, harness());
-    let urls = [origin.url("/status/503"), origin.url("/close"), refused().await, origin.url("/status/404")];
+    let (origin, closing, harness) = (origin().await, origin().await, harness());
+    let urls = [origin.url("/status/503"), closing.url("/close"), refused().await, origin.url("/status/404")];
     let (outcomes, report) = run(&harness, requests(urls), &twice()).await;
     let outcomes = by_id(outcomes);
     assert_eq!(outcomes.iter().map(|outcome| outcome.attempts).collect::<Vec<_>>(), [3, 3, 3, 1]);
     assert_eq!((status(&outcomes[0]), status(&outcomes[3])), (Some(503), Some(404)), "still a response");
     assert_eq!(cause(&outcomes[1]), Some(Cause::ConnectionTerminated));
-    assert_eq!(origin.counts().requests, 3 + 3 + 1);
+    assert_eq!((origin.counts().requests, closing.counts().requests), (3 + 1, 3));
     assert_eq!((report.summary.requests, report.summary.attempts, report.summary.retries), (4, 10, 6));
 }
 
@@ -57,12 +57,12 @@ async fn an_attempt_that_hangs_is_given_up_and_made_again() {
 
 #[tokio::test]
 async fn thousands_that_are_asked_again_leave_nothing_behind() {
-    let (origin, harness) = (origin().await, harness());
+    let (origin, closing, harness) = (origin().await, origin().await, harness());
     for body in [BodyMode::Bytes, BodyMode::Unread] {
         let policy =
             Policy { body: Some(body), backoff: Some(Duration::from_millis(1)), retry_floor: Some(100_000), ..twice() };
-        let paths = ["/status/503", "/close", "/ok"];
-        let urls: Vec<String> = (0..1_500).map(|id| origin.url(paths[id % paths.len()])).collect();
+        let urls = [origin.url("/status/503"), closing.url("/close"), origin.url("/ok")];
+        let urls: Vec<String> = urls.into_iter().cycle().take(1_500).collect();
         let (outcomes, report) = run(&harness, requests(urls), &policy).await;
         assert_eq!((by_id(outcomes).len(), report.summary.retries), (1_500, 2_000));
     }
@@ -87,4 +87,26 @@ async fn a_second_attempt_is_made_beside_one_that_takes_long_and_the_slower_is_c
     until(&origin, |counts| counts.in_flight == 0).await;
     let (_, report) = run(&harness, requests((0..20).map(|_| origin.url("/ok"))), &policy).await;
     assert_eq!(report.summary.hedges, 0, "nothing took long");
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_the_others_did_is_asked_a_second_time() {
+    let (origin, harness) = (origin().await, harness());
+    let policy = Policy { concurrency: Some(4), hedge: Some(Hedge::Auto), ..Policy::default() };
+    let urls = (0..100).map(|_| origin.url("/delay/20")).chain([origin.url("/delay/2000")]);
+    let (outcomes, report) = run(&harness, requests(urls.collect::<Vec<_>>()), &policy).await;
+    assert_eq!(by_id(outcomes).last().unwrap().attempts, 2);
+    assert!((1..20).contains(&report.summary.hedges), "few of the others: {:?}", report.summary);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_was_kept_costs_no_request() {
+    let (origin, harness) = (origin().await, harness());
+    let policy = Policy { concurrency: Some(1), ..Policy::default() };
+    let urls = ["/ok", "/close", "/close"].map(|path| origin.url(path));
+    let outcomes = by_id(run(&harness, requests(urls), &policy).await.0);
+    assert_eq!(cause(&outcomes[1]), Some(Cause::ConnectionTerminated));
+    let attempts: Vec<u32> = outcomes.iter().map(|outcome| outcome.attempts).collect();
+    assert_eq!(attempts, [1, 2, 1], "the first may have met a kept connection, what came after it cannot have");
+    assert_eq!(origin.counts().requests, 4);
 }

@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "an example")]
 
-use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Hedge, Instant, Latency, Origins, Policy, Request};
+use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Hedge, Instant, Origins, Policy, Request};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -13,30 +13,45 @@ fn main() {
     for percent in [1, 10, 100] {
         let requests = 10_000;
         let policy = Policy { retries: Some(2), ..policy(100) };
-        let sent = run(policy, requests, 1, |_| Duration::from_millis(100), |attempt| attempt % 100 < percent).attempts;
+        let sent = run(policy, (1, requests, 1), |_, _| Duration::from_millis(100), |attempt| attempt % 100 < percent)
+            .attempts;
         println!("  {percent:>3} % of attempts fail: {:.3} x", sent as f64 / requests as f64);
     }
-    println!("hedging after 20 ms, where 2 % of answers take 500 ms and the others 10 ms, 50,000 requests");
-    for hedge in [None, Some(Hedge::After(Duration::from_millis(20)))] {
+    println!("hedging, where 2 % of answers take 500 ms and the others 10 ms, 50,000 requests");
+    for (name, hedge) in
+        [("never", None), ("20 ms", Some(Hedge::After(Duration::from_millis(20)))), ("auto", Some(Hedge::Auto))]
+    {
         let requests = 50_000;
         // More slots than requests: there is always one for a second attempt.
         let policy = Policy { hedge, window: Some(100), ..policy(200) };
-        let each = |attempt: u64| Duration::from_millis(if spread(attempt) < 20 { 500 } else { 10 });
-        let done = run(policy, requests, 1, each, |_| false);
-        let (latency, more) = (done.latency, done.attempts as f64 / requests as f64);
-        let name = if hedge.is_some() { "with" } else { "without" };
+        let each = |attempt: u64, _| Duration::from_millis(if spread(attempt) < 20 { 500 } else { 10 });
+        let done = run(policy, (1, requests, 1), each, |_| false);
+        let more = done.attempts as f64 / requests as f64;
+        println!("  {name:>6}: {}, {more:.3} x", percentiles(&done.took_each));
+    }
+    println!("nine origins that take 10 ms, 5,000 requests each in turn; then with a tenth that never answers");
+    for (name, origins, breaker) in [("alone", 9, None), ("beside", 10, None), ("with breaker", 10, Some(50))] {
+        let policy = Policy {
+            window: Some(1_000),
+            per_origin: Some(10),
+            attempt_timeout: Some(Duration::from_secs(1)),
+            breaker_ratio: breaker,
+            ..policy(100)
+        };
+        let each = |_, origin| Duration::from_millis(if origin == 9 { 60_000 } else { 10 });
+        let done = run(policy, (1, 5_000 * origins, origins), each, |_| false);
         println!(
-            "  {name:>8}: p50 {:.0} ms, p90 {:.0} ms, p99 {:.0} ms, {more:.3} x",
-            millis(latency.p50),
-            millis(latency.p90),
-            millis(latency.p99)
+            "  {name:>12}: the nine {}, all done in {:.1} s",
+            percentiles(&done.took_each),
+            done.elapsed.as_secs_f64()
         );
     }
-    println!("time per event");
-    for in_flight in [64, 512, 4_096] {
-        let done = run(policy(in_flight), 2_000_000, 4, |_| Duration::from_millis(1), |_| false);
+    println!("time per event, in batches of 4,096 in flight at most");
+    for (in_flight, batches) in [(64, 1), (4_096, 1), (65_536, 16)] {
+        let each = |_, _| Duration::from_millis(1);
+        let done = run(policy(in_flight / batches as u32), (batches, 2_000_000, 4), each, |_| false);
         let each = done.took.as_secs_f64() * 1e9 / done.events as f64;
-        println!("  {in_flight:>5} in flight: {each:.0} ns");
+        println!("  {in_flight:>6} in flight: {each:.0} ns");
     }
 }
 
@@ -48,11 +63,17 @@ struct Done {
     attempts: u64,
     events: u64,
     took: Duration,
-    latency: Latency,
+    /// How long the requests with a response took.
+    took_each: Vec<Duration>,
+    /// By the engine's clock.
+    elapsed: Duration,
 }
 
-fn millis(span: Duration) -> f64 {
-    span.as_secs_f64() * 1e3
+fn percentiles(took: &[Duration]) -> String {
+    let mut took = took.to_vec();
+    took.sort_unstable();
+    let at = |per_mille: usize| took.get(took.len() * per_mille / 1_000).map_or(0.0, |span| span.as_secs_f64() * 1e3);
+    format!("p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms", at(500), at(990), at(999))
 }
 
 /// A number below 1,000 that is spread over the attempts.
@@ -60,60 +81,103 @@ fn spread(attempt: u64) -> u64 {
     attempt.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 1_000_003 % 1_000
 }
 
-/// Sends so many requests to so many origins, each attempt taking as long, and failing as `fails` says of its number.
+/// A batch, and what of it is in flight until when.
+struct Batch {
+    engine: Engine<()>,
+    running: BTreeSet<(Instant, AttemptId)>,
+    pending: VecDeque<Event<()>>,
+    read: u64,
+    ended: bool,
+}
+
+/// Sends so many requests to so many origins, in batches side by side, each attempt taking as long as `each` says of its number and
+/// its origin, and failing as `fails` says of its number.
 fn run(
     policy: Policy,
-    requests: u64,
-    origins_asked: u64,
-    each: impl Fn(u64) -> Duration,
+    (batches, requests, origins_asked): (usize, u64, u64),
+    each: impl Fn(u64, u64) -> Duration,
     fails: impl Fn(u64) -> bool,
 ) -> Done {
-    let mut engine: Engine<()> = Engine::new(&policy).expect("within bounds");
+    let engine = || Engine::new(&policy).expect("within bounds");
+    let batch = || Batch {
+        engine: engine(),
+        running: BTreeSet::new(),
+        pending: VecDeque::from([Event::Demand]),
+        read: 0,
+        ended: false,
+    };
+    let mut batches: Vec<Batch> = (0..batches).map(|_| batch()).collect();
+    let share = requests / batches.len() as u64;
     let mut origins = Origins::default();
-    let mut now = Instant::from_nanos(0);
-    let mut running: BTreeSet<(Instant, AttemptId)> = BTreeSet::new();
-    let (mut read, mut attempts, mut events, mut ended) = (0, 0, 0, 0);
-    let mut pending = VecDeque::from([Event::Demand]);
+    let (mut now, mut answered) = (Instant::from_nanos(0), 0);
+    let (took, took_each, elapsed) = Default::default();
+    let mut done = Done { attempts: 0, events: 0, took, took_each, elapsed };
     let start = std::time::Instant::now();
-    loop {
-        while let Some(event) = pending.pop_front() {
-            events += 1;
-            engine.handle(now, event, &mut origins);
-            while let Some(action) = engine.next_action() {
-                match action {
-                    Action::Read(room) => {
-                        let more = u64::from(room).min(requests - read);
-                        let url = |id| format!("http://origin-{}.test/", id % origins_asked);
-                        let requests_read = (read..read + more).map(|id| Request::get(id, url(id))).collect();
-                        read += more;
-                        pending.push_back(Event::Read { requests: requests_read, ended: read == requests });
-                    }
-                    Action::Start { attempt, .. } => {
-                        attempts += 1;
-                        running.insert((now + each(attempts), attempt));
-                    }
-                    Action::Emit(_) => pending.push_back(Event::Taken(1)),
-                    Action::Finish(summary) => {
-                        return Done { attempts, events, took: start.elapsed(), latency: summary.latency };
-                    }
-                    Action::Cancel(attempt) => running.retain(|(_, other)| *other != attempt),
-                    Action::CloseInput => {}
+    while batches.iter().any(|batch| !batch.ended) {
+        for batch in &mut batches {
+            while let Some(event) = batch.pending.pop_front() {
+                done.events += 1;
+                batch.engine.handle(now, event, &mut origins);
+                while let Some(action) = batch.engine.next_action() {
+                    perform(batch, action, now, (share, origins_asked), &each, &mut done);
                 }
             }
         }
-        let next = running.first().map(|(at, _)| *at);
-        let timer = engine.next_timer();
-        now = now.max(next.into_iter().chain(timer).min().expect("something will happen"));
-        while let Some((_, attempt)) = running.first().copied().filter(|(at, _)| *at <= now) {
-            running.pop_first();
-            ended += 1;
-            if fails(ended) {
-                pending.push_back(Event::Failed { attempt, cause: Cause::ConnectionRefused, detail: None });
-            } else {
-                pending.push_back(Event::Head { attempt, status: 200, retry_after: None, location: None });
-                pending.push_back(Event::Ended { attempt, response: (), body_bytes: 0 });
+        let next = batches.iter_mut().filter(|batch| !batch.ended).filter_map(|batch| {
+            let attempt = batch.running.first().map(|(at, _)| *at);
+            attempt.into_iter().chain(batch.engine.next_timer()).min()
+        });
+        now = now.max(next.min().unwrap_or(now));
+        for batch in &mut batches {
+            while let Some((_, attempt)) = batch.running.first().copied().filter(|(at, _)| *at <= now) {
+                batch.running.pop_first();
+                answered += 1;
+                if fails(answered) {
+                    let cause = Cause::ConnectionRefused;
+                    batch.pending.push_back(Event::Failed { attempt, cause, detail: None });
+                } else {
+                    batch.pending.push_back(Event::Head { attempt, status: 200, retry_after: None, location: None });
+                    batch.pending.push_back(Event::Ended { attempt, response: (), body_bytes: 0 });
+                }
+            }
+            if batch.engine.next_timer().is_some_and(|timer| timer <= now) {
+                batch.pending.push_back(Event::Timer);
             }
         }
-        pending.push_back(Event::Timer);
+    }
+    done.took = start.elapsed();
+    done
+}
+
+fn perform(
+    batch: &mut Batch,
+    action: Action<()>,
+    now: Instant,
+    (requests, origins_asked): (u64, u64),
+    each: impl Fn(u64, u64) -> Duration,
+    done: &mut Done,
+) {
+    match action {
+        Action::Read(room) => {
+            let more = u64::from(room).min(requests - batch.read);
+            let url = |id| format!("http://origin-{}.test/", id % origins_asked);
+            let read = (batch.read..batch.read + more).map(|id| Request::get(id, url(id))).collect();
+            batch.read += more;
+            batch.pending.push_back(Event::Read { requests: read, ended: batch.read == requests });
+        }
+        Action::Start { attempt, request, .. } => {
+            done.attempts += 1;
+            batch.running.insert((now + each(done.attempts, request.id % origins_asked), attempt));
+        }
+        Action::Emit(outcome) => {
+            done.took_each.extend(outcome.result.is_ok().then_some(outcome.timing.total));
+            batch.pending.push_back(Event::Taken(1));
+        }
+        Action::Finish(summary) => {
+            batch.ended = true;
+            done.elapsed = done.elapsed.max(summary.elapsed);
+        }
+        Action::Cancel(attempt) => batch.running.retain(|(_, other)| *other != attempt),
+        Action::CloseInput => {}
     }
 }

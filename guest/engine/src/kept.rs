@@ -7,7 +7,7 @@
 pub(crate) struct Kept(u32);
 
 /// More are not kept by anyone.
-const MOST: u32 = 65_536;
+const MOST: u32 = 4_096;
 
 impl Kept {
     /// An answer was read to its end.

@@ -137,14 +137,14 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 impl Policy {
     /// Fills in the defaults and checks every bound; the first field outside its own is the error.
     pub fn resolve(&self) -> Result<Settings, PolicyError> {
-        let concurrency = within("concurrency", self.concurrency, 64, 1..=65_536)?;
-        let per_origin = within("per-origin", self.per_origin, concurrency, 1..=65_536)?;
+        let concurrency = within("concurrency", self.concurrency, 64, 1..=4_096)?;
+        let per_origin = within("per-origin", self.per_origin, concurrency, 1..=4_096)?;
         if self.until == Some(Until::Successes(0)) {
             return Err(PolicyError { field: "until", reason: "successes(0) never runs, use at least 1".to_owned() });
         }
         Ok(Settings {
             concurrency,
-            window: within("window", self.window, (concurrency * 2).min(65_536), 1..=65_536)?,
+            window: within("window", self.window, concurrency * 2, 1..=65_536)?,
             body: self.body.unwrap_or(BodyMode::Bytes),
             max_body: within("max-body", self.max_body, 1 << 20, 0..=256 << 20)?,
             max_unread: within("max-unread", self.max_unread, (concurrency * 2).min(4_096), 1..=4_096)?,
@@ -261,7 +261,7 @@ mod tests {
         let long = Some(Duration::from_secs(3_601));
         assert_eq!(
             refused(Policy { concurrency: Some(0), ..Policy::default() }),
-            "concurrency: 0 is outside 1 to 65536"
+            "concurrency: 0 is outside 1 to 4096"
         );
         assert_eq!(
             refused(Policy { per_origin: Some(4), per_origin_floor: Some(5), ..Policy::default() }),
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_largest_concurrency_has_defaults_within_bounds() {
-        let settings = Policy { concurrency: Some(65_536), ..Policy::default() }.resolve().unwrap();
-        assert_eq!((settings.window, settings.max_unread), (65_536, 4_096));
+        let settings = Policy { concurrency: Some(4_096), ..Policy::default() }.resolve().unwrap();
+        assert_eq!((settings.window, settings.max_unread), (8_192, 4_096));
     }
 }

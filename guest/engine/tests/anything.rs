@@ -79,8 +79,8 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn check_bounds(policy: &Policy) {
     let settings = policy.resolve().unwrap();
     let hour = Duration::from_secs(3_600);
-    assert!((1..=65_536).contains(&settings.concurrency) && (1..=65_536).contains(&settings.window));
-    assert!((1..=65_536).contains(&settings.per_origin) && (1..=4_096).contains(&settings.max_unread));
+    assert!((1..=4_096).contains(&settings.concurrency) && (1..=65_536).contains(&settings.window));
+    assert!((1..=4_096).contains(&settings.per_origin) && (1..=4_096).contains(&settings.max_unread));
     assert!(settings.per_origin_floor.is_none_or(|floor| (1..=settings.per_origin).contains(&floor)));
     assert!(settings.retries <= 10 && settings.redirects <= 20 && settings.breaker_ratio <= 100);
     assert!(settings.retry_ratio <= 1_000 && settings.retry_floor <= 100_000 && settings.max_body <= 256 << 20);
