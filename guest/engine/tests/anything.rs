@@ -100,7 +100,7 @@ proptest! {
             Ok(url) => {
                 prop_assert!(matches!(url.scheme(), "http" | "https") && url.has_host());
                 prop_assert!(url.username().is_empty() && url.password().is_none());
-                prop_assert_eq!(url::Url::parse(url.as_str()), Ok(url.clone()), "it is written as it is read");
+                prop_assert_eq!(url::Url::parse(url.as_str()), Ok(url), "it is written as it is read");
                 prop_assert!(text.len() <= MAX_URL);
             }
             Err(failure) => {
