@@ -3,7 +3,9 @@
 use crate::Egress;
 use crate::harness::{Harness, State};
 use crate::sandbox::{Limits, Sandboxed, config, linker, start_ticking};
-use crate::sender::{PoolLimits, Resolve, Sender, SystemResolver, Timeouts, Trust};
+use crate::sender::{
+    Connect, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust, Ways,
+};
 use crate::service::{Instances, Service, ServiceOptions};
 use std::sync::Arc;
 use wasmtime::Engine;
@@ -17,8 +19,9 @@ pub struct Builder {
     limits: Limits,
     pool: PoolLimits,
     timeouts: Timeouts,
-    trust: Trust,
+    tls: TlsSettings,
     resolver: Arc<dyn Resolve>,
+    transports: Arc<dyn Connect>,
 }
 
 /// A harness cannot be made.
@@ -46,8 +49,9 @@ impl Builder {
             limits: Limits::default(),
             pool: PoolLimits::default(),
             timeouts: Timeouts::default(),
-            trust: Trust::default(),
+            tls: TlsSettings { http2: true, ..TlsSettings::default() },
             resolver: Arc::new(SystemResolver::default()),
+            transports: Arc::new(TcpConnector),
         }
     }
 
@@ -79,7 +83,25 @@ impl Builder {
 
     /// Whom to trust in TLS.
     pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
+        self.tls.trust = trust;
+        self
+    }
+
+    /// Who we are, for servers that ask for a certificate in TLS.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.tls.identity = Some(identity);
+        self
+    }
+
+    /// Whether HTTP/2 is offered to servers that speak TLS (ALPN, RFC 7301). It is, unless this says otherwise.
+    pub fn http2(mut self, offered: bool) -> Self {
+        self.tls.http2 = offered;
+        self
+    }
+
+    /// Who opens connections. It is given approved addresses and nothing else.
+    pub fn connector(mut self, transports: impl Connect) -> Self {
+        self.transports = Arc::new(transports);
         self
     }
 
@@ -123,6 +145,7 @@ impl Builder {
     }
 
     fn sender(self) -> Sender {
-        Sender::new(self.egress, self.resolver, self.trust, self.timeouts, self.pool)
+        let Self { egress, resolver, transports, tls, timeouts, pool, .. } = self;
+        Sender::new(Ways { egress, resolver, transports, tls }, timeouts, pool)
     }
 }

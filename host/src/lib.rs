@@ -18,10 +18,14 @@ pub use fantail_engine::{
     Sent, StatusCounts, Summary, Timing, Until,
 };
 pub use harness::{
-    Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Report, Response, UnreadBody,
+    Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Receipt, Report, Response,
+    UnreadBody,
 };
 pub use sandbox::Limits;
-pub use sender::{Connections, PoolLimits, Resolve, ResolveError, SystemResolver, Timeouts, TlsError, Trust};
+pub use sender::{
+    Connect, Connections, Identity, PoolLimits, Resolve, ResolveError, SystemResolver, TcpConnector, Timeouts,
+    TlsError, Transport, Trust,
+};
 pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
 
 /// The component this library was built with.

@@ -144,12 +144,17 @@ pub(crate) fn summary(summary: engine::Summary) -> wit::Summary {
     }
 }
 
-/// A copy for a request that shares this response; none of a body that was handed out, which the engine does not share.
+/// A copy for a request that shares this response; none if there is no memory for it. A body that was handed out is not shared.
 pub(crate) fn copy(response: &wit::Response) -> Option<wit::Response> {
     let wit::Response { status, headers, body } = response;
     let body = match body {
         wit::Body::Discarded => wit::Body::Discarded,
-        wit::Body::Bytes(bytes) => wit::Body::Bytes(bytes.clone()),
+        wit::Body::Bytes(bytes) => {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(bytes.len()).ok()?;
+            copy.extend_from_slice(bytes);
+            wit::Body::Bytes(copy)
+        }
         wit::Body::Unread(_) => return None,
     };
     Some(wit::Response { status: *status, headers: headers.clone(), body })

@@ -17,10 +17,13 @@ pub(crate) struct Adaptive {
 }
 
 /// What is begun with, if the bounds allow it.
-const FIRST: u32 = 10;
+const FIRST: u64 = 10;
 
 /// Thousandths in one request.
 const ONE: u64 = 1_000;
+
+/// What is learned at most, and at least one: batches keep to bounds of their own.
+const MOST: u64 = 4_096 * ONE;
 
 /// Answers may take this many thousandths of the usual before the limit shrinks.
 const TOLERANCE: u64 = 1_500;
@@ -29,13 +32,15 @@ const TOLERANCE: u64 = 1_500;
 const HEADROOM: u64 = 4 * ONE;
 
 impl Adaptive {
-    /// Requests that may be in flight.
+    /// Requests that may be in flight for a batch with these bounds.
     pub(crate) fn limit(&self, bounds: RangeInclusive<u32>) -> u32 {
-        u32::try_from(self.thousandths(bounds) / ONE).unwrap_or(u32::MAX)
+        let limit = u32::try_from(self.learned() / ONE).unwrap_or(u32::MAX);
+        // Not `clamp`, which breaks down when the bounds are the wrong way round.
+        limit.min(*bounds.end()).max(*bounds.start())
     }
 
     /// A head came after `latency`, when `in_flight` requests were in flight.
-    pub(crate) fn answered(&mut self, latency: Duration, in_flight: u32, bounds: RangeInclusive<u32>) {
+    pub(crate) fn answered(&mut self, latency: Duration, in_flight: u32) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).clamp(1, 1 << 42);
         if self.usual == 0 {
             (self.usual, self.recent) = (nanos, nanos);
@@ -49,26 +54,22 @@ impl Adaptive {
         if self.usual > self.recent * 2 {
             self.usual -= self.usual / 20;
         }
-        let limit = self.thousandths(bounds.clone());
+        let limit = self.learned();
         let gradient = (TOLERANCE * self.usual / self.recent.max(1)).clamp(500, 1_000);
         let wanted = limit * gradient / 1_000 + HEADROOM;
         let next = (limit * 4 + wanted) / 5;
         // What is not used cannot have been tried.
         let used = u64::from(in_flight) * ONE * 2 >= limit;
-        self.limit = if used { next } else { next.min(limit) };
-        self.limit = self.thousandths(bounds);
+        self.limit = if used { next } else { next.min(limit) }.clamp(ONE, MOST);
     }
 
     /// An attempt failed in a way that speaks against the origin.
-    pub(crate) fn failed(&mut self, bounds: RangeInclusive<u32>) {
-        self.limit = self.thousandths(bounds.clone()) * 9 / 10;
-        self.limit = self.thousandths(bounds);
+    pub(crate) fn failed(&mut self) {
+        self.limit = (self.learned() * 9 / 10).max(ONE);
     }
 
-    fn thousandths(&self, bounds: RangeInclusive<u32>) -> u64 {
-        let limit = if self.limit == 0 { u64::from(FIRST) * ONE } else { self.limit };
-        // Not `clamp`, which breaks down when the bounds are the wrong way round.
-        limit.min(u64::from(*bounds.end()) * ONE).max(u64::from(*bounds.start()) * ONE)
+    fn learned(&self) -> u64 {
+        if self.limit == 0 { FIRST * ONE } else { self.limit }
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
         for _ in 0..rounds {
             let in_flight = adaptive.limit(1..=1_000);
             for place in 0..in_flight {
-                adaptive.answered(10 * MS * (place / servers + 1), in_flight, 1..=1_000);
+                adaptive.answered(10 * MS * (place / servers + 1), in_flight);
             }
         }
         adaptive.limit(1..=1_000)
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn it_grows_while_answers_come_as_fast_as_usual() {
         let mut adaptive = Adaptive::default();
-        assert_eq!(adaptive.limit(1..=1_000), FIRST);
+        assert_eq!(adaptive.limit(1..=1_000), 10);
         assert_eq!(rounds(&mut adaptive, 10_000, 20), 1_000);
     }
 
@@ -108,7 +109,7 @@ mod tests {
         let mut adaptive = Adaptive::default();
         rounds(&mut adaptive, 10_000, 20);
         for _ in 0..40 {
-            adaptive.answered(200 * MS, 1_000, 1..=1_000);
+            adaptive.answered(200 * MS, 1_000);
         }
         let shrunk = adaptive.limit(1..=1_000);
         assert!(shrunk < 200, "{shrunk}");
@@ -119,7 +120,7 @@ mod tests {
     fn failures_take_it_to_its_floor_and_no_further() {
         let mut adaptive = Adaptive::default();
         for _ in 0..100 {
-            adaptive.failed(3..=1_000);
+            adaptive.failed();
         }
         assert_eq!(adaptive.limit(3..=1_000), 3);
     }
@@ -128,9 +129,9 @@ mod tests {
     fn what_is_not_used_does_not_grow() {
         let mut adaptive = Adaptive::default();
         for _ in 0..1_000 {
-            adaptive.answered(MS, 1, 1..=1_000);
+            adaptive.answered(MS, 1);
         }
-        assert_eq!(adaptive.limit(1..=1_000), FIRST);
+        assert_eq!(adaptive.limit(1..=1_000), 10);
     }
 
     #[test]
@@ -139,8 +140,11 @@ mod tests {
         assert_eq!((adaptive.limit(20..=30), adaptive.limit(1..=4)), (20, 4));
         rounds(&mut adaptive, 10_000, 20);
         assert_eq!(adaptive.limit(1..=4), 4);
-        adaptive.answered(Duration::MAX, u32::MAX, 1..=1_000);
-        adaptive.answered(Duration::ZERO, 0, 1..=1_000);
+        assert_eq!(adaptive.limit(1..=1_000), 1_000, "and what was learned is not lost for that");
+        adaptive.answered(10 * MS, 4);
+        assert_eq!(adaptive.limit(1..=1_000), 1_000, "nor for an answer to a batch with narrower bounds");
+        adaptive.answered(Duration::MAX, u32::MAX);
+        adaptive.answered(Duration::ZERO, 0);
         assert!((1..=1_000).contains(&adaptive.limit(1..=1_000)));
     }
 }

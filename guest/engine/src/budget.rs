@@ -20,10 +20,15 @@ impl Budget {
         self.recent.add(now, (u64::from(ratio) * RETRY / 100, 0));
     }
 
-    /// Takes a retry out, if there is one; `floor` per second.
-    pub(crate) fn spend(&mut self, now: Instant, floor: u32) -> bool {
+    /// Whether there is a retry in it; `floor` per second.
+    pub(crate) fn has_one(&self, now: Instant, floor: u32) -> bool {
         let (earned, spent) = self.recent.sums(now);
-        let granted = spent + RETRY <= earned + u64::from(floor) * WINDOW * RETRY;
+        spent + RETRY <= earned + u64::from(floor) * WINDOW * RETRY
+    }
+
+    /// Takes a retry out, if there is one.
+    pub(crate) fn spend(&mut self, now: Instant, floor: u32) -> bool {
+        let granted = self.has_one(now, floor);
         if granted {
             self.recent.add(now, (0, RETRY));
         }

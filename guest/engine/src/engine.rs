@@ -135,8 +135,8 @@ impl<R> Engine<R> {
         request.into_iter().chain(batch).chain(paced).min()
     }
 
-    /// Entries held for requests and what belongs to them: at most some 40 for each request of the window, and 1,000. For tests of
-    /// that.
+    /// Entries held for requests and what belongs to them: at most some 100 for each request of the window, and 300 (an
+    /// attempt leaves up to three in the timers until they are due). For tests of that.
     pub fn held(&self) -> usize {
         let followers: usize =
             self.shared.values().filter_map(|key| self.live.get(*key)).map(|live| live.followers.len()).sum();
@@ -272,7 +272,7 @@ impl<R> Engine<R> {
     fn read_on(&mut self) {
         let outstanding = u32::try_from(self.live.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
         let room = self.settings.window.saturating_sub(outstanding);
-        let nothing_waits = self.live.len() <= self.in_flight as usize;
+        let nothing_waits = self.queue.is_empty();
         if self.input == Input::Idle && room > 0 && (nothing_waits || room >= self.settings.window / 4) {
             self.input = Input::Busy;
             self.actions.push_back(Action::Read(room));

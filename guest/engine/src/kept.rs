@@ -10,7 +10,7 @@ pub(crate) struct Kept(u32);
 const MOST: u32 = 4_096;
 
 impl Kept {
-    /// An answer was read to its end.
+    /// An answer has come; one that was handed out is taken to be read to its end.
     pub(crate) fn leave(&mut self) {
         self.0 = (self.0 + 1).min(MOST);
     }

@@ -5,6 +5,7 @@ use crate::identity::Identity;
 use crate::queue::{LaneId, Place};
 use crate::{BodyMode, Cause, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -40,12 +41,21 @@ pub(crate) struct Live {
     pub(crate) again_at: Option<Instant>,
     /// When it is to be sent a second time beside its attempt, unless a head has come.
     pub(crate) hedge_at: Option<Instant>,
-    /// An attempt of it was found to be over a connection that was closed, and repeated for that.
-    pub(crate) renewed: bool,
+    /// Whether an attempt of it was over a connection that had been closed.
+    pub(crate) renewal: Renewal,
     /// What it is shared as, if others may follow it.
     pub(crate) identity: Option<Identity>,
     /// Those that get what it gets.
-    pub(crate) followers: Vec<Key>,
+    pub(crate) followers: VecDeque<Key>,
+}
+
+/// A request may be sent again once because the connection had been closed that it was sent over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    Unused,
+    /// It waits for its slot.
+    Due,
+    Done,
 }
 
 /// An attempt that is in flight for a request.
@@ -97,9 +107,9 @@ impl Live {
             first_started: None,
             again_at: None,
             hedge_at: None,
-            renewed: false,
+            renewal: Renewal::Unused,
             identity: None,
-            followers: Vec::new(),
+            followers: VecDeque::new(),
         }
     }
 

@@ -55,6 +55,7 @@ fn target(from: &Url, location: &str) -> Result<Url, String> {
     if to.as_str().len() > crate::MAX_URL {
         return Err(format!("its location has {} bytes", to.as_str().len()));
     }
+    crate::request::check_host(&to)?;
     to.set_fragment(None);
     Ok(to)
 }

@@ -111,10 +111,19 @@ fn check_url(text: &str) -> Result<Url, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("the scheme is {}, only http and https are sent", url.scheme()));
     }
+    check_host(&url)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the URL carries a user name or password: send an authorization header instead".into());
     }
     Ok(url)
+}
+
+/// A name longer than the name system can hold (RFC 1035, section 2.3.4) is nobody's.
+pub(crate) fn check_host(url: &Url) -> Result<(), String> {
+    match url.host_str().map_or(0, str::len) {
+        length if length > 253 => Err(format!("the host has {length} bytes, at most 253 can be resolved")),
+        _ => Ok(()),
+    }
 }
 
 /// Names that belong to the connection and are never the caller's to set (RFC 9110, sections 7.2 and 7.6.1).

@@ -1,6 +1,6 @@
 //! Whether a request is sent again, and when.
 
-use crate::live::Live;
+use crate::live::{Live, Renewal};
 use crate::origins::Origins;
 use crate::random::Random;
 use crate::{Cause, Failure, Instant, Settings};
@@ -9,9 +9,18 @@ use std::time::Duration;
 /// Statuses that say that another attempt may succeed (RFC 9110, sections 15.5.9 and 15.6; RFC 6585, section 4).
 const STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
-/// When a request whose attempt has ended this way is sent again; none if it is not. `failure` is none for a response.
-/// `ends` is when the batch does. Draws from the origin's budget only if everything else allows it.
-pub(crate) fn again_at(
+/// Whether a request is sent again.
+pub(crate) enum Again {
+    /// At this time.
+    At(Instant),
+    /// It would be, if it had the time.
+    OutOfTime,
+    No,
+}
+
+/// Whether a request whose attempt has ended this way is sent again. `failure` is none for a response. `ends` is when the batch
+/// does. Draws from the origin's budget only if everything else allows it.
+pub(crate) fn again(
     now: Instant,
     live: &Live,
     failure: Option<&Failure>,
@@ -19,7 +28,7 @@ pub(crate) fn again_at(
     settings: &Settings,
     origins: &mut Origins,
     random: &mut Random,
-) -> Option<Instant> {
+) -> Again {
     let may_help = match failure {
         Some(failure) => {
             failure.retryable && !matches!(failure.cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled)
@@ -27,13 +36,17 @@ pub(crate) fn again_at(
         None => live.request.is_repeatable() && is_passing(live),
     };
     if !may_help || live.retries >= settings.retries {
-        return None;
+        return Again::No;
     }
     let asked = live.head().and_then(|head| head.retry_after);
     let at = now + asked.unwrap_or_else(|| back_off(live.retries, settings, random));
     // Waiting for what cannot come in time would only keep the caller from knowing.
-    let in_time = at < live.expires && ends.is_none_or(|ends| at < ends);
-    (in_time && origins.known(now, &live.url).budget.spend(now, settings.retry_floor)).then_some(at)
+    if at >= live.expires {
+        return Again::OutOfTime;
+    }
+    let granted =
+        ends.is_none_or(|ends| at < ends) && origins.known(now, &live.url).budget.spend(now, settings.retry_floor);
+    if granted { Again::At(at) } else { Again::No }
 }
 
 /// Whether an attempt failed as it does when the connection that it was sent over had been closed meanwhile (RFC 9112, section
@@ -41,7 +54,7 @@ pub(crate) fn again_at(
 pub(crate) fn found_closed(live: &Live, failure: &Failure) -> bool {
     let broke = matches!(failure.cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
     let kept = live.attempt.as_ref().is_some_and(|attempt| attempt.kept && attempt.head.is_none());
-    broke && kept && !live.renewed && live.request.is_repeatable()
+    broke && kept && live.renewal == Renewal::Unused && live.request.is_repeatable()
 }
 
 /// Whether the response that has arrived says that another attempt may succeed.

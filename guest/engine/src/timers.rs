@@ -10,6 +10,8 @@ use std::collections::BinaryHeap;
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     heap: BinaryHeap<Reverse<(Instant, K)>>,
+    /// Entries with which it is worth while to clear out again.
+    sweep_at: usize,
 }
 
 /// Entries held per wanted one before the unwanted are cleared out.
@@ -17,13 +19,15 @@ const SLACK: usize = 4;
 
 impl<K: Ord + Copy> Timers<K> {
     pub(crate) fn new() -> Self {
-        Self { heap: BinaryHeap::new() }
+        Self { heap: BinaryHeap::new(), sweep_at: 0 }
     }
 
     /// Adds a deadline. `wanted` tells what is still of interest, of which there are `count`.
     pub(crate) fn add(&mut self, at: Instant, key: K, count: usize, wanted: impl Fn(&K) -> bool) {
-        if self.heap.len() >= 64 + SLACK * count {
+        if self.heap.len() >= (64 + SLACK * count).max(self.sweep_at) {
             self.heap.retain(|Reverse((_, key))| wanted(key));
+            // When most are wanted, looking through them again soon would find no others.
+            self.sweep_at = self.heap.len() * 2;
         }
         self.heap.push(Reverse((at, key)));
     }

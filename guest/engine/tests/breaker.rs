@@ -134,3 +134,14 @@ fn what_is_refused_is_refused_at_once_whatever_the_pace() {
     slow.read(&["/x"; 20], false);
     assert_eq!(causes(&slow.take()), [OPEN; 20]);
 }
+
+#[test]
+fn a_probe_over_a_connection_that_was_closed_is_made_again_at_once() {
+    let mut driver = opened();
+    driver.pass(3 * SECOND);
+    driver.read(&["/probe"], false);
+    driver.fail("/probe", Cause::ConnectionTerminated);
+    assert_eq!(driver.running.len(), 1, "the five that were answered may have left it a connection");
+    driver.respond("/probe", 200);
+    assert_eq!(causes(&driver.take()), [None]);
+}

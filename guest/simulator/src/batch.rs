@@ -2,11 +2,26 @@
 
 use crate::ledger::{Broken, Ledger};
 use crate::scenario::{Planned, Scenario};
-use fantail_engine::{Action, AttemptId, BodyMode, Engine, Event, Instant, Origins, Outcome, Policy, Request, Summary};
+use fantail_engine::{
+    Action, AttemptId, BodyMode, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
+};
 use std::collections::{BTreeMap, VecDeque};
 
-/// The response is its status.
-pub(crate) type Response = u16;
+/// A response, and what was asked to get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    pub(crate) asked: Asked,
+}
+
+/// What an origin sees of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<Header>,
+}
 
 pub(crate) struct Batch {
     pub(crate) engine: Engine<Response>,
@@ -29,6 +44,10 @@ pub(crate) struct Running {
     pub(crate) origin: usize,
     pub(crate) path: u32,
     pub(crate) body: BodyMode,
+    pub(crate) asked: Asked,
+    pub(crate) started: Instant,
+    /// Of which request.
+    pub(crate) id: u64,
 }
 
 /// What the world has to see to.
@@ -41,7 +60,7 @@ impl Batch {
     pub(crate) fn new(scenario: &Scenario, index: usize) -> Result<Self, Broken> {
         let policy: &Policy = &scenario.policy;
         let engine = Engine::new(policy).map_err(|error| Broken(format!("the policy: {error}")))?;
-        let engine = engine.with_seed(scenario.seed).with_copies(|status| Some(*status));
+        let engine = engine.with_seed(scenario.seed).with_copies(|response: &Response| Some(response.clone()));
         Ok(Self {
             ledger: Ledger::default(),
             engine,
@@ -101,8 +120,9 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                self.ledger.started(attempt, &request, self.engine.settings())?;
-                self.running.insert(attempt, Running { origin, path, body });
+                self.ledger.started(now, attempt, &request, &self.running, self.engine.settings())?;
+                let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
+                self.running.insert(attempt, Running { origin, path, body, asked, started: now, id: request.id });
                 self.ledger.peak = self.ledger.peak.max(self.running.len());
                 return Ok(Some(Wish::Answer(attempt)));
             }

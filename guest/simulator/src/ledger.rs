@@ -1,7 +1,9 @@
 //! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
 
-use crate::batch::{Response, Running};
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Order, Outcome, Request, Sent, Settings, Summary};
+use crate::batch::{Asked, Response, Running};
+use fantail_engine::{
+    AttemptId, BodyMode, Cause, Event, Hedge, Instant, Order, Outcome, Request, Sent, Settings, Summary, Until,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ pub(crate) struct Ledger {
     closed: bool,
     left: bool,
     /// Requests without an outcome, and by when they must have one.
-    waiting: BTreeMap<u64, Instant>,
+    waiting: BTreeMap<u64, Waiting>,
     read: u64,
     given: u64,
     taken: u64,
@@ -36,10 +38,25 @@ pub(crate) struct Ledger {
     /// Attempts whose head leads somewhere else.
     led_on: BTreeSet<AttemptId>,
     pub(crate) peak: usize,
-    /// Failures before any head.
+    /// Requests that were sent a second time beside the first.
+    hedged: BTreeSet<u64>,
+    successes: u32,
+    /// What `until` asks for was handed out.
+    enough: bool,
+    shared: u64,
+    /// Connections that broke before any head, and answers that came.
     broken_off: u64,
+    ended: u64,
+    heads: BTreeSet<AttemptId>,
     /// Bodies that were handed out: those whose outcome may still be held back, and the others.
     unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
+}
+
+/// A request without an outcome.
+struct Waiting {
+    until: Instant,
+    /// As it was read.
+    asked: Asked,
 }
 
 impl Broken {
@@ -53,7 +70,9 @@ impl Ledger {
     pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
         for request in requests {
             let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
-            self.waiting.insert(request.id, now + timeout + LATE);
+            let Request { method, url, headers, .. } = request.clone();
+            let asked = Asked { method, url, headers };
+            self.waiting.insert(request.id, Waiting { until: now + timeout + LATE, asked });
             self.read += 1;
         }
         self.closed |= closed;
@@ -65,15 +84,22 @@ impl Ledger {
             Event::Demand => _ = self.begun.get_or_insert(now),
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
-            Event::Head { attempt, location: Some(_), .. } => _ = self.led_on.insert(*attempt),
-            Event::Head { attempt, location: None, .. } => self.reached(*attempt),
+            Event::Head { attempt, location, .. } => {
+                self.heads.insert(*attempt);
+                match location {
+                    Some(_) => _ = self.led_on.insert(*attempt),
+                    None => self.reached(*attempt),
+                }
+            }
             Event::Failed { attempt, cause, .. } => {
-                self.broken_off += 1;
+                let broke = matches!(cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
+                self.broken_off += u64::from(broke && !self.heads.contains(attempt));
                 if cause.sent() != Sent::No {
                     self.reached(*attempt);
                 }
             }
             Event::Ended { attempt, .. } => {
+                self.ended += 1;
                 let unread = running.get(attempt).is_some_and(|running| running.body == BodyMode::Unread);
                 if let Some((id, _)) = self.attempts.get(attempt).filter(|_| unread) {
                     self.unread.0.insert(*id, *attempt);
@@ -96,8 +122,25 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn started(&mut self, attempt: AttemptId, request: &Request, settings: &Settings) -> Result<(), Broken> {
+    pub(crate) fn started(
+        &mut self,
+        now: Instant,
+        attempt: AttemptId,
+        request: &Request,
+        running: &BTreeMap<AttemptId, Running>,
+        settings: &Settings,
+    ) -> Result<(), Broken> {
         let id = request.id;
+        Broken::unless(!self.enough, || format!("request {id} was sent though there was enough"))?;
+        if let Some(earlier) = running.values().find(|running| running.id == id) {
+            let hedged = self.hedged.insert(id);
+            let due = match settings.hedge {
+                None => false,
+                Some(Hedge::After(delay)) => earlier.started + delay <= now,
+                Some(Hedge::Auto) => true,
+            };
+            Broken::unless(hedged && due, || format!("request {id} was sent a second time beside the first"))?;
+        }
         Broken::unless(self.attempts.insert(attempt, (id, request.is_repeatable())).is_none(), || {
             format!("{attempt:?} was started twice")
         })?;
@@ -117,7 +160,7 @@ impl Ledger {
         settings: &Settings,
     ) -> Result<(), Broken> {
         let id = outcome.id;
-        let Some(until) = self.waiting.remove(&id) else {
+        let Some(Waiting { until, asked }) = self.waiting.remove(&id) else {
             return Err(Broken(format!("an outcome too much for request {id}")));
         };
         let held_back = settings.order == Order::Input;
@@ -132,9 +175,23 @@ impl Ledger {
         self.reported.0 += u64::from(told);
         self.reported.1 += outcome.hops.len() as u64;
         match &outcome.result {
-            Ok(_) => self.responses += 1,
+            Ok(response) => {
+                self.responses += 1;
+                self.shared += u64::from(told == 0);
+                // A redirect may have made another request of it.
+                let same = !outcome.hops.is_empty() || response.asked == asked;
+                let from = outcome.hops.first().unwrap_or(&outcome.url);
+                Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
+            }
             Err(failure) => *self.failures.entry(failure.cause).or_default() += 1,
         }
+        let succeeded = outcome.result.as_ref().is_ok_and(|response| response.status < 400);
+        self.successes += u32::from(succeeded);
+        self.enough |= match settings.until {
+            Until::All => false,
+            Until::Successes(wanted) => self.successes >= wanted,
+            Until::FirstFailure => !succeeded,
+        };
         if let Some(attempt) = self.unread.0.remove(&id).filter(|_| outcome.result.is_ok()) {
             self.unread.1.insert(attempt);
         }
@@ -194,6 +251,8 @@ impl Ledger {
         equal("the peak", u64::from(summary.peak_in_flight), self.peak as u64)?;
         let unshared = summary.coalesced == 0 || settings.coalesce;
         Broken::unless(unshared, || "requests shared answers unasked".to_owned())?;
+        let cause = self.left || self.enough || settings.deadline.is_some();
+        Broken::unless(summary.input_ended || cause, || "it stopped for no reason".to_owned())?;
         if self.left {
             return Ok(());
         }
@@ -201,6 +260,7 @@ impl Ledger {
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome"))?;
         equal("outcomes", self.given, self.read)?;
         equal("outcomes taken", self.taken, self.given)?;
+        Broken::unless(self.shared <= summary.coalesced, || "a response without an attempt".to_owned())?;
         equal("responses handed out", summary.responses, self.responses)?;
         equal("attempts in outcomes", self.reported.0, attempts)?;
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
@@ -208,6 +268,6 @@ impl Ledger {
 
     /// First attempts, and how many attempts may have been free of the budget.
     pub(crate) fn first_and_free(&self) -> (u64, u64) {
-        (self.started.len() as u64, self.broken_off)
+        (self.started.len() as u64, self.broken_off.min(self.ended))
     }
 }

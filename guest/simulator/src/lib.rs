@@ -14,6 +14,7 @@ mod policy;
 mod scenario;
 mod world;
 
+pub use batch::Response;
 pub use ledger::Broken;
 pub use origin::{Answer, Does};
 pub use scenario::{Planned, Scenario};

@@ -39,6 +39,8 @@ pub struct Planned {
     overrides: Overrides,
     /// It cannot be sent.
     unfit: bool,
+    /// Whose credentials it carries.
+    token: Option<&'static str>,
 }
 
 impl Planned {
@@ -48,7 +50,8 @@ impl Planned {
         let url = if self.unfit { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
         let body = (self.method == "POST").then(|| b"body".to_vec());
         let overrides = self.overrides.clone();
-        Request { method: self.method.to_owned(), body, overrides, ..Request::get(id, url) }
+        let headers = self.token.map(|token| ("authorization".to_owned(), token.into())).into_iter().collect();
+        Request { headers, method: self.method.to_owned(), body, overrides, ..Request::get(id, url) }
     }
 }
 
@@ -80,6 +83,7 @@ impl Scenario {
         let requests = (0..count).map(|path| {
             let method = *rng.choice(&["GET", "GET", "PUT", "POST"]).unwrap_or(&"GET");
             Planned {
+                token: None,
                 method,
                 origin: rng.usize(0..origins.len()),
                 path,
@@ -157,5 +161,6 @@ fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
     };
     // Some origins are asked more than others.
     let origin = rng.usize(0..origins).min(rng.usize(0..origins));
-    Planned { method, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0 }
+    let token = *rng.choice(&[None, None, Some("one"), Some("two")]).unwrap_or(&None);
+    Planned { method, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0, token }
 }

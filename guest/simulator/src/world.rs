@@ -191,16 +191,17 @@ impl<'a> World<'a> {
             retry_after: retry_after.map(Duration::from_secs),
             location,
         };
+        let asked = running.asked.clone();
         let failed = |cause| Event::Failed { attempt, cause, detail: None };
         match does {
             Does::Respond { status, retry_after, body } => {
                 self.foresee(after, index, What::Attempt(attempt, head(status, retry_after, None)));
-                self.end(index, attempt, after, body, running.body, status);
+                self.end(index, attempt, (after, body), running.body, Response { status, asked });
             }
             Does::Redirect { status, origin, path } => {
                 let location = self.names.get(origin).map(|name| format!("{name}/{path}"));
                 self.foresee(after, index, What::Attempt(attempt, head(status, None, location)));
-                self.end(index, attempt, after, Duration::ZERO, running.body, status);
+                self.end(index, attempt, (after, Duration::ZERO), running.body, Response { status, asked });
             }
             Does::BreakBody => {
                 self.foresee(after, index, What::Attempt(attempt, head(200, None, None)));
@@ -214,9 +215,16 @@ impl<'a> World<'a> {
     }
 
     /// Foresees the end of a response: of its head, when its body is handed out.
-    fn end(&mut self, index: usize, attempt: AttemptId, after: Duration, body: Duration, mode: BodyMode, status: u16) {
+    fn end(
+        &mut self,
+        index: usize,
+        attempt: AttemptId,
+        (after, body): (Duration, Duration),
+        mode: BodyMode,
+        response: Response,
+    ) {
         let unread = mode == BodyMode::Unread;
-        let ended = Event::Ended { attempt, response: status, body_bytes: if unread { 0 } else { 10 } };
+        let ended = Event::Ended { attempt, response, body_bytes: if unread { 0 } else { 10 } };
         let until = if unread { after } else { after + body };
         self.foresee(until, index, What::Attempt(attempt, ended));
         if unread {

@@ -66,7 +66,7 @@ pub(crate) async fn run(
     let report = outcomes.report().await;
     let mut summary = tally.close(report.summary.elapsed, report.summary.input_ended);
     summary.adopt_inner(&report.summary);
-    say(table(&summary, report.connections, &report.end).trim_end());
+    say(table(&summary, &report.receipt, &report.end).trim_end());
     match report.end {
         _ if interrupted => Exit::Interrupted,
         End::Finished(_) if summary.failures == 0 => Exit::Responses,

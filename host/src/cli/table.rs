@@ -1,12 +1,12 @@
 //! The summary that ends a run, for people.
 
-use fantail::{Connections, End, Latency, StatusCounts, Summary};
-use indicatif::HumanCount;
+use fantail::{End, Latency, Receipt, StatusCounts, Summary};
+use indicatif::{HumanBytes, HumanCount};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// A summary as a table.
-pub(crate) fn table(summary: &Summary, connections: Connections, end: &End) -> String {
+pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
     let mut table = String::new();
     let (requests, responses, failures) = (summary.requests, summary.responses, summary.failures);
     let mut row = |name: &str, text: String| {
@@ -34,7 +34,10 @@ pub(crate) fn table(summary: &Summary, connections: Connections, end: &End) -> S
     }
     row("in flight", format!("{} at most", summary.peak_in_flight));
     row("body bytes", HumanCount(summary.body_bytes).to_string());
-    row("connections", format!("{} opened, used again {} times", connections.opened, HumanCount(connections.reused)));
+    row("connections", format!("{} opened, used again {} times", receipt.opened, HumanCount(receipt.reused)));
+    row("network", format!("{} in, {} out", HumanBytes(receipt.received), HumanBytes(receipt.sent)));
+    let (memory, busy, calls) = (HumanBytes(receipt.memory), span(receipt.busy), HumanCount(receipt.host_calls));
+    row("component", format!("{memory} of memory, busy {busy}, {calls} host calls"));
     match end {
         End::Finished(_) if !summary.input_ended => row("note", "stopped before the end of the input".to_owned()),
         End::Finished(_) => {}
@@ -94,8 +97,18 @@ mod tests {
             input_ended: true,
             ..Summary::default()
         };
-        let connections = Connections { opened: 64, reused: 1_136, idle: 0 };
-        let lines = table(&summary, connections, &End::Finished(None));
+        let receipt = Receipt {
+            instances: 1,
+            memory: 3 << 20,
+            busy: Duration::from_millis(250),
+            host_calls: 7_500,
+            opened: 64,
+            reused: 1_136,
+            received: 2 << 20,
+            sent: 300 << 10,
+            elapsed: Duration::from_millis(2_500),
+        };
+        let lines = table(&summary, &receipt, &End::Finished(None));
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [
@@ -106,6 +119,8 @@ mod tests {
                 "in flight    64 at most",
                 "body bytes   12,345",
                 "connections  64 opened, used again 1,136 times",
+                "network      2.00 MiB in, 300.00 KiB out",
+                "component    3.00 MiB of memory, busy 250 ms, 7,500 host calls",
             ]
         );
     }

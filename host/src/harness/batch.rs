@@ -4,6 +4,7 @@ use super::future::receive;
 use super::input::Input;
 use super::ledger::never_handed_over;
 use super::output::Output;
+use super::receipt::{Busy, Receipt};
 use super::state::State;
 use super::{End, Outcome, Report};
 use crate::bindings::{Fantail, FantailPre, batch as wit};
@@ -12,7 +13,7 @@ use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy, Summary};
 use futures::StreamExt;
 use futures::channel::oneshot;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 use wasmtime::Store;
@@ -38,14 +39,14 @@ impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         let Batch { component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
-        let wall = state.sandbox.limits.wall;
+        let (wall, busy, begun) = (state.sandbox.limits.wall, Busy::default(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
         let (alive, mut last_gone) = mpsc::channel(1);
         store.data_mut().alive = Some(alive);
         let output = Output { asked: Some(asked), outcomes: PollSender::new(outcomes.clone()) };
         let end = tokio::select! {
-            result = converse(&component, &mut store, &policy, output, accepted) => match result {
+            result = busy.timed(converse(&component, &mut store, &policy, output, accepted)) => match result {
                 Ok(summary) => End::Finished(summary),
                 Err(error) => End::Broken(format!("{error:#}")),
             },
@@ -59,7 +60,8 @@ impl Batch {
         settle(&mut store, &end, outcomes, cancelled).await;
         let finished = matches!(end, End::Finished(_));
         // Nobody has to be interested.
-        let _ = report.send(summed_up(&mut store, end));
+        let receipt = Receipt::of(&store.data().sandbox, &busy, begun.elapsed());
+        let _ = report.send(summed_up(&mut store, end, receipt));
         if finished {
             // Unread bodies that were handed out still pass through the store.
             store.data_mut().alive = None;
@@ -136,12 +138,12 @@ async fn settle(
     }
 }
 
-fn summed_up(store: &mut Store<State>, end: End) -> Report {
+fn summed_up(store: &mut Store<State>, end: End, receipt: Receipt) -> Report {
     let state = store.data_mut();
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     let mut summary = state.tally.close(elapsed, state.input_ended);
     if let End::Finished(Some(own)) = &end {
         summary.adopt_inner(own);
     }
-    Report { summary, connections: state.sandbox.sender().connections(), end }
+    Report { summary, connections: state.sandbox.sender().connections(), receipt, end }
 }

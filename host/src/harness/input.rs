@@ -29,7 +29,9 @@ impl StreamProducer<State> for Input {
         let state = store.data_mut();
         state.sandbox.computing = Duration::ZERO;
         state.begun.get_or_insert_with(Instant::now);
-        let room = room.min(state.sandbox.limits.handed_over.saturating_sub(state.ledger.len()));
+        let limits = &state.sandbox.limits;
+        let left = usize::try_from(limits.requests.saturating_sub(state.ledger.read())).unwrap_or(usize::MAX);
+        let room = room.min(limits.handed_over.saturating_sub(state.ledger.len())).min(left);
         let mut requests = Vec::new();
         while requests.len() < room && !state.input_ended {
             match state.input.poll_next_unpin(cx) {
@@ -42,7 +44,7 @@ impl StreamProducer<State> for Input {
                 Poll::Pending => break,
             }
         }
-        let (ended, empty) = (state.input_ended, requests.is_empty());
+        let (ended, empty) = (state.input_ended || left == 0, requests.is_empty());
         if !empty {
             destination.set_buffer(requests.into());
         }

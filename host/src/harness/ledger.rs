@@ -66,6 +66,11 @@ impl Ledger {
         self.open.remove(&serial)
     }
 
+    /// Requests noted so far.
+    pub(super) fn read(&self) -> u64 {
+        self.serial
+    }
+
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }

@@ -7,11 +7,13 @@ mod input;
 mod ledger;
 mod outcomes;
 mod output;
+mod receipt;
 mod state;
 
 pub use body::{Body, UnreadBody};
 pub use ledger::{Entry, Malformed};
 pub use outcomes::{Canceller, Outcomes};
+pub use receipt::Receipt;
 
 use crate::bindings::FantailPre;
 use crate::sandbox::Limits;
@@ -55,6 +57,8 @@ pub struct Report {
     pub summary: Summary,
     /// Connections used by the harness so far, by all its batches.
     pub connections: Connections,
+    /// What the batch has cost.
+    pub receipt: Receipt,
     /// How the batch ended.
     pub end: End,
 }
@@ -147,6 +151,6 @@ impl Harness {
 impl Report {
     fn broken(reason: &str) -> Self {
         let end = End::Broken(reason.to_owned());
-        Self { summary: Summary::default(), connections: Connections::default(), end }
+        Self { summary: Summary::default(), connections: Connections::default(), receipt: Receipt::default(), end }
     }
 }

@@ -26,6 +26,12 @@ pub struct Limits {
     pub field_bytes: usize,
     /// Bytes of a body kept inside the component that a policy may ask for. Default 32 MiB.
     pub max_body: u64,
+    /// Bytes it may receive from the network, and send, each, TLS and heads included. Default 1 TiB.
+    pub network_bytes: u64,
+    /// Bytes of one response's body that it may receive, kept or not. Default 64 GiB.
+    pub response_bytes: u64,
+    /// Requests it may take in all. What comes after those stays unread, as after an early stop. Default 1,000,000,000.
+    pub requests: u64,
     /// How long it may compute without asking anything of the host. Default 5 s.
     pub stall: Duration,
     /// How long a batch may take, kept outside of it. Default 7 days and 1 minute, a little more than a policy may ask.
@@ -45,6 +51,9 @@ impl Default for Limits {
             hostcall_bytes: 64 << 20,
             field_bytes: 128 << 10,
             max_body: 32 << 20,
+            network_bytes: 1 << 40,
+            response_bytes: 64 << 30,
+            requests: 1_000_000_000,
             stall: Duration::from_secs(5),
             wall: Duration::from_secs(7 * 24 * 60 * 60 + 60),
             handed_over: 131_072,
@@ -63,6 +72,11 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
         Self { limits, memory: 0, table_elements: 0 }
+    }
+
+    /// Bytes of all memories: they never shrink.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 }
 

@@ -6,7 +6,7 @@ mod watchdog;
 pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
 
-use crate::sender::{Diary, Hooks, Sender};
+use crate::sender::{Account, Allowance, Diary, Hooks, Sender, Used};
 use limits::Meter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,10 +24,20 @@ pub(crate) struct Sandbox {
     hooks: Hooks,
     meter: Meter,
     pub(crate) limits: Limits,
+    /// How often the instance has asked something of us.
+    host_calls: u64,
     /// How long the instance has been computing since it last asked something of us.
     pub(crate) computing: Duration,
     /// Set by whatever else is a sign of life: bytes that pass without the instance asking for each of them.
     pub(crate) alive: Arc<AtomicBool>,
+}
+
+/// What an instance has used.
+pub(crate) struct Consumption {
+    /// Bytes of its memories, which do not shrink.
+    pub(crate) memory: usize,
+    pub(crate) host_calls: u64,
+    pub(crate) network: Used,
 }
 
 /// What a store has to hold so that an instance in it is kept within its limits.
@@ -39,6 +49,7 @@ impl Sandbox {
     /// `environment` is for components that may ask for it. There are no arguments, files, sockets or standard streams: the
     /// linkers have none of them anyway.
     pub(crate) fn new(limits: Limits, sender: Sender, environment: &[(String, String)]) -> Self {
+        let allowance = Allowance { bytes: limits.network_bytes, body: limits.response_bytes };
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let mut http = WasiHttpCtx::new();
@@ -47,7 +58,8 @@ impl Sandbox {
             table,
             wasi: WasiCtx::builder().envs(environment).build(),
             http,
-            hooks: Hooks { sender, diary: Diary::default() },
+            hooks: Hooks { sender, diary: Diary::default(), account: Arc::new(Account::new(allowance)) },
+            host_calls: 0,
             meter: Meter::new(limits),
             limits,
             computing: Duration::ZERO,
@@ -59,6 +71,17 @@ impl Sandbox {
         &self.hooks.sender
     }
 
+    /// Whatever an instance asks of the host is a sign of life, were it only the time.
+    fn called(&mut self) {
+        self.computing = Duration::ZERO;
+        self.host_calls += 1;
+    }
+
+    /// What has been used so far.
+    pub(crate) fn used(&self) -> Consumption {
+        Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.account.used() }
+    }
+
     pub(crate) fn diary(&self) -> &Diary {
         &self.hooks.diary
     }
@@ -66,15 +89,14 @@ impl Sandbox {
 
 impl WasiView for Sandbox {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        // Whatever an instance asks of the host is a sign of life, were it only the time.
-        self.computing = Duration::ZERO;
+        self.called();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for Sandbox {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.computing = Duration::ZERO;
+        self.called();
         WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }

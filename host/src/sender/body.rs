@@ -1,7 +1,9 @@
 //! A response's body, which gives its connection back at its end.
 
+use super::account::Account;
+use super::connection::Connection;
 use super::error::SendError;
-use super::pool::{Connection, Pool};
+use super::pool::Pool;
 use bytes::Bytes;
 use fantail_engine::{Cause, Phase};
 use http_body::{Body, Frame, SizeHint};
@@ -20,6 +22,9 @@ pub(crate) struct PooledBody {
     connection: Option<Connection>,
     pool: Arc<Pool>,
     idle: Duration,
+    account: Arc<Account>,
+    /// Bytes that have come.
+    received: u64,
     /// Runs while a piece is awaited. Made when first needed: most bodies arrive with their head.
     timer: Option<Pin<Box<Sleep>>>,
     /// What had arrived with the head: a piece, trailers, or the news that nothing more comes.
@@ -27,8 +32,15 @@ pub(crate) struct PooledBody {
 }
 
 impl PooledBody {
-    pub(crate) fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>, idle: Duration) -> Self {
-        let mut body = Self { incoming, connection: Some(connection), pool, idle, timer: None, first: None };
+    pub(crate) fn new(
+        incoming: Incoming,
+        connection: Connection,
+        pool: Arc<Pool>,
+        idle: Duration,
+        account: Arc<Account>,
+    ) -> Self {
+        let (connection, received, timer, first) = (Some(connection), 0, None, None);
+        let mut body = Self { incoming, connection, pool, idle, account, received, timer, first };
         body.check_end();
         body
     }
@@ -45,6 +57,13 @@ impl PooledBody {
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if let Err(error) = self.account.check(self.received) {
+                self.connection = None;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
         match &polled {
             Poll::Ready(Some(Err(_))) => self.connection = None,
             Poll::Ready(None) => self.give_back(),

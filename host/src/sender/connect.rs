@@ -1,28 +1,55 @@
 //! From an origin to an open connection: resolve, check, connect, handshake, each on its own clock.
 
+use super::account::Account;
+use super::connection::Connection;
 use super::error::SendError;
-use super::pool::{Connection, PoolLimits};
+use super::pool::PoolLimits;
 use super::resolve::Resolve;
-use super::tls::{Tls, Trust};
+use super::slots::Slots;
+use super::tls::{Tls, TlsSettings};
+use super::transport::{Connect, Metered, Payer, Transport};
 use super::{Origin, Timeouts};
 use crate::egress::{Approved, Egress, Refused};
 use fantail_engine::{Cause, Phase};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 pub(crate) struct Connector {
     egress: Egress,
     resolver: Arc<dyn Resolve>,
+    transports: Arc<dyn Connect>,
     tls: Tls,
     limits: PoolLimits,
+    slots: Slots,
 }
 
+/// What a connector goes by.
+pub(crate) struct Ways {
+    pub(crate) egress: Egress,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) transports: Arc<dyn Connect>,
+    pub(crate) tls: TlsSettings,
+}
+
+/// Addresses of one name that are tried at most.
+const MOST_ADDRESSES: usize = 16;
+
+/// How long one address has before the next is tried beside it (RFC 8305, section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
 impl Connector {
-    pub(crate) fn new(egress: Egress, resolver: Arc<dyn Resolve>, trust: Trust, limits: PoolLimits) -> Self {
-        Self { egress, resolver, tls: Tls::new(trust), limits }
+    pub(crate) fn new(ways: Ways, limits: PoolLimits) -> Self {
+        let Ways { egress, resolver, transports, tls } = ways;
+        Self { egress, resolver, transports, tls: Tls::new(tls), limits, slots: Slots::default() }
+    }
+
+    /// Connections open now.
+    pub(crate) fn open(&self) -> usize {
+        self.slots.open()
     }
 
     /// Checks that requests may go to this origin. Every request is, on whichever connection it goes.
@@ -34,20 +61,27 @@ impl Connector {
         Err(SendError::new(Cause::HttpRequestDenied, Phase::Request, detail))
     }
 
-    pub(crate) async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Connection, SendError> {
+    pub(crate) async fn connect(
+        &self,
+        origin: &Origin,
+        timeouts: &Timeouts,
+        account: &Arc<Account>,
+    ) -> Result<Connection, SendError> {
         let addresses = self.approved(origin, timeouts.resolve).await?;
-        let tcp = open_any(&addresses, timeouts.connect).await?;
-        // Requests are written whole: waiting to fill a packet would only delay them.
-        tcp.set_nodelay(true).map_err(|error| SendError::connect(&error))?;
+        let slot = self.slots.take(origin, &self.limits)?;
+        let transport = self.open_any(addresses, timeouts.connect).await?;
+        let payer = Payer::new(account);
+        let metered = Metered { transport, payer: payer.clone() };
         if !origin.https {
-            return Connection::start(tcp, origin.clone(), self.limits).await;
+            return Connection::start(metered, origin.clone(), false, (payer, slot), self.limits).await;
         }
-        let handshake = self.tls.handshake(origin.host(), tcp);
+        let handshake = self.tls.handshake(origin.host(), metered);
         let tls = timeout(timeouts.tls, handshake).await.map_err(|_| {
             let detail = format!("no TLS handshake within {:?}", timeouts.tls);
             SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
         })??;
-        Connection::start(tls, origin.clone(), self.limits).await
+        let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        Connection::start(tls, origin.clone(), http2, (payer, slot), self.limits).await
     }
 
     /// The addresses of an origin that policy lets through: at least one.
@@ -81,26 +115,83 @@ impl Connector {
             }
         }
     }
+
+    /// Tries one address after the other, the next as soon as one has failed or taken long, until one answers (RFC 8305).
+    async fn open_any(&self, addresses: Vec<Approved>, within: Duration) -> Result<Box<dyn Transport>, SendError> {
+        let named = named(&addresses);
+        let race = async {
+            let mut waiting = in_turn(addresses).into_iter().take(MOST_ADDRESSES);
+            let (mut trying, mut failed) = (FuturesUnordered::new(), Vec::new());
+            loop {
+                if let Some(next) = waiting.next() {
+                    trying.push(self.try_one(next));
+                }
+                tokio::select! {
+                    tried = trying.next() => match tried {
+                        Some(Ok(transport)) => return Ok(transport),
+                        Some(Err(failure)) => failed.push(failure),
+                        None => return Err(all_failed(failed)),
+                    },
+                    () = tokio::time::sleep(HEAD_START), if waiting.len() > 0 => {}
+                }
+            }
+        };
+        timeout(within, race).await.unwrap_or_else(|_| {
+            let detail = format!("{named} did not answer within {within:?}");
+            Err(SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail))
+        })
+    }
+
+    async fn try_one(&self, to: Approved) -> Result<Box<dyn Transport>, SendError> {
+        let address = to.address();
+        self.transports.connect(to).await.map_err(|error| {
+            let failure = SendError::connect(&error);
+            SendError { detail: format!("{address}: {}", failure.detail), ..failure }
+        })
+    }
 }
 
-/// Tries one address after the other, each with its share of the time that is left.
-async fn open_any(addresses: &[Approved], within: Duration) -> Result<TcpStream, SendError> {
-    let deadline = Instant::now() + within;
-    let mut failure = SendError::new(Cause::DnsError, Phase::Resolve, "the name has no address");
-    for (tried, approved) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-        let share = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
-        match timeout_at(share, TcpStream::connect(approved.address())).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(error)) => {
-                failure = SendError::connect(&error);
-                failure.detail = format!("{}: {}", approved.address(), failure.detail);
-            }
-            Err(_) => {
-                let detail = format!("{} did not answer within {within:?}", approved.address());
-                failure = SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail);
-            }
+/// Both families in turn, beginning with the one that came first (RFC 8305, section 4).
+fn in_turn(addresses: Vec<Approved>) -> Vec<Approved> {
+    let first_is_ipv6 = addresses.first().is_some_and(|first| first.address().is_ipv6());
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|approved| approved.address().is_ipv6() == first_is_ipv6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut in_turn = Vec::new();
+    loop {
+        let (one, other) = (first.next(), second.next());
+        if one.is_none() && other.is_none() {
+            return in_turn;
         }
+        in_turn.extend(one.into_iter().chain(other));
     }
-    Err(failure)
+}
+
+fn named(addresses: &[Approved]) -> String {
+    let named: Vec<String> = addresses.iter().take(3).map(|approved| approved.address().to_string()).collect();
+    let more = if addresses.len() > 3 { ", …" } else { "" };
+    named.join(", ") + more
+}
+
+/// What to say when no address answered: what the last one said, and in words what each did.
+fn all_failed(failed: Vec<SendError>) -> SendError {
+    let words: Vec<String> = failed.iter().map(|failure| failure.detail.clone()).collect();
+    let none = || SendError::new(Cause::DnsError, Phase::Resolve, "the name has no address");
+    let last = failed.into_iter().next_back().unwrap_or_else(none);
+    if words.is_empty() { last } else { SendError { detail: words.join("; "), ..last } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_beginning_with_the_one_that_came_first() {
+        let public = Egress::public();
+        let approved = |ip: &str| public.approve(SocketAddr::new(ip.parse().unwrap(), 80)).unwrap();
+        let mixed = ["2606:4700::1", "2606:4700::2", "1.1.1.1", "2606:4700::3", "1.0.0.1"].map(approved);
+        let order: Vec<String> =
+            in_turn(mixed.into()).iter().map(|approved| approved.address().ip().to_string()).collect();
+        assert_eq!(order, ["2606:4700::1", "1.1.1.1", "2606:4700::2", "1.0.0.1", "2606:4700::3"]);
+    }
 }

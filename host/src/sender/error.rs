@@ -11,11 +11,13 @@ pub(crate) struct SendError {
     pub(crate) cause: Cause,
     pub(crate) phase: Phase,
     pub(crate) detail: String,
+    /// The peer has done nothing with the request.
+    pub(crate) refused: bool,
 }
 
 impl SendError {
     pub(crate) fn new(cause: Cause, phase: Phase, detail: impl Into<String>) -> Self {
-        Self { cause, phase, detail: detail.into() }
+        Self { cause, phase, detail: detail.into(), refused: false }
     }
 
     /// An error of the operating system while opening a connection (connect(2)).
@@ -36,6 +38,9 @@ impl SendError {
 
     /// An error of hyper while a request was sent (`phase` head) or a body read (`phase` body).
     pub(crate) fn hyper(error: &hyper::Error, phase: Phase) -> Self {
+        if let Some(http2) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
+            return Self::http2(http2, phase);
+        }
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         let cause = if error.is_parse_too_large() {
             Cause::HttpResponseHeaderSectionSize
@@ -56,6 +61,28 @@ impl SendError {
         };
         let detail = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
         Self::new(cause, phase, detail)
+    }
+
+    /// The same of HTTP/2 (RFC 9113, section 7).
+    fn http2(error: &h2::Error, phase: Phase) -> Self {
+        let broken = if phase == Phase::Body { Cause::HttpResponseIncomplete } else { Cause::ConnectionTerminated };
+        let reason = error.reason();
+        let cause = match reason {
+            None => broken,
+            Some(
+                h2::Reason::NO_ERROR
+                | h2::Reason::INTERNAL_ERROR
+                | h2::Reason::REFUSED_STREAM
+                | h2::Reason::CANCEL
+                | h2::Reason::STREAM_CLOSED
+                | h2::Reason::CONNECT_ERROR,
+            ) => broken,
+            Some(_) => Cause::HttpProtocolError,
+        };
+        // Of streams after the last that a GOAWAY names nothing was done either: only those are told of one without an error.
+        let left_alone = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
+        let refused = phase == Phase::Head && (left_alone || reason == Some(h2::Reason::REFUSED_STREAM));
+        Self { refused, ..Self::new(cause, phase, error.to_string()) }
     }
 }
 

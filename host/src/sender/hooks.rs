@@ -1,14 +1,16 @@
 //! The sender behind wasmtime's hooks. wasmtime calls that interface experimental: all we know of it is in this file.
 
 use super::error::SendError;
-use super::{Diary, Origin, Sender};
+use super::{Account, Diary, Origin, Sender};
 use http_body_util::BodyExt;
+use std::sync::Arc;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// What one instance sends with.
 pub(crate) struct Hooks {
     pub(crate) sender: Sender,
     pub(crate) diary: Diary,
+    pub(crate) account: Arc<Account>,
 }
 
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -21,7 +23,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let (sender, diary) = (self.sender.clone(), self.diary.clone());
+        let (sender, diary, account) = (self.sender.clone(), self.diary.clone(), Arc::clone(&self.account));
         Box::new(async move {
             let origin = Origin::of(request.uri());
             let noted = move |error: SendError| {
@@ -30,7 +32,7 @@ impl WasiHttpHooks for Hooks {
                 }
                 Error::from(error)
             };
-            match sender.send(request, options).await {
+            match sender.send(request, options, &account).await {
                 Ok(response) => {
                     let response = response.map(|body| body.map_err(noted).boxed_unsync());
                     Ok((response, Box::new(async { Ok(()) }) as Transmission))

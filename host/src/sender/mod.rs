@@ -1,32 +1,44 @@
-//! The only way out: sends requests over pooled HTTP/1.1 connections that the egress policy has approved.
+//! The only way out: sends requests over pooled connections that the egress policy has approved.
 
+mod account;
 mod body;
 mod connect;
+mod connection;
 mod diary;
 mod error;
 mod hooks;
 mod pool;
 mod resolve;
+mod scouts;
+mod slots;
 mod timeouts;
 mod tls;
+mod transport;
 
+pub(crate) use account::{Account, Allowance, Used};
+pub(crate) use connect::Ways;
 pub(crate) use diary::Diary;
 pub(crate) use hooks::Hooks;
 pub use pool::PoolLimits;
 pub use resolve::{Resolve, ResolveError, SystemResolver};
 pub use timeouts::Timeouts;
-pub use tls::{TlsError, Trust};
+pub(crate) use tls::TlsSettings;
+pub use tls::{Identity, TlsError, Trust};
+pub use transport::{Connect, TcpConnector, Transport};
 
-use crate::egress::Egress;
 use body::PooledBody;
 use connect::Connector;
+use connection::{Connection, Unanswered};
 use error::SendError;
 use fantail_engine::{Cause, Phase};
 use http::{Request, Response, Uri};
-use pool::{Connection, Pool, Unanswered};
+use http_body::Body;
+use pool::Pool;
+use scouts::{Scouts, Version};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::time::timeout;
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
 /// Sends requests. Cheap to clone; clones share one pool.
@@ -38,6 +50,7 @@ pub(crate) struct Sender {
 struct Shared {
     connector: Connector,
     pool: Arc<Pool>,
+    scouts: Scouts,
     timeouts: Timeouts,
     opened: AtomicU64,
     reused: AtomicU64,
@@ -52,66 +65,112 @@ pub struct Connections {
     pub reused: u64,
     /// Open now and waiting for a request.
     pub idle: usize,
+    /// Open now, or being opened.
+    pub open: usize,
 }
 
 impl Sender {
-    pub(crate) fn new(
-        egress: Egress,
-        resolver: Arc<dyn Resolve>,
-        trust: Trust,
-        timeouts: Timeouts,
-        limits: PoolLimits,
-    ) -> Self {
-        let connector = Connector::new(egress, resolver, trust, limits);
-        let pool = Arc::new(Pool::new(limits));
-        let (opened, reused) = Default::default();
-        Self { shared: Arc::new(Shared { connector, pool, timeouts, opened, reused }) }
+    pub(crate) fn new(ways: Ways, timeouts: Timeouts, limits: PoolLimits) -> Self {
+        let (connector, pool) = (Connector::new(ways, limits), Arc::new(Pool::new(limits)));
+        let (scouts, opened, reused) = Default::default();
+        Self { shared: Arc::new(Shared { connector, pool, scouts, timeouts, opened, reused }) }
     }
 
     pub(crate) fn connections(&self) -> Connections {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Shared { pool, opened, reused, .. } = &*self.shared;
-        Connections { opened: read(opened), reused: read(reused), idle: pool.idle() }
+        let Shared { connector, pool, opened, reused, .. } = &*self.shared;
+        Connections { opened: read(opened), reused: read(reused), idle: pool.idle(), open: connector.open() }
     }
 
     async fn send(
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
+        account: &Arc<Account>,
     ) -> Result<Response<PooledBody>, SendError> {
         let timeouts = self.shared.timeouts.tightened_by(options.unwrap_or_default());
-        let origin = Origin::of(request.uri())?;
+        let (origin, uri) = (Origin::of(request.uri())?, request.uri().clone());
         self.shared.connector.admit(&origin)?;
-        *request.uri_mut() = origin_form(request.uri())?;
+        account.check(0)?;
+        let mut refused = false;
         loop {
-            let (mut connection, fresh) = self.connection(&origin, &timeouts).await?;
-            match connection.exchange(request, timeouts.head).await {
+            let (mut connection, fresh) = self.connection(&origin, &timeouts, account).await?;
+            let spare = replica(&request);
+            match connection.exchange(request, timeouts.head, account).await {
                 Ok(response) => {
                     let (pool, idle) = (Arc::clone(&self.shared.pool), timeouts.idle);
                     let (head, incoming) = response.into_parts();
-                    let mut body = PooledBody::new(incoming, connection, pool, idle);
+                    let mut body = PooledBody::new(incoming, connection, pool, idle, Arc::clone(account));
                     body.prefetch().await;
                     return Ok(Response::from_parts(head, body));
                 }
                 Err(unanswered) => match *unanswered {
                     // The peer closed the connection while it was idle, and the request is whole: another may be open.
                     Unanswered { unsent: Some(unsent), .. } if !fresh => request = unsent,
-                    Unanswered { error, .. } => return Err(error),
+                    // The peer says that it has done nothing with it (RFC 9113, section 8.7): once more, as it was.
+                    Unanswered { error, .. } => match spare.filter(|_| error.refused && !refused) {
+                        Some(spare) => (request, refused) = (spare, true),
+                        None => return Err(error),
+                    },
                 },
             }
+            *request.uri_mut() = uri.clone();
         }
     }
 
     /// A connection, and whether it was opened just now.
-    async fn connection(&self, origin: &Origin, timeouts: &Timeouts) -> Result<(Connection, bool), SendError> {
-        if let Some(connection) = self.shared.pool.take(origin) {
-            self.shared.reused.fetch_add(1, Ordering::Relaxed);
+    async fn connection(
+        &self,
+        origin: &Origin,
+        timeouts: &Timeouts,
+        account: &Arc<Account>,
+    ) -> Result<(Connection, bool), SendError> {
+        let Shared { connector, pool, scouts, .. } = &*self.shared;
+        if let Some(connection) = self.kept(origin, account) {
             return Ok((connection, false));
         }
-        let connection = self.shared.connector.connect(origin, timeouts).await?;
+        // Without TLS there is nothing to agree on.
+        let scout = match origin.https {
+            true => timeout(timeouts.connect, scouts.go(origin)).await.map_err(|_| {
+                let detail = format!("the first connection to this origin was not open within {:?}", timeouts.connect);
+                SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail)
+            })?,
+            false => None,
+        };
+        if scout.is_some()
+            && let Some(connection) = self.kept(origin, account)
+        {
+            return Ok((connection, false));
+        }
+        let connection = connector.connect(origin, timeouts, account).await?;
         self.shared.opened.fetch_add(1, Ordering::Relaxed);
+        account.opened();
+        let shared = connection.share().is_some();
+        pool.offer(&connection);
+        if let Some(scout) = scout {
+            scout.found(if shared { Version::Http2 } else { Version::Http1 });
+        }
         Ok((connection, true))
     }
+
+    fn kept(&self, origin: &Origin, account: &Account) -> Option<Connection> {
+        let connection = self.shared.pool.take(origin)?;
+        self.shared.reused.fetch_add(1, Ordering::Relaxed);
+        account.reused();
+        Some(connection)
+    }
+}
+
+/// The same request once more, if it has no body.
+fn replica(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
+    use http_body_util::{BodyExt, Empty};
+    request.body().is_end_stream().then(|| {
+        let mut replica = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+        replica.method_mut().clone_from(request.method());
+        replica.uri_mut().clone_from(request.uri());
+        replica.headers_mut().clone_from(request.headers());
+        replica
+    })
 }
 
 /// Where a connection leads: what has to be equal for a connection to be used again.
@@ -143,11 +202,4 @@ impl Origin {
     fn host(&self) -> &str {
         self.authority.host().trim_start_matches('[').trim_end_matches(']')
     }
-}
-
-/// The request target as an origin server expects it (RFC 9112, section 3.2.1).
-fn origin_form(uri: &Uri) -> Result<Uri, SendError> {
-    let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let target = if target.starts_with('?') { format!("/{target}") } else { target.to_owned() };
-    target.parse().map_err(|_| SendError::new(Cause::HttpRequestUriInvalid, Phase::Request, "the path is not a target"))
 }

@@ -1,23 +1,19 @@
 //! Connections that wait for their next request.
 
 use super::Origin;
-use super::error::SendError;
-use fantail_engine::{Cause, Phase};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use super::connection::Connection;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
-use wasmtime_wasi_http::WasiBody;
 
-/// What the pool and its connections may hold. Worst case: `max_idle` sockets, and `head_bytes` for each in use.
+/// What the pool and its connections may hold. Worst case: `max_open` sockets, and for each `head_bytes`, and as much again as hyper
+/// buffers of a body (some 400 KiB over HTTP/1.1, 5 MiB over HTTP/2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
+    /// Connections open at once, over all origins. A request beyond that is `connection-limit-reached`. Default 8,192.
+    pub max_open: usize,
+    /// The same to one origin. Default 4,096.
+    pub max_open_per_origin: usize,
     /// Connections kept open without a request, over all origins. Default 1,024.
     pub max_idle: usize,
     /// How long one is kept, looked at whenever one is taken or put back. Default 30 s: less than servers usually wait,
@@ -27,11 +23,21 @@ pub struct PoolLimits {
     pub head_bytes: usize,
     /// Fields of a response's head at most. Default 128.
     pub head_fields: usize,
+    /// Informational responses (1xx) before the answer at most. Default 16.
+    pub informational: u32,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { max_idle: 1_024, max_age: Duration::from_secs(30), head_bytes: 64 * 1024, head_fields: 128 }
+        Self {
+            max_open: 8_192,
+            max_open_per_origin: 4_096,
+            max_idle: 1_024,
+            max_age: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            head_fields: 128,
+            informational: 16,
+        }
     }
 }
 
@@ -47,6 +53,8 @@ struct Idle {
     /// When it was last rid of what is closed or too old.
     swept: Option<Instant>,
     by_origin: HashMap<Origin, Vec<(Connection, Instant)>>,
+    /// Those that take several requests at a time, and when one last came or went. They count as idle when nobody uses them.
+    shared: HashMap<Origin, (Connection, Instant)>,
 }
 
 impl Pool {
@@ -57,6 +65,13 @@ impl Pool {
     /// A connection to `origin` that was open when last seen.
     pub(crate) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.lock();
+        if let Some((connection, used)) = idle.shared.get_mut(origin) {
+            if connection.is_open() {
+                *used = Instant::now();
+                return connection.share();
+            }
+            idle.shared.remove(origin);
+        }
         let stack = idle.by_origin.get_mut(origin)?;
         let (mut dead, mut found) = (0, None);
         while let Some((connection, since)) = stack.pop() {
@@ -83,6 +98,10 @@ impl Pool {
         if !connection.is_open() {
             return;
         }
+        if let Some((_, used)) = idle.shared.get_mut(&connection.origin) {
+            *used = Instant::now();
+            return;
+        }
         if idle.count >= self.limits.max_idle || idle.swept.is_none_or(|swept| swept.elapsed() > self.limits.max_age) {
             idle.sweep(self.limits.max_age);
         }
@@ -93,8 +112,18 @@ impl Pool {
         idle.by_origin.entry(connection.origin.clone()).or_default().push((connection, Instant::now()));
     }
 
+    /// Lets a connection that takes several requests at a time be used by others too.
+    pub(crate) fn offer(&self, connection: &Connection) {
+        if let Some(shared) = connection.share() {
+            let mut idle = self.lock();
+            idle.sweep(self.limits.max_age);
+            idle.shared.insert(connection.origin.clone(), (shared, Instant::now()));
+        }
+    }
+
     pub(crate) fn idle(&self) -> usize {
-        self.lock().count
+        let idle = self.lock();
+        idle.count + idle.shared.values().filter(|(connection, _)| connection.is_unused()).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
@@ -109,6 +138,9 @@ impl Idle {
         self.by_origin.retain(|_, stack| {
             stack.retain(|(connection, since)| connection.is_open() && since.elapsed() <= max_age);
             !stack.is_empty()
+        });
+        self.shared.retain(|_, (connection, used)| {
+            connection.is_open() && (!connection.is_unused() || used.elapsed() <= max_age)
         });
         self.count = self.by_origin.values().map(Vec::len).sum();
         self.swept = Some(Instant::now());
@@ -125,71 +157,4 @@ impl Idle {
             self.count -= 1;
         }
     }
-}
-
-/// One HTTP/1.1 connection, for one request at a time. Dropping it closes it.
-pub(crate) struct Connection {
-    origin: Origin,
-    sender: http1::SendRequest<WasiBody>,
-    driver: AbortHandle,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-/// Why an exchange failed.
-pub(crate) struct Unanswered {
-    pub(crate) error: SendError,
-    /// The request, if nothing of it was sent.
-    pub(crate) unsent: Option<Request<WasiBody>>,
-}
-
-impl Connection {
-    pub(crate) async fn start<T>(io: T, origin: Origin, limits: PoolLimits) -> Result<Self, SendError>
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let handshake = http1::Builder::new()
-            .max_headers(limits.head_fields)
-            .max_header_size(limits.head_bytes)
-            .handshake(TokioIo::new(io))
-            .await;
-        let (sender, connection) = handshake.map_err(|error| SendError::hyper(&error, Phase::Connect))?;
-        // What goes wrong here is told to the request that is under way.
-        let driver = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        Ok(Self { origin, sender, driver })
-    }
-
-    fn is_open(&self) -> bool {
-        !self.sender.is_closed()
-    }
-
-    /// Sends a request and waits for the head of its response.
-    pub(crate) async fn exchange(
-        &mut self,
-        request: Request<WasiBody>,
-        within: Duration,
-    ) -> Result<Response<Incoming>, Box<Unanswered>> {
-        let answered = timeout(within, async {
-            // A connection from the pool may still be busy with the last bytes of the exchange before.
-            if let Err(error) = self.sender.ready().await {
-                return Err(unanswered(SendError::hyper(&error, Phase::Head), Some(request)));
-            }
-            self.sender.try_send_request(request).await.map_err(|mut error| {
-                let unsent = error.take_message();
-                unanswered(SendError::hyper(error.error(), Phase::Head), unsent)
-            })
-        });
-        answered.await.unwrap_or_else(|_| {
-            let detail = format!("no head within {within:?}");
-            Err(unanswered(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
-        })
-    }
-}
-
-fn unanswered(error: SendError, unsent: Option<Request<WasiBody>>) -> Box<Unanswered> {
-    Box::new(Unanswered { error, unsent })
 }

@@ -3,11 +3,11 @@
 use super::error::SendError;
 use fantail_engine::{Cause, Phase};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::io;
 use std::sync::{Arc, OnceLock};
-use tokio::net::TcpStream;
+use std::{fmt, io};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -30,6 +30,41 @@ pub enum TlsError {
     /// There is not one certificate in it.
     #[error("not a PEM file with certificates: there is none in it")]
     Empty,
+    /// The private key cannot be used with the certificate.
+    #[error("the private key cannot be used: {0}")]
+    Key(String),
+}
+
+/// Who we are, for servers that ask.
+#[derive(Clone)]
+pub struct Identity(Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>);
+
+impl Identity {
+    /// A certificate chain and its private key, both in PEM.
+    pub fn pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates).collect::<Result<_, _>>()?;
+        if chain.is_empty() {
+            return Err(TlsError::Empty);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Key(error.to_string()))?;
+        Ok(Self(Arc::new((chain, key))))
+    }
+}
+
+/// Keeps the key to itself.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(<redacted>)")
+    }
+}
+
+/// How TLS is spoken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsSettings {
+    pub(crate) trust: Trust,
+    pub(crate) identity: Option<Identity>,
+    /// HTTP/2 is offered beside HTTP/1.1.
+    pub(crate) http2: bool,
 }
 
 impl Trust {
@@ -42,39 +77,48 @@ impl Trust {
 
 /// Opens TLS on a connection.
 pub(crate) struct Tls {
-    trust: Trust,
+    settings: TlsSettings,
     /// Reading the platform's roots takes tens of milliseconds: only when TLS is used.
     connector: OnceLock<Result<TlsConnector, String>>,
 }
 
 impl Tls {
-    pub(crate) fn new(trust: Trust) -> Self {
-        Self { trust, connector: OnceLock::new() }
+    pub(crate) fn new(settings: TlsSettings) -> Self {
+        Self { settings, connector: OnceLock::new() }
     }
 
-    pub(crate) async fn handshake(&self, host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, SendError> {
-        let connector = self.connector.get_or_init(|| connector(&self.trust)).as_ref();
+    pub(crate) async fn handshake<T>(&self, host: &str, io: T) -> Result<TlsStream<T>, SendError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let connector = self.connector.get_or_init(|| connector(&self.settings)).as_ref();
         let connector = connector.map_err(|error| SendError::new(Cause::ConfigurationError, Phase::Tls, error))?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| SendError::new(Cause::TlsCertificateError, Phase::Tls, "no certificate can name this host"))?;
-        connector.connect(name, tcp).await.map_err(|error| handshake_error(&error))
+        connector.connect(name, io).await.map_err(|error| handshake_error(&error))
     }
 }
 
-fn connector(trust: &Trust) -> Result<TlsConnector, String> {
+fn connector(settings: &TlsSettings) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
-    let (added, _unusable) = match trust {
+    let (added, _unusable) = match &settings.trust {
         Trust::Roots(certificates) => roots.add_parsable_certificates(certificates.iter().cloned()),
         Trust::Platform => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
     };
     if added == 0 {
         return Err("no trusted root certificates found on this system".to_owned());
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match settings.identity.as_ref().map(|identity| &*identity.0) {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => {
+            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| error.to_string())?
+        }
+    };
+    config.alpn_protocols = if settings.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { Vec::new() };
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

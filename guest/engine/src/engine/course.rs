@@ -2,10 +2,11 @@
 
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
-use crate::live::{Attempt, Live, attempt_expires};
+use crate::live::{Attempt, Live, Renewal, attempt_expires};
 use crate::origins::name;
 use crate::queue::LaneId;
 use crate::redirect::{self, Hop};
+use crate::retry::Again;
 use crate::{
     BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, retry,
 };
@@ -94,10 +95,12 @@ impl<R> Engine<R> {
             return self.renew(attempt);
         }
         let failure = result.as_ref().err();
-        match retry::again_at(now, live, failure, ends, &self.settings, origins, &mut self.random) {
-            Some(at) if !self.enough => self.send_again(attempt, at),
-            Some(_) | None => self.end(now, attempt.key, |_| result),
+        match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
+            Again::At(at) if !self.enough => return self.send_again(attempt, at),
+            Again::OutOfTime => self.part(attempt.key),
+            Again::At(_) | Again::No => {}
         }
+        self.end(now, attempt.key, |_| result);
     }
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
@@ -154,7 +157,7 @@ impl<R> Engine<R> {
     fn renew(&mut self, attempt: AttemptId) {
         self.drop_attempt(attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
-            live.renewed = true;
+            live.renewal = Renewal::Due;
             live.repeats = true;
         }
         self.enqueue(attempt.key, true);
@@ -176,6 +179,7 @@ impl<R> Engine<R> {
             let cause = if too_late { Cause::TimeoutTotal } else { Cause::Deadline };
             let wait = until.since(now);
             let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
+            self.part(key);
             return self.end(now, key, |live| Err(live.failure(cause).with_detail(detail)));
         }
         self.queue.park(lane, until);
@@ -185,6 +189,10 @@ impl<R> Engine<R> {
     /// Until when its origin's breaker lets nothing through, if it does not now.
     pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
         let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
+        // It has been let through, and has not been answered.
+        if live.renewal == Renewal::Due {
+            return None;
+        }
         origins.known(now, &live.url).breaker.open_until(now)
     }
 
@@ -197,20 +205,12 @@ impl<R> Engine<R> {
 
     /// Ends a request, and those that share what it got.
     fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
-        let Some(mut live) = self.live.remove(key) else { return };
-        let (identity, followers) = (live.identity.take(), std::mem::take(&mut live.followers));
-        if let Some(identity) = &identity {
-            self.shared.remove(identity);
-        }
+        let Some(live) = self.live.remove(key) else { return };
         let result = result(&live);
         self.release(key, &live, result.is_ok());
         let status = live.head().map(|head| head.status);
-        let copies = self.copies(&followers, &result);
+        self.share(now, &live, status, &result);
         self.give(live.serial, status, live.outcome(now, result));
-        for (follower, copy) in copies {
-            self.end_with(now, follower, status, &live, copy);
-        }
-        self.without_leader(identity, followers);
     }
 
     /// Gives back what an attempt held. An unread body that was handed out is still held.
@@ -234,6 +234,7 @@ impl<R> Engine<R> {
         if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
             self.actions.push_back(Action::Cancel(live.attempt_id(key)));
         }
+        self.part(key);
         self.end(now, key, |live| Err(live.failure(cause)));
     }
 
@@ -255,6 +256,9 @@ impl<R> Engine<R> {
             None => None,
         };
         let hedge_at = live.hedge_at;
+        if live.renewal == Renewal::Due {
+            live.renewal = Renewal::Done;
+        }
         if std::mem::take(&mut live.repeats) {
             self.tally.retried();
         }

@@ -17,12 +17,14 @@ impl<R> Engine<R> {
         if !wanted || !room || !live.request.is_repeatable() || self.enough {
             return;
         }
-        let url = live.url.clone();
-        if self.left_alone_until(now, key, origins).is_some() || self.paced(now, key, origins).is_err() {
-            return;
-        }
-        let known = origins.known(now, &url);
-        if known.budget.spend(now, self.settings.retry_floor) {
+        let (url, floor) = (live.url.clone(), self.settings.retry_floor);
+        // The pace last: what it gives cannot be given back.
+        if self.left_alone_until(now, key, origins).is_none()
+            && origins.known(now, &url).budget.has_one(now, floor)
+            && self.paced(now, key, origins).is_ok()
+        {
+            let known = origins.known(now, &url);
+            known.budget.spend(now, floor);
             self.tally.hedged();
             self.launch(now, key, known.kept.take());
             if let Some(live) = self.live.get_mut(key) {

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use crate::event::Key;
-use crate::{BodyMode, Cause, Failure, Hedge, Instant, Origins, breaker};
+use crate::{Cause, Failure, Hedge, Instant, Origins, breaker, retry};
 
 impl<R> Engine<R> {
-    /// Takes in what became of an attempt. A rival that it had is about to be given up, unless the attempt failed.
+    /// Takes in what became of an attempt. A rival that it had is about to be given up if it was good.
     pub(super) fn learn(&mut self, now: Instant, key: Key, failure: Option<&Failure>, origins: &mut Origins) {
         let Some(live) = self.live.get(key) else { return };
         let known = origins.known(now, &live.url);
@@ -13,24 +13,22 @@ impl<R> Engine<R> {
         if let Some(failed) = verdict.filter(|_| self.settings.breaker_ratio > 0) {
             known.breaker.record(now, failed, &self.settings);
         }
-        if failure.is_none() && live.body != BodyMode::Unread {
+        if failure.is_none() {
             known.kept.leave();
         }
-        let latency = live.head_latency();
+        let (good, latency) = (verdict == Some(false) && !retry::is_passing(live), live.head_latency());
         if self.settings.hedge == Some(Hedge::Auto) {
             let timed_out = failure.is_some_and(|failure| failure.cause == Cause::TimeoutAttempt);
-            let given_up =
-                live.attempt.iter().filter(|_| timed_out).chain(live.rival.iter().filter(|_| failure.is_none()));
-            // One that was given up would have taken longer still. Left out, the slow would never be seen.
+            // One that is given up would have taken longer still: left out, the slow would never be seen.
+            let given_up = live.attempt.iter().filter(|_| timed_out).chain(live.rival.iter().filter(|_| good));
             let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| now.since(attempt.started));
-            latency.into_iter().chain(given_up).for_each(|span| known.slowness.record(span));
+            // What refuses at once says nothing of how long an answer takes.
+            latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.slowness.record(span));
         }
         if let Some(bounds) = self.settings.adaptive() {
             match (verdict, latency) {
-                (Some(true), _) => known.adaptive.failed(bounds.clone()),
-                (_, Some(latency)) => {
-                    known.adaptive.answered(latency, self.queue.in_flight(live.lane), bounds.clone());
-                }
+                (Some(true), _) => known.adaptive.failed(),
+                (_, Some(latency)) => known.adaptive.answered(latency, self.queue.in_flight(live.lane)),
                 (_, None) => {}
             }
             self.queue.set_limit(live.lane, known.adaptive.limit(bounds));

@@ -5,6 +5,7 @@ use crate::event::Key;
 use crate::identity::Identity;
 use crate::live::Live;
 use crate::{Cause, Failure, Instant};
+use std::collections::VecDeque;
 
 impl<R> Engine<R> {
     /// Lets a request that has just been read follow one that is the same, if there is one; else others may follow it.
@@ -19,7 +20,7 @@ impl<R> Engine<R> {
         };
         let most = 64 + 2 * self.live.len();
         let Some(live) = self.live.get_mut(leader) else { return false };
-        live.followers.push(key);
+        live.followers.push_back(key);
         if live.followers.len() > most {
             let mut followers = std::mem::take(&mut live.followers);
             // Some ran out of time while they waited.
@@ -36,48 +37,60 @@ impl<R> Engine<R> {
         }
     }
 
-    /// What each of those that followed a request gets of its result; nothing if it ended for a reason of its own.
-    pub(super) fn copies(&self, followers: &[Key], result: &Result<R, Failure>) -> Vec<(Key, Result<R, Failure>)> {
-        let ours = |cause| matches!(cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
-        if result.as_ref().is_err_and(|failure| ours(failure.cause)) {
-            return Vec::new();
+    /// Lets those that follow a request go on by themselves: it is about to end for a reason of its own.
+    pub(super) fn part(&mut self, key: Key) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let (identity, followers) = (live.identity.take(), std::mem::take(&mut live.followers));
+        if let Some(identity) = identity {
+            self.shared.remove(&identity);
+            self.go_on(identity, followers);
         }
-        let copy = |result: &Result<R, Failure>| match result {
-            Ok(response) => {
-                self.copy.and_then(|copy| copy(response)).ok_or_else(|| Failure::new(Cause::InternalError, true))
+    }
+
+    /// Ends those that followed a request with what it got.
+    pub(super) fn share(&mut self, now: Instant, leader: &Live, status: Option<u16>, result: &Result<R, Failure>) {
+        if let Some(identity) = &leader.identity {
+            self.shared.remove(identity);
+        }
+        for follower in &leader.followers {
+            if !self.live.contains(*follower) {
+                continue;
             }
-            Err(failure) => Err(failure.clone()),
-        };
-        let waiting = followers.iter().filter(|key| self.live.contains(**key));
-        waiting.map(|key| (*key, copy(result))).collect()
+            let no_memory =
+                || Failure::new(Cause::BodyTooLarge, true).with_detail("there is no memory for a copy of it");
+            let copy = match result {
+                Ok(response) => self.copy.and_then(|copy| copy(response)).ok_or_else(no_memory),
+                Err(failure) => Err(failure.clone()),
+            };
+            self.end_with(now, *follower, status, leader, copy);
+        }
     }
 
     /// Ends a request with the result that `leader` got.
-    pub(super) fn end_with(
-        &mut self,
-        now: Instant,
-        key: Key,
-        status: Option<u16>,
-        leader: &Live,
-        result: Result<R, Failure>,
-    ) {
+    fn end_with(&mut self, now: Instant, key: Key, status: Option<u16>, leader: &Live, result: Result<R, Failure>) {
         let Some(mut live) = self.live.remove(key) else { return };
         self.queue.leave(live.lane);
         self.tally.coalesced();
-        live.url.clone_from(&leader.url);
-        live.hops.clone_from(&leader.hops);
+        if !leader.hops.is_empty() {
+            live.url.clone_from(&leader.url);
+            live.hops.clone_from(&leader.hops);
+        }
         self.give(live.serial, status, live.outcome(now, result));
     }
 
-    /// Lets those go on by themselves that followed a request which ended for a reason of its own.
-    pub(super) fn without_leader(&mut self, identity: Option<Identity>, followers: Vec<Key>) {
-        let mut waiting = followers.into_iter().filter(|key| self.live.contains(*key));
-        let (Some(identity), Some(next)) = (identity, waiting.next()) else { return };
-        let followers: Vec<Key> = waiting.collect();
-        self.lead(next, identity);
-        if let Some(live) = self.live.get_mut(next) {
-            live.followers = followers;
+    /// The first of them that is still there takes the others' lead.
+    fn go_on(&mut self, identity: Identity, mut followers: VecDeque<Key>) {
+        if self.stopped.is_some() {
+            return;
         }
-        self.enqueue(next, true);
+        while let Some(next) = followers.pop_front() {
+            if self.live.contains(next) {
+                self.lead(next, identity);
+                if let Some(live) = self.live.get_mut(next) {
+                    live.followers = followers;
+                }
+                return self.enqueue(next, true);
+            }
+        }
     }
 }

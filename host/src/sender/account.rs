@@ -1,0 +1,82 @@
+//! What one instance has used of the network, and how much it may.
+
+use super::error::SendError;
+use fantail_engine::{Cause, Phase};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What one instance may have of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Bytes received and sent at most, each.
+    pub(crate) bytes: u64,
+    /// Bytes of one response's body.
+    pub(crate) body: u64,
+}
+
+/// What one instance has used of the network.
+#[derive(Debug)]
+pub(crate) struct Account {
+    allowance: Allowance,
+    opened: AtomicU64,
+    reused: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+/// See [`Account`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) opened: u64,
+    pub(crate) reused: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+impl Account {
+    pub(crate) fn new(allowance: Allowance) -> Self {
+        let (opened, reused, received, sent) = Default::default();
+        Self { allowance, opened, reused, received, sent }
+    }
+
+    pub(crate) fn opened(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reused(&self) {
+        self.reused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> Used {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Used {
+            opened: read(&self.opened),
+            reused: read(&self.reused),
+            received: read(&self.received),
+            sent: read(&self.sent),
+        }
+    }
+
+    /// Whether more may be sent or received, with `body` bytes of one response's body so far.
+    pub(crate) fn check(&self, body: u64) -> Result<(), SendError> {
+        let Allowance { bytes, body: most } = self.allowance;
+        let Used { received, sent, .. } = self.used();
+        let detail = if body > most {
+            format!("the body is longer than the {most} bytes that the host allows")
+        } else if received > bytes {
+            format!("the batch has received more than the {bytes} bytes that the host allows")
+        } else if sent > bytes {
+            format!("the batch has sent more than the {bytes} bytes that the host allows")
+        } else {
+            return Ok(());
+        };
+        Err(SendError::new(Cause::HttpResponseBodySize, Phase::Body, detail))
+    }
+}
