@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     protocol: Protocol,
     open: Arc<Open>,
     most_informational: u32,
+    /// Nothing more is to be sent over it.
+    last: bool,
 }
 
 enum Protocol {
@@ -83,14 +85,15 @@ impl Connection {
             (Protocol::Http1(sender), tokio::spawn(async move { drop(connection.await) }).abort_handle())
         };
         let open = Arc::new(Open { driver, payer, _slot: slot });
-        Ok(Self { origin, protocol, open, most_informational: limits.informational })
+        Ok(Self { origin, protocol, open, most_informational: limits.informational, last: false })
     }
 
     /// Another handle of the same connection, if it takes several requests at a time.
     pub(crate) fn share(&self) -> Option<Self> {
         let Protocol::Http2(sender) = &self.protocol else { return None };
         let (protocol, open) = (Protocol::Http2(sender.clone()), Arc::clone(&self.open));
-        Some(Self { origin: self.origin.clone(), protocol, open, most_informational: self.most_informational })
+        let (origin, most_informational) = (self.origin.clone(), self.most_informational);
+        Some(Self { origin, protocol, open, most_informational, last: false })
     }
 
     /// Whether no other handle of it is in use.
@@ -98,9 +101,15 @@ impl Connection {
         Arc::strong_count(&self.open) == 1
     }
 
+    /// The same connection, not to be used for another request.
+    pub(crate) fn not_again(self) -> Self {
+        Self { last: true, ..self }
+    }
+
+    /// Whether another request may be sent over it.
     pub(crate) fn is_open(&self) -> bool {
         match &self.protocol {
-            Protocol::Http1(sender) => !sender.is_closed(),
+            Protocol::Http1(sender) => !self.last && !sender.is_closed(),
             Protocol::Http2(sender) => !sender.is_closed(),
         }
     }
@@ -121,14 +130,15 @@ impl Connection {
             }
         });
         tokio::select! {
-            answered = timeout(within, self.send(request)) => answered.unwrap_or_else(|_| {
-                let detail = format!("no head within {within:?}");
-                Err(unanswered(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
-            }),
+            biased;
             () = flooded.notified() => {
                 let detail = format!("more than {most} informational responses before the answer");
                 Err(unanswered(SendError::new(Cause::HttpProtocolError, Phase::Head, detail), None))
             }
+            answered = timeout(within, self.send(request)) => answered.unwrap_or_else(|_| {
+                let detail = format!("no head within {within:?}");
+                Err(unanswered(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
+            }),
         }
     }
 

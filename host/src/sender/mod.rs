@@ -31,7 +31,8 @@ use connect::Connector;
 use connection::{Connection, Unanswered};
 use error::SendError;
 use fantail_engine::{Cause, Phase};
-use http::{Request, Response, Uri};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, Request, Response, Uri};
 use http_body::Body;
 use pool::Pool;
 use scouts::{Scouts, Version};
@@ -92,14 +93,15 @@ impl Sender {
         let (origin, uri) = (Origin::of(request.uri())?, request.uri().clone());
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
-        let mut refused = false;
+        let mut again = Again::default();
         loop {
-            let (mut connection, fresh) = self.connection(&origin, &timeouts, account).await?;
+            let (mut connection, fresh) = self.connection(&origin, &timeouts, account, again.closed).await?;
             let spare = replica(&request);
             match connection.exchange(request, timeouts.head, account).await {
                 Ok(response) => {
                     let (pool, idle) = (Arc::clone(&self.shared.pool), timeouts.idle);
                     let (head, incoming) = response.into_parts();
+                    let connection = checked(&head, connection)?;
                     let mut body = PooledBody::new(incoming, connection, pool, idle, Arc::clone(account));
                     body.prefetch().await;
                     return Ok(Response::from_parts(head, body));
@@ -107,9 +109,8 @@ impl Sender {
                 Err(unanswered) => match *unanswered {
                     // The peer closed the connection while it was idle, and the request is whole: another may be open.
                     Unanswered { unsent: Some(unsent), .. } if !fresh => request = unsent,
-                    // The peer says that it has done nothing with it (RFC 9113, section 8.7): once more, as it was.
-                    Unanswered { error, .. } => match spare.filter(|_| error.refused && !refused) {
-                        Some(spare) => (request, refused) = (spare, true),
+                    Unanswered { error, .. } => match spare.filter(|spare| again.allows(&error, spare, fresh)) {
+                        Some(spare) => request = spare,
                         None => return Err(error),
                     },
                 },
@@ -124,9 +125,10 @@ impl Sender {
         origin: &Origin,
         timeouts: &Timeouts,
         account: &Arc<Account>,
+        only_fresh: bool,
     ) -> Result<(Connection, bool), SendError> {
         let Shared { connector, pool, scouts, .. } = &*self.shared;
-        if let Some(connection) = self.kept(origin, account) {
+        if !only_fresh && let Some(connection) = self.kept(origin, account) {
             return Ok((connection, false));
         }
         // Without TLS there is nothing to agree on.
@@ -137,7 +139,8 @@ impl Sender {
             })?,
             false => None,
         };
-        if scout.is_some()
+        if !only_fresh
+            && scout.is_some()
             && let Some(connection) = self.kept(origin, account)
         {
             return Ok((connection, false));
@@ -161,10 +164,47 @@ impl Sender {
     }
 }
 
+/// For which reasons a request without a body has been sent once more, each of them once.
+#[derive(Default)]
+struct Again {
+    /// The peer said that it had done nothing with it (RFC 9113, section 8.7).
+    refused: bool,
+    /// It was sent over a connection that had been kept open, and was closed before it came. A safe method does no harm if it came
+    /// after all (RFC 9112, section 9.3.1).
+    closed: bool,
+}
+
+impl Again {
+    fn allows(&mut self, error: &SendError, request: &Request<WasiBody>, fresh: bool) -> bool {
+        let refused = error.refused && !self.refused;
+        let broke = error.cause == Cause::ConnectionTerminated && request.method().is_safe() && !fresh;
+        let closed = broke && !self.closed;
+        self.refused |= refused;
+        self.closed |= closed;
+        refused || closed
+    }
+}
+
+/// Checks what the head says of its connection.
+fn checked(head: &http::response::Parts, connection: Connection) -> Result<Connection, SendError> {
+    if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        let detail = "the peer switched protocols unasked";
+        return Err(SendError::new(Cause::HttpUpgradeFailed, Phase::Head, detail));
+    }
+    // Whoever says both may mean either: what follows on this connection is not to be trusted (RFC 9112, section 6.3).
+    let doubtful = head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH);
+    Ok(if doubtful { connection.not_again() } else { connection })
+}
+
 /// The same request once more, if it has no body.
 fn replica(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
     use http_body_util::{BodyExt, Empty};
-    request.body().is_end_stream().then(|| {
+    let body = request.body();
+    // Whether a body will come of a component's stream is not known yet; with these methods hyper sends none that is not announced.
+    let unannounced =
+        matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(CONTENT_LENGTH);
+    let empty = unannounced || body.is_end_stream() || body.size_hint().exact() == Some(0);
+    empty.then(|| {
         let mut replica = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         replica.method_mut().clone_from(request.method());
         replica.uri_mut().clone_from(request.uri());

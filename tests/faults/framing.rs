@@ -1,0 +1,207 @@
+//! Bodies, and where they end.
+
+use super::{MS, among_healthy, harness, limited, played, played_to, policy, told};
+use crate::script::{Script, Step, send};
+use crate::support::{by_id, cause, failure, origin, requests, run, run_one, text};
+use fantail::{BodyMode, Cause, Limits, Policy, Request};
+use futures::StreamExt;
+
+/// What becomes of a response with these header lines and these bytes after its head.
+async fn framed(headers: &str, body: impl AsRef<[u8]>) -> String {
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n");
+    told(&played([Step::Head, send([head.as_bytes(), body.as_ref()].concat())]).await)
+}
+
+const CUT: &str = "HTTP-response-incomplete body";
+const WRONG: &str = "HTTP-protocol-error";
+
+#[tokio::test]
+async fn b1_a_body_shorter_than_announced() {
+    assert_eq!(framed("content-length: 44", "hello ").await, CUT);
+    assert_eq!(framed("content-length: 44", "").await, CUT);
+}
+
+#[tokio::test]
+async fn b2_a_body_longer_than_announced_ends_where_it_should_and_so_does_its_connection() {
+    let (harness, one) = (harness(), Policy { concurrency: Some(1), ..policy() });
+    let script =
+        Script::start([Step::Head, send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok and more"), Step::Wait]).await;
+    for asked in 1..=2 {
+        let (outcome, _) = among_healthy(&harness, Request::get(4, script.url()), &one).await;
+        assert_eq!((told(&outcome), script.connections()), ("200 \"ok\"".to_owned(), asked));
+    }
+    script.all_closed().await;
+}
+
+#[tokio::test]
+async fn b3_lengths_that_contradict_each_other_or_are_none() {
+    assert_eq!(framed("content-length: 2\r\ncontent-length: 2", "ok").await, "200 \"ok\"", "twice the same");
+    for wrong in [
+        "content-length: 2\r\ncontent-length: 3",
+        "content-length: 2, 3",
+        "content-length: -2",
+        "content-length: +2",
+        "content-length: 0x2",
+        "content-length: 2 2",
+        "content-length: two",
+        "content-length: 18446744073709551616",
+        "content-length: ",
+    ] {
+        assert_eq!(framed(wrong, "ok").await, format!("{WRONG} head"), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn b4_codings_that_smuggle_are_refused_or_end_with_the_connection() {
+    let chunked = "2\r\nok\r\n0\r\n\r\n";
+    assert_eq!(framed("transfer-encoding: chunked", chunked).await, "200 \"ok\"");
+    // What is not chunked at its end ends with the connection (RFC 9112, section 6.3): it is taken whole, as bytes.
+    for until_the_end in
+        ["transfer-encoding: chunked, identity", "transfer-encoding: chunkedchunked", "transfer-encoding: gzip"]
+    {
+        assert_eq!(framed(until_the_end, chunked).await, format!("200 {chunked:?}"), "{until_the_end}");
+    }
+    // Both a coding and a length: the coding holds, and the connection is not used again.
+    let (harness, one) = (harness(), Policy { concurrency: Some(1), ..policy() });
+    let both = format!("HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n{chunked}");
+    let script = Script::start([Step::Head, send(both), Step::Wait]).await;
+    for asked in 1..=2 {
+        let outcome = run_one(&harness, Request::get(4, script.url()), &one).await;
+        assert_eq!((told(&outcome), script.connections()), ("200 \"ok\"".to_owned(), asked));
+    }
+}
+
+#[tokio::test]
+async fn b5_chunks_that_are_none() {
+    for junk in [
+        "x\r\nok\r\n0\r\n\r\n",
+        "-1\r\nok\r\n0\r\n\r\n",
+        "0x2\r\nok\r\n0\r\n\r\n",
+        "11111111111111111\r\nok\r\n",
+        "2\r\nokay\r\n0\r\n\r\n",
+        "2\nok\n0\n\n",
+        "\r\nok\r\n0\r\n\r\n",
+    ] {
+        assert_eq!(framed("transfer-encoding: chunked", junk).await, format!("{WRONG} body"), "{junk:?}");
+    }
+    let extension = format!("2;{}\r\nok\r\n0\r\n\r\n", "x".repeat(100_000));
+    assert_eq!(framed("transfer-encoding: chunked", extension).await, format!("{WRONG} body"));
+}
+
+#[tokio::test]
+async fn b6_chunks_that_break_off() {
+    for cut in ["", "2", "2\r\n", "2\r\no", "2\r\nok", "2\r\nok\r\n", "2\r\nok\r\n0", "2\r\nok\r\n0\r\n"] {
+        assert_eq!(framed("transfer-encoding: chunked", cut).await, CUT, "{cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn b7_trailers() {
+    let with = |trailers: &str| format!("2\r\nok\r\n0\r\n{trailers}\r\n");
+    assert_eq!(framed("transfer-encoding: chunked", with("x-sum: 1\r\n")).await, "200 \"ok\"");
+    assert_eq!(framed("transfer-encoding: chunked", with("content-length: 9\r\nhost: evil\r\n")).await, "200 \"ok\"");
+    for junk in ["x-n: a\0b\r\n".to_owned(), format!("x-big: {}\r\n", "y".repeat(1 << 20))] {
+        let outcome = framed("transfer-encoding: chunked", with(&junk)).await;
+        assert_eq!(outcome, format!("{WRONG} body"), "{}", &junk[..10]);
+    }
+    let endless = [
+        Step::Head,
+        send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"),
+        Step::SendForEver(b"x-n: y\r\n".repeat(1_000)),
+    ];
+    assert_eq!(told(&played(endless).await), format!("{WRONG} body"));
+}
+
+#[tokio::test]
+async fn b8_what_follows_a_response_without_a_body_is_dropped_with_its_connection() {
+    let harness = harness();
+    for (method, status) in [("GET", "204 No Content"), ("GET", "304 Not Modified"), ("HEAD", "200 OK")] {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 6\r\n\r\npoison");
+        let script = Script::start([Step::Head, send(answer), Step::Wait]).await;
+        for asked in 1..=2 {
+            let request = Request { method: method.to_owned(), ..Request::get(4, script.url()) };
+            let outcome = run_one(&harness, request, &policy()).await;
+            assert_eq!(text(&outcome), "", "{method} {status}");
+            assert_eq!(script.connections(), asked, "{method} {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn b9_a_reset_in_the_middle_of_a_body_is_never_a_success() {
+    let harness = harness();
+    for bytes in [0, 1, 1_000, 60_000, 99_999] {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+        let body = [head.as_slice(), &vec![b'x'; bytes]].concat();
+        for pause in [0, 50] {
+            let script = Script::start([Step::Head, send(&body), Step::Sleep(pause * MS), Step::Reset]).await;
+            let outcome = run_one(&harness, Request::get(0, script.url()), &policy()).await;
+            // A reset may overtake what was sent before it.
+            let broken = [Cause::HttpResponseIncomplete, Cause::ConnectionTerminated];
+            assert!(broken.contains(&failure(&outcome).cause), "{bytes}: {outcome:?}");
+            script.all_closed().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn b10_a_body_without_end_is_capped_for_itself_and_in_the_sum_of_a_batch() {
+    let endless = || {
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        [Step::Head, send(head), Step::SendForEver(vec![b'x'; 10_000])]
+    };
+    assert_eq!(told(&played(endless()).await), "body-too-large body");
+    // Whatever the policy and the component make of it, the host has a cap of its own.
+    let discard = Policy { body: Some(BodyMode::Unread), ..policy() };
+    let capped = limited(Limits { response_bytes: 1 << 20, ..Limits::default() });
+    let script = Script::start(endless()).await;
+    let mut outcome = run_one(&capped, Request::get(0, script.url()), &discard).await;
+    let response = outcome.result.as_mut().unwrap();
+    let fantail::Body::Unread(body) = &mut response.body else { panic!("{response:?}") };
+    let mut received = 0;
+    while let Some(piece) = body.next().await {
+        match piece {
+            Ok(bytes) => received += bytes.len(),
+            Err(failure) => {
+                assert_eq!(failure.cause, Cause::HttpResponseBodySize);
+                break;
+            }
+        }
+    }
+    assert!((1 << 19..3 << 20).contains(&received), "{received}");
+    script.all_closed().await;
+    let one = Policy { concurrency: Some(1), ..policy() };
+    let capped = limited(Limits { network_bytes: 3 << 20, ..Limits::default() });
+    let origin = origin().await;
+    let (outcomes, report) = run(&capped, requests((0..10).map(|_| origin.url("/bytes/1000000"))), &one).await;
+    let outcomes = by_id(outcomes);
+    let refused = outcomes.iter().filter(|outcome| cause(outcome) == Some(Cause::HttpResponseBodySize)).count();
+    assert!((1..10).contains(&refused), "{refused} of ten");
+    assert!(report.receipt.received < 12 << 20, "{:?}", report.receipt);
+}
+
+#[tokio::test]
+async fn b11_a_body_that_drips_for_ever_ends_with_its_attempt() {
+    let mut steps = vec![Step::Head, send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")];
+    for _ in 0..100 {
+        steps.extend([send("x"), Step::Sleep(100 * MS)]);
+    }
+    assert_eq!(told(&played(steps).await), "timeout-attempt body");
+}
+
+#[tokio::test]
+async fn b12_a_compressed_body_passes_as_it_is() {
+    let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
+    let head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n";
+    let outcome = played([Step::Head, send([head.as_slice(), &bomb].concat())]).await;
+    let response = outcome.result.as_ref().unwrap();
+    assert!(matches!(&response.body, fantail::Body::Bytes(bytes) if **bytes == bomb));
+    assert!(response.headers.iter().any(|(name, value)| name == "content-encoding" && value == b"gzip"));
+}
+
+#[tokio::test]
+async fn b14_a_body_that_pauses_too_long_is_left_and_its_connection_closed_at_once() {
+    let steps = [Step::Head, send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx"), Step::Wait];
+    let (outcome, ..) = played_to(&harness(), Request::default(), steps, &policy()).await;
+    assert_eq!(told(&outcome), "connection-read-timeout body");
+}
