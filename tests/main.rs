@@ -28,5 +28,4 @@ mod serve;
 mod stock;
 mod stopping;
 mod support;
-mod tls;
 mod unread;

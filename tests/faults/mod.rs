@@ -4,6 +4,8 @@
 mod connections;
 mod framing;
 mod heads;
+mod http2;
+mod tls;
 mod torture;
 
 use crate::script::{Script, Step};

@@ -11,13 +11,23 @@ pub(crate) struct SendError {
     pub(crate) cause: Cause,
     pub(crate) phase: Phase,
     pub(crate) detail: String,
+    pub(crate) repeat: Repeat,
+}
+
+/// Whether the sender itself may send a request once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// That is for others to decide.
+    Never,
+    /// If the connection had been kept open from before: it broke before an answer.
+    IfKept,
     /// The peer has done nothing with the request.
-    pub(crate) refused: bool,
+    Refused,
 }
 
 impl SendError {
     pub(crate) fn new(cause: Cause, phase: Phase, detail: impl Into<String>) -> Self {
-        Self { cause, phase, detail: detail.into(), refused: false }
+        Self { cause, phase, detail: detail.into(), repeat: Repeat::Never }
     }
 
     /// An error of the operating system while opening a connection (connect(2)).
@@ -60,7 +70,9 @@ impl SendError {
             }
         };
         let detail = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-        Self::new(cause, phase, detail)
+        let broke = cause == Cause::ConnectionTerminated;
+        let repeat = if broke { Repeat::IfKept } else { Repeat::Never };
+        Self { repeat, ..Self::new(cause, phase, detail) }
     }
 
     /// The same of HTTP/2 (RFC 9113, section 7).
@@ -81,8 +93,13 @@ impl SendError {
         };
         // Of streams after the last that a GOAWAY names nothing was done either: only those are told of one without an error.
         let left_alone = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
-        let refused = phase == Phase::Head && (left_alone || reason == Some(h2::Reason::REFUSED_STREAM));
-        Self { refused, ..Self::new(cause, phase, error.to_string()) }
+        let repeat = match reason {
+            _ if left_alone => Repeat::Refused,
+            Some(h2::Reason::REFUSED_STREAM) => Repeat::Refused,
+            None => Repeat::IfKept,
+            Some(_) => Repeat::Never,
+        };
+        Self { repeat, ..Self::new(cause, phase, error.to_string()) }
     }
 }
 

@@ -29,7 +29,7 @@ pub use transport::{Connect, TcpConnector, Transport};
 use body::PooledBody;
 use connect::Connector;
 use connection::{Connection, Unanswered};
-use error::SendError;
+use error::{Repeat, SendError};
 use fantail_engine::{Cause, Phase};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Request, Response, Uri};
@@ -176,12 +176,12 @@ struct Again {
 
 impl Again {
     fn allows(&mut self, error: &SendError, request: &Request<WasiBody>, fresh: bool) -> bool {
-        let refused = error.refused && !self.refused;
-        let broke = error.cause == Cause::ConnectionTerminated && request.method().is_safe() && !fresh;
-        let closed = broke && !self.closed;
-        self.refused |= refused;
-        self.closed |= closed;
-        refused || closed
+        let used = match error.repeat {
+            Repeat::Refused => &mut self.refused,
+            Repeat::IfKept if request.method().is_safe() && !fresh => &mut self.closed,
+            Repeat::IfKept | Repeat::Never => return false,
+        };
+        !std::mem::replace(used, true)
     }
 }
 
