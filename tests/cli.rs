@@ -21,6 +21,14 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs a script in which `$0` is the program.
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_fantail")]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
 async fn ran(child: Child) -> Ran {
     let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -219,7 +227,7 @@ async fn hanging(origin: &Origin) -> Child {
 }
 
 #[tokio::test]
-async fn an_interruption_gives_a_line_to_everything_in_flight() {
+async fn x8_an_interruption_gives_a_line_to_everything_in_flight() {
     let origin = origin().await;
     for signal in ["-INT", "-TERM"] {
         let origin = Origin::start().await.unwrap();
@@ -319,4 +327,56 @@ async fn retries_are_asked_for_by_flag_or_policy_and_counted_in_the_summary() {
     let ran = fetch(&["--retries", "11", &url], b"").await;
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("retries: 11 is outside 0 to 10"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn r11_proxies_of_the_environment_are_not_used() {
+    let (origin, proxy) = (origin().await, origin().await);
+    let url = origin.url("/ok");
+    let mut command = program(&["fetch", "--allow-net", "127.0.0.0/8", &url]);
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        command.env(variable, proxy.url(""));
+    }
+    let ran = ran(command.spawn().unwrap()).await;
+    assert_eq!((ran.code, text(&ran.lines[0])), (0, "hello world"));
+    assert_eq!((origin.counts().requests, proxy.counts().connections), (1, 0));
+}
+
+#[tokio::test]
+async fn c11_with_few_files_to_open_it_says_so_and_goes_on() {
+    let origin = origin().await;
+    let url = origin.url("/delay/20");
+    let input = format!("{url}\n").repeat(500);
+    for (concurrency, all) in [("16", true), ("200", false)] {
+        let fetch = format!("ulimit -n 64; exec \"$0\" fetch --allow-net 127.0.0.0/8 --input - -c {concurrency}");
+        let mut child = shell(&fetch).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let ran = ran(child).await;
+        let failed: Vec<&str> = ran.lines.iter().map(cause).filter(|cause| !cause.is_empty()).collect();
+        assert_eq!((ran.lines.len(), failed.is_empty()), (500, all), "{concurrency}: {}", ran.stderr);
+        assert!(failed.iter().all(|cause| *cause == "connection-limit-reached"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn x4_a_process_that_was_suspended_goes_on_where_it_was() {
+    let origin = origin().await;
+    let urls: Vec<String> = (0..20).map(|_| origin.url("/delay/500")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let child =
+        program(&[&["fetch", "--allow-net", "127.0.0.0/8", "-c", "5", "--retries", "3"], urls.as_slice()].concat())
+            .spawn()
+            .unwrap();
+    crate::support::until(&origin, |counts| counts.requests >= 5).await;
+    let id = child.id().unwrap().to_string();
+    for (signal, pause) in [("-STOP", 1_500), ("-CONT", 0)] {
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    let ran = ran(child).await;
+    assert_eq!((ran.code, ran.lines.len()), (0, 20), "{}", ran.stderr);
+    assert_eq!(origin.counts().requests, 20, "nothing was sent twice");
+    assert!(origin.counts().peak_in_flight <= 5);
 }

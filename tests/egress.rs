@@ -49,7 +49,7 @@ async fn loopback_is_refused_by_default_and_the_detail_says_what_would_allow_it(
 }
 
 #[tokio::test]
-async fn no_spelling_of_loopback_gets_through() {
+async fn r3_no_spelling_of_loopback_gets_through() {
     let origin = origin().await;
     let port = origin.address().port();
     // Nothing may be connected to at all, so that even a hole in the policy sends nothing.
@@ -77,7 +77,7 @@ async fn no_spelling_of_loopback_gets_through() {
 }
 
 #[tokio::test]
-async fn of_a_names_addresses_only_approved_ones_are_connected_to() {
+async fn r4_of_a_names_addresses_only_approved_ones_are_connected_to() {
     let origin = origin().await;
     let port = origin.address().port();
     let names = Names::new(&[("mixed.test", &["10.0.0.1", "127.0.0.1"]), ("bad.test", &["10.0.0.1", "::1"])]);

@@ -17,7 +17,7 @@ async fn an_origin_is_asked_no_more_at_once_than_it_may_be() {
 }
 
 #[tokio::test]
-async fn an_origin_that_never_answers_does_not_hold_back_the_others() {
+async fn s3_an_origin_that_never_answers_does_not_hold_back_the_others() {
     let (dead, fast, harness) = (origin().await, origin().await, harness());
     let policy = Policy {
         concurrency: Some(8),

@@ -48,13 +48,13 @@ async fn ten_unanswered(harness: &Harness) -> String {
 }
 
 #[tokio::test]
-async fn a_trapping_component_ends_in_errors_per_request() {
+async fn w5_a_trapping_component_ends_in_errors_per_request() {
     let reason = ten_unanswered(&hosting(trapping(), Limits::default())).await;
     assert!(reason.contains("unreachable"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_looping_component_ends_in_errors_per_request_and_holds_up_nobody() {
+async fn w1_a_looping_component_ends_in_errors_per_request_and_holds_up_nobody() {
     let limits = Limits { stall: Duration::from_millis(500), ..Limits::default() };
     let harness_of_loops = hosting(looping(), limits);
     let healthy = harness();
@@ -99,7 +99,7 @@ async fn a_body_that_the_component_has_no_memory_for_is_that_requests_failure_al
 }
 
 #[tokio::test]
-async fn a_component_that_passes_a_limit_halfway_loses_only_what_it_had_not_answered() {
+async fn w7_a_component_that_passes_a_limit_halfway_loses_only_what_it_had_not_answered() {
     // Enough to begin with, not enough for what follows.
     let limits = Limits { handles: 100, ..Limits::default() };
     let harness = builder().limits(limits).build().unwrap();
@@ -160,9 +160,60 @@ fn bytes_that_are_no_component_are_refused_with_words() {
 }
 
 #[test]
-fn a_component_that_wants_more_than_http_and_clocks_is_refused() {
+fn w9_a_component_that_wants_more_than_http_and_clocks_is_refused() {
     let greedy = r#"(component (import "wasi:filesystem/types@0.3.0" (instance (export "f" (func)))))"#;
     let error = builder().component(wat::parse_str(greedy).unwrap()).build().err().unwrap();
     assert!(matches!(error, BuildError::Link(_)), "{error}");
     assert!(error.to_string().contains("wasi:filesystem/types"), "{error}");
+}
+
+/// A component that does this wherever it is called, with a table and a function that never comes back from itself.
+fn doing(what: &str) -> Vec<u8> {
+    encode(|text| {
+        let text = text.replace("unreachable", what);
+        let (rest, end) = text.rsplit_once(')').unwrap();
+        format!("{rest}(table $table 1 funcref) (func $deep call $deep) {end})")
+    })
+}
+
+#[tokio::test]
+async fn w2_memory_without_end_is_denied_at_the_limit() {
+    let limits = Limits { memory: 16 << 20, stall: Duration::from_millis(300), ..Limits::default() };
+    let harness = hosting(doing("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable"), limits);
+    let origin = origin().await;
+    let (outcomes, report) = run(&harness, requests([origin.url("/ok")]), &Policy::default()).await;
+    assert_eq!(cause(&outcomes[0]), Some(Cause::InternalError));
+    assert!((8 << 20..=16 << 20).contains(&report.receipt.memory), "{:?}", report.receipt);
+}
+
+#[tokio::test]
+async fn w3_tables_without_end_are_denied_at_the_limit() {
+    // It traps as soon as it is denied.
+    let grow =
+        "(loop (br_if 0 (i32.ge_s (table.grow $table (ref.null func) (i32.const 1000)) (i32.const 0)))) unreachable";
+    let limits = Limits { table_elements: 20_000, ..Limits::default() };
+    let reason = ten_unanswered(&hosting(doing(grow), limits)).await;
+    assert!(reason.contains("unreachable"), "{reason}");
+}
+
+#[tokio::test]
+async fn w4_recursion_without_end_is_a_trap_and_the_process_lives() {
+    let reason = ten_unanswered(&hosting(doing("call $deep unreachable"), Limits::default())).await;
+    assert!(reason.contains("stack"), "{reason}");
+}
+
+#[tokio::test]
+async fn w6_computing_is_limited_in_sum_too() {
+    let limits = Limits { cpu: Duration::from_millis(300), stall: Duration::from_secs(3_600), ..Limits::default() };
+    let reason = ten_unanswered(&hosting(looping(), limits)).await;
+    assert!(reason.contains("in all"), "{reason}");
+}
+
+#[tokio::test]
+async fn requests_beyond_those_that_a_batch_may_have_stay_unread() {
+    let harness = builder().limits(Limits { requests: 100, ..Limits::default() }).build().unwrap();
+    let origin = origin().await;
+    let (outcomes, report) = run(&harness, endless(origin.url("/ok")), &Policy::default()).await;
+    assert_eq!((by_id(outcomes).len(), report.summary.input_ended), (100, false));
+    assert_eq!(origin.counts().requests, 100);
 }

@@ -11,7 +11,7 @@ fn tight() -> Limits {
 }
 
 #[tokio::test]
-async fn two_hundred_thousand_requests_through_one_instance_in_flat_memory() {
+async fn s1_two_hundred_thousand_requests_through_one_instance_in_flat_memory() {
     let origin = origin().await;
     let harness = builder().limits(tight()).build().unwrap();
     let url = origin.url("/ok");

@@ -28,48 +28,6 @@ fn told(failure: &Failure) -> (Cause, Phase, Fault, Sent) {
 }
 
 #[tokio::test]
-async fn a_refused_connection() {
-    let origin = origin().await;
-    let failure = among_healthy(&origin, Request::get(4, refused().await), &Policy::default()).await;
-    assert_eq!(told(&failure), (Cause::ConnectionRefused, Phase::Connect, Fault::Network, Sent::No));
-    assert!(failure.retryable);
-    assert!(failure.detail.unwrap().starts_with("127.0.0.1:"), "it names the address");
-}
-
-#[tokio::test]
-async fn a_reset_or_closed_connection() {
-    for path in ["/reset", "/close"] {
-        let failure = fault_of(path, &Policy::default()).await;
-        assert_eq!(told(&failure), (Cause::ConnectionTerminated, Phase::Head, Fault::Peer, Sent::Maybe), "{path}");
-    }
-}
-
-#[tokio::test]
-async fn a_head_that_does_not_come_or_comes_too_slowly() {
-    let policy = Policy { head_timeout: Some(Duration::from_millis(250)), ..Policy::default() };
-    for path in ["/hang", "/slow-head"] {
-        let failure = fault_of(path, &policy).await;
-        assert_eq!(told(&failure), (Cause::HttpResponseTimeout, Phase::Head, Fault::Peer, Sent::Maybe), "{path}");
-        assert_eq!(failure.detail.as_deref(), Some("no head within 250ms"));
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_pauses_too_long() {
-    let policy = Policy { idle_timeout: Some(Duration::from_millis(100)), ..Policy::default() };
-    let failure = fault_of("/drip/60000", &policy).await;
-    assert_eq!(told(&failure), (Cause::ConnectionReadTimeout, Phase::Body, Fault::Peer, Sent::Yes));
-    assert_eq!(failure.status, Some(200));
-}
-
-#[tokio::test]
-async fn a_body_that_drips_for_ever_ends_with_the_attempt() {
-    let policy = Policy { attempt_timeout: Some(Duration::from_millis(200)), ..Policy::default() };
-    let failure = fault_of("/drip/10", &policy).await;
-    assert_eq!(told(&failure), (Cause::TimeoutAttempt, Phase::Body, Fault::Policy, Sent::Yes));
-}
-
-#[tokio::test]
 async fn a_body_that_is_too_long_whether_announced_or_not() {
     let policy = Policy { max_body: Some(1000), ..Policy::default() };
     for (path, detail) in [
@@ -89,24 +47,9 @@ async fn a_body_that_is_too_long_whether_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_short() {
-    let failure = fault_of("/short", &Policy::default()).await;
-    assert_eq!(told(&failure), (Cause::HttpResponseIncomplete, Phase::Body, Fault::Peer, Sent::Yes));
-}
-
-#[tokio::test]
 async fn an_answer_that_is_not_http() {
     let failure = fault_of("/garbage", &Policy::default()).await;
     assert_eq!(told(&failure), (Cause::HttpProtocolError, Phase::Head, Fault::Peer, Sent::Maybe));
-}
-
-#[tokio::test]
-async fn a_head_with_too_many_fields() {
-    let failure = fault_of("/headers/10000", &Policy::default()).await;
-    assert_eq!(failure.cause, Cause::HttpResponseHeaderSectionSize);
-    let origin = origin().await;
-    let outcome = run_one(&harness(), Request::get(0, origin.url("/headers/100")), &Policy::default()).await;
-    assert!(outcome.result.is_ok());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Redirects over real connections. What is followed and as what is decided in the engine, whose own tests say more of it.
 
 use crate::support::{cause, harness, origin, run_one, status, text};
-use fantail::{Cause, Policy, Request};
+use fantail::{Cause, Egress, Harness, Policy, Request};
 
 fn followed() -> Policy {
     Policy { redirects: Some(2), ..Policy::default() }
@@ -24,7 +24,7 @@ async fn a_redirect_is_followed_on_the_same_connection_and_told() {
 }
 
 #[tokio::test]
-async fn another_port_is_another_origin_and_gets_no_credentials() {
+async fn r7_another_port_is_another_origin_and_gets_no_credentials() {
     let (origin, other, harness) = (origin().await, origin().await, harness());
     let mut request = with_token(origin.url(&format!("/redirect/307?{}", other.url("/echo"))));
     request.overrides.secret_headers = vec!["X-Key".to_owned()];
@@ -35,7 +35,7 @@ async fn another_port_is_another_origin_and_gets_no_credentials() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_allowed_is_not_reached_by_a_redirect_either() {
+async fn r2_an_address_that_is_not_allowed_is_not_reached_by_a_redirect_either() {
     let (origin, harness) = (origin().await, harness());
     let request = Request::get(0, origin.url("/redirect/302?http://169.254.169.254/latest/meta-data/"));
     let outcome = run_one(&harness, request, &followed()).await;
@@ -50,4 +50,22 @@ async fn without_being_asked_for_a_redirect_is_the_response() {
     assert_eq!(status(&run_one(&harness, request.clone(), &Policy::default()).await), Some(301));
     let circle = Request::get(0, origin.url("/redirect/302?/redirect/302"));
     assert_eq!(cause(&run_one(&harness, circle, &followed()).await), Some(Cause::RedirectLimit));
+}
+
+#[tokio::test]
+async fn r6_r10_a_redirect_to_an_origin_that_is_not_listed_is_denied_be_it_only_another_port() {
+    let (listed, other) = (origin().await, origin().await);
+    let pattern = listed.url("").parse().unwrap();
+    let egress = Egress::nothing().allow("127.0.0.0/8".parse().unwrap()).origin(pattern);
+    let harness = Harness::builder(egress).build().unwrap();
+    let policy = Policy { redirects: Some(3), ..Policy::default() };
+    let url = listed.url(&format!("/redirect/302?{}", other.url("/ok")));
+    let outcome = run_one(&harness, Request::get(0, &url), &policy).await;
+    assert_eq!((cause(&outcome), outcome.hops.len()), (Some(Cause::HttpRequestDenied), 1));
+    assert_eq!(outcome.url, other.url("/ok"), "it names where it was led");
+    assert_eq!(other.counts().connections, 0);
+    for port in [22, 25, 6_379] {
+        let request = Request::get(0, format!("http://127.0.0.1:{port}/"));
+        assert_eq!(cause(&run_one(&harness, request, &policy).await), Some(Cause::HttpRequestDenied));
+    }
 }

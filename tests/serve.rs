@@ -73,7 +73,7 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_answers_finish() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_done_when_its_grace_is_over_is_cut_off() {
+async fn x8_whoever_is_not_done_when_its_grace_is_over_is_cut_off() {
     let origin = origin().await;
     let allow = origin.url("");
     let arguments = ["--allow", allow.trim_end_matches('/'), "--grace", "200ms", "--variable", "api_token=secret"];

@@ -33,7 +33,7 @@ async fn a_deadline_ends_an_endless_input() {
 }
 
 #[tokio::test]
-async fn a_request_may_have_a_timeout_of_its_own() {
+async fn x5_a_request_may_have_a_timeout_of_its_own() {
     let origin = origin().await;
     let timeout = |timeout| Overrides { timeout: Some(timeout), ..Overrides::default() };
     let batch = [

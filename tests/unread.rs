@@ -45,7 +45,7 @@ async fn a_body_that_breaks_ends_with_its_failure() {
 }
 
 #[tokio::test]
-async fn an_abandoned_body_closes_its_connection_and_no_other() {
+async fn x3_an_abandoned_body_closes_its_connection_and_no_other() {
     let origin = origin().await;
     let urls = ["/endless", "/drip/20"].map(|path| origin.url(path));
     let mut outcomes = harness().fetch(requests(urls), &unread()).await.unwrap();
@@ -88,4 +88,30 @@ async fn a_reader_that_holds_on_to_bodies_gets_timeouts_for_the_rest() {
     let (outcomes, _) = run(&harness(), requests(urls), &policy).await;
     let outcomes = by_id(outcomes);
     assert_eq!(outcomes.iter().filter(|outcome| cause(outcome) == Some(Cause::TimeoutTotal)).count(), 2);
+}
+
+#[tokio::test]
+async fn b13_a_body_that_nobody_reads_holds_back_its_server_and_no_other() {
+    let (origin, other) = (origin().await, origin().await);
+    let harness = harness();
+    let urls = std::iter::once(origin.url("/endless")).chain((0..9).map(|_| other.url("/bytes/300000")));
+    let mut outcomes = harness.fetch(requests(urls.collect::<Vec<_>>()), &unread()).await.unwrap();
+    let mut bodies: Vec<(u64, UnreadBody)> =
+        outcomes.by_ref().take(10).map(|outcome| (outcome.id, body(outcome))).collect().await;
+    bodies.sort_by_key(|(id, _)| *id);
+    let mut bodies = bodies.into_iter();
+    let (_, held) = bodies.next().unwrap();
+    for (_, mut body) in bodies {
+        let mut received = 0;
+        while let Some(piece) = body.next().await {
+            received += piece.unwrap().len();
+        }
+        assert_eq!(received, 300_000);
+    }
+    // What the server could send meanwhile is what fits into buffers.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = harness.connections();
+    assert!(before.open > before.idle, "{before:?}");
+    drop(held);
+    until(&origin, |counts| counts.open == 0).await;
 }

@@ -239,7 +239,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_schedule_ends_with_one_outcome_per_request(
+    fn s6_every_schedule_ends_with_one_outcome_per_request(
         policy in policy(),
         steps in prop::collection::vec(step(), 0..200),
     ) {

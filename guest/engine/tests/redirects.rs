@@ -56,7 +56,7 @@ fn a_chain_is_followed_and_its_hops_are_told() {
 }
 
 #[test]
-fn the_method_is_kept_or_becomes_get_as_the_status_has_it() {
+fn r8_the_method_is_kept_or_becomes_get_as_the_status_has_it() {
     for (method, status, expected) in [
         ("GET", 301, "GET"),
         ("HEAD", 303, "HEAD"),
@@ -82,7 +82,7 @@ fn the_method_is_kept_or_becomes_get_as_the_status_has_it() {
 }
 
 #[test]
-fn credentials_stay_with_their_origin() {
+fn r7_credentials_stay_with_their_origin() {
     let names = ["Authorization", "cookie", "X-Key", "accept"];
     let request = Request {
         headers: names.map(header).to_vec(),
@@ -102,7 +102,7 @@ fn credentials_stay_with_their_origin() {
 }
 
 #[test]
-fn credentials_do_not_come_back_with_the_origin() {
+fn r7_credentials_do_not_come_back_with_the_origin() {
     let mut driver = Driver::begun(&policy());
     let request = Request { headers: vec![header("authorization")], ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![request], true);
@@ -112,7 +112,7 @@ fn credentials_do_not_come_back_with_the_origin() {
 }
 
 #[test]
-fn what_must_not_be_followed_is_refused_and_says_why() {
+fn r5_what_must_not_be_followed_is_refused_and_says_why() {
     for (url, location, detail) in [
         ("https://origin.test/a", "http://origin.test/a", "from https to http"),
         ("http://origin.test/a", "ftp://origin.test/", "the scheme ftp"),
@@ -128,7 +128,7 @@ fn what_must_not_be_followed_is_refused_and_says_why() {
 }
 
 #[test]
-fn circles_and_long_chains_come_to_an_end() {
+fn r1_circles_and_long_chains_come_to_an_end() {
     let outcome = refused("http://origin.test/a", "/a#again");
     assert_eq!(causes(&[outcome]), [Some(Cause::RedirectLimit)]);
     let mut driver = Driver::begun(&policy());

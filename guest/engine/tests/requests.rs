@@ -60,7 +60,7 @@ fn an_outcome_names_the_url_as_it_was_asked() {
 }
 
 #[test]
-fn headers_that_would_break_out_of_their_line_are_refused() {
+fn q1_headers_that_would_break_out_of_their_line_are_refused() {
     for value in ["a\r\nevil: 1", "a\nb", "a\0b"] {
         let failure = failure(with_header("x-one", value.as_bytes()));
         assert_eq!(failure.cause, Cause::InvalidHeader);
@@ -72,7 +72,7 @@ fn headers_that_would_break_out_of_their_line_are_refused() {
 }
 
 #[test]
-fn headers_of_the_connection_are_not_the_callers_to_set() {
+fn q2_headers_of_the_connection_are_not_the_callers_to_set() {
     for name in ["Host", "connection", "Transfer-Encoding", "upgrade", "proxy-authorization", "te", "keep-alive"] {
         let failure = failure(with_header(name, b"v"));
         assert!(detail(failure).contains("belongs to the connection"), "{name}");
@@ -80,7 +80,7 @@ fn headers_of_the_connection_are_not_the_callers_to_set() {
 }
 
 #[test]
-fn a_content_length_must_be_that_of_the_body() {
+fn q3_a_content_length_must_be_that_of_the_body() {
     let mut request = with_header("content-length", b"5");
     assert_eq!(failure(request.clone()).cause, Cause::InvalidHeader);
     request.body = Some(b"four".to_vec());
@@ -90,7 +90,7 @@ fn a_content_length_must_be_that_of_the_body() {
 }
 
 #[test]
-fn a_method_is_a_token_and_not_connect() {
+fn q1_a_method_is_a_token_and_not_connect() {
     for method in ["CONNECT", "GE T", "", "GET\r\n"] {
         let request = Request { method: method.to_owned(), ..Request::get(1, "http://origin.test/") };
         assert_eq!(failure(request).cause, Cause::HttpRequestMethodInvalid, "{method:?}");

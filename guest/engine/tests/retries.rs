@@ -137,7 +137,7 @@ fn a_retry_after_is_waited_for_to_the_moment() {
 }
 
 #[test]
-fn what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
+fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
     for policy in [policy(), Policy { timeout: Some(20 * SECOND), deadline: Some(10 * SECOND), ..policy() }] {
         let mut driver = Driver::begun(&policy);
         driver.read(&["/a"], true);
@@ -175,7 +175,7 @@ fn when_the_batch_has_enough_nothing_is_sent_again() {
 }
 
 #[test]
-fn a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
+fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
     let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
     let mut driver = Driver::begun(&Policy { retry_floor: Some(1), window: Some(4), ..fast });
     let (mut read, mut started) = (0, 0);

@@ -75,12 +75,12 @@ fn check_that_much_was_seen(seen: &Seen) {
 }
 
 #[test]
-fn even_seeds_keep_every_promise() {
+fn s4_even_seeds_keep_every_promise() {
     check_that_much_was_seen(&play(0, 2));
 }
 
 #[test]
-fn odd_seeds_keep_every_promise() {
+fn s4_odd_seeds_keep_every_promise() {
     check_that_much_was_seen(&play(1, 2));
 }
 

@@ -34,6 +34,9 @@ pub struct Limits {
     pub requests: u64,
     /// How long it may compute without asking anything of the host. Default 5 s.
     pub stall: Duration,
+    /// How long it may compute in all, what the host does for it at once included. Counted in steps of 10 ms, while it computes.
+    /// Default 24 h.
+    pub cpu: Duration,
     /// How long a batch may take, kept outside of it. Default 7 days and 1 minute, a little more than a policy may ask.
     pub wall: Duration,
     /// Requests it may take without giving an outcome. Default 131,072: twice what a policy's window may be.
@@ -55,6 +58,7 @@ impl Default for Limits {
             response_bytes: 64 << 30,
             requests: 1_000_000_000,
             stall: Duration::from_secs(5),
+            cpu: Duration::from_secs(24 * 60 * 60),
             wall: Duration::from_secs(7 * 24 * 60 * 60 + 60),
             handed_over: 131_072,
         }

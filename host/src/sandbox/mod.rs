@@ -28,6 +28,8 @@ pub(crate) struct Sandbox {
     host_calls: u64,
     /// How long the instance has been computing since it last asked something of us.
     pub(crate) computing: Duration,
+    /// How long it has been computing in all.
+    computed: Duration,
     /// Set by whatever else is a sign of life: bytes that pass without the instance asking for each of them.
     pub(crate) alive: Arc<AtomicBool>,
 }
@@ -63,6 +65,7 @@ impl Sandbox {
             meter: Meter::new(limits),
             limits,
             computing: Duration::ZERO,
+            computed: Duration::ZERO,
             alive: Arc::default(),
         }
     }

@@ -14,6 +14,11 @@ const TICK: Duration = Duration::from_millis(10);
 #[error("the component computed for {0:?} without asking anything of the host")]
 struct Stalled(Duration);
 
+/// A component has computed for longer than `Limits::cpu`, whatever it asked of the host meanwhile.
+#[derive(Debug, thiserror::Error)]
+#[error("the component computed for {0:?} in all")]
+struct Exhausted(Duration);
+
 /// Ticks for as long as the engine is in use.
 pub(crate) fn start_ticking(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
@@ -41,6 +46,10 @@ pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
         let sandbox = store.data_mut().sandbox();
         // A tick that has passed since the last look counts whole, even if the instance slept through most of it.
         sandbox.computing = if sandbox.alive.swap(false, Ordering::Relaxed) { TICK } else { sandbox.computing + TICK };
+        sandbox.computed += TICK;
+        if sandbox.computed > sandbox.limits.cpu {
+            return Err(Exhausted(sandbox.computed).into());
+        }
         if sandbox.computing > sandbox.limits.stall {
             return Err(Stalled(sandbox.computing).into());
         }
