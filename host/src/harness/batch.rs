@@ -16,6 +16,7 @@ use futures::channel::oneshot;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
+use tracing::debug;
 use wasmtime::Store;
 use wasmtime::component::StreamReader;
 
@@ -58,9 +59,10 @@ impl Batch {
             let _ = store.data().broken.set(reason.clone());
         }
         settle(&mut store, &end, outcomes, cancelled).await;
-        let finished = matches!(end, End::Finished(_));
-        // Nobody has to be interested.
         let receipt = Receipt::of(&store.data().sandbox, &busy, begun.elapsed());
+        let finished = matches!(end, End::Finished(_));
+        debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
+        // Nobody has to be interested.
         let _ = report.send(summed_up(&mut store, end, receipt));
         if finished {
             // Unread bodies that were handed out still pass through the store.

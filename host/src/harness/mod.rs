@@ -25,6 +25,7 @@ use futures::{Stream, StreamExt};
 use outcomes::Running;
 pub(crate) use state::State;
 use tokio::sync::mpsc;
+use tracing::{Instrument, debug_span};
 use wasmtime::component::InstancePre;
 
 /// The component, compiled and ready to be run, with the sender that its instances share. Cheap to clone.
@@ -121,7 +122,7 @@ impl Harness {
             accepted,
             report,
         };
-        let batch = Running(Some(tokio::spawn(batch.run()).abort_handle()));
+        let batch = Running(Some(tokio::spawn(batch.run().instrument(debug_span!("batch"))).abort_handle()));
         let reader =
             Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, report: report_reader, batch };
         match accepted_reader.await {

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
+use tracing::debug;
 use wasmtime::component::{Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
@@ -94,6 +95,12 @@ fn close(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmt
     if let Err(failure) = &mut outcome.result {
         explain(store.data(), &outcome.url, failure);
     }
+    let (cause, phase) = match &outcome.result {
+        Ok(_) => (None, None),
+        Err(failure) => (Some(failure.cause.name()), Some(failure.phase.name())),
+    };
+    let total_us = u64::try_from(outcome.timing.total.as_micros()).unwrap_or(u64::MAX);
+    debug!(id = outcome.id, attempts = outcome.attempts, status, cause, phase, total_us, "outcome");
     store.data_mut().tally.finished(&outcome, status);
     Ok(Some(outcome))
 }

@@ -4,6 +4,7 @@ use super::error::SendError;
 use super::{Account, Diary, Origin, Sender};
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use tracing::{Instrument, Span, debug, debug_span};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// What one instance sends with.
@@ -24,9 +25,11 @@ impl WasiHttpHooks for Hooks {
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (sender, diary, account) = (self.sender.clone(), self.diary.clone(), Arc::clone(&self.account));
-        Box::new(async move {
-            let origin = Origin::of(request.uri());
+        let origin = Origin::of(request.uri());
+        let span = attempt(request.method(), origin.as_ref().ok());
+        let sent = async move {
             let noted = move |error: SendError| {
+                debug!(cause = %error.cause, phase = error.phase.name(), "failed");
                 if let Ok(origin) = &origin {
                     diary.write(origin, &error);
                 }
@@ -34,11 +37,24 @@ impl WasiHttpHooks for Hooks {
             };
             match sender.send(request, options, &account).await {
                 Ok(response) => {
+                    debug!(status = response.status().as_u16(), "head");
                     let response = response.map(|body| body.map_err(noted).boxed_unsync());
                     Ok((response, Box::new(async { Ok(()) }) as Transmission))
                 }
                 Err(error) => Err(noted(error)),
             }
-        })
+        };
+        Box::new(sent.instrument(span))
+    }
+}
+
+/// What is told of an attempt: never a header, a path or a query.
+fn attempt(method: &http::Method, origin: Option<&Origin>) -> Span {
+    let method = method.as_str();
+    match origin {
+        Some(origin) => {
+            debug_span!("attempt", method, host = origin.host(), port = origin.port(), https = origin.https)
+        }
+        None => debug_span!("attempt", method),
     }
 }
