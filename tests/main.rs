@@ -23,6 +23,7 @@ mod list;
 mod manifest;
 mod outcomes;
 mod promises;
+mod readme;
 mod redirects;
 mod retries;
 mod script;

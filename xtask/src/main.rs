@@ -36,6 +36,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Prints figures of the engine and of the harness: how late timeouts are, what hedging saves, what a request costs.
+    Figures,
+    /// Sends a million requests with faults among them through one harness, and prints what is lost, doubled, or grows.
+    Soak {
+        /// How many requests, and from which on.
+        numbers: Vec<u64>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -45,16 +52,28 @@ fn main() -> ExitCode {
         Command::Build => build().map(|_| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
-        Command::Bench { arguments } => {
-            let benches = ["--bench", "fan_out", "--bench", "application"];
-            let mut bench = cargo(["bench", "--locked", "--package", "fantail"]);
-            run::run(bench.args(benches).arg("--").args(arguments)).map(|()| ExitCode::SUCCESS)
+        Command::Bench { arguments } => bench(&["fan_out", "application"], &arguments),
+        Command::Figures => {
+            let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
+            run::run(&mut cargo(engine)).and_then(|()| bench(&["figures"], &[]))
+        }
+        Command::Soak { numbers } => {
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            bench(&["soak"], &numbers)
         }
     });
     done.unwrap_or_else(|failed| {
         run::say(format_args!("error: {failed}"));
         ExitCode::FAILURE
     })
+}
+
+fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Failed> {
+    let mut bench = cargo(["bench", "--locked", "--package", "fantail"]);
+    for name in names {
+        bench.args(["--bench", name]);
+    }
+    run::run(bench.arg("--").args(arguments)).map(|()| ExitCode::SUCCESS)
 }
 
 /// The workspace's folder.

@@ -87,6 +87,12 @@ pub(crate) struct Egress {
     /// Trusts the certificates of this PEM file, and no others.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+    /// A PEM file with the certificate to show to servers that ask for one.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -1,9 +1,9 @@
 //! Where requests may go, from the command line.
 
 use super::arguments;
-use fantail::{Egress, Trust};
+use fantail::{Builder, Egress, Harness, Identity, OriginPattern, Trust};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A mistake in what is said of certificates.
 #[derive(Debug, thiserror::Error)]
@@ -14,14 +14,30 @@ pub(crate) enum EgressError {
     Certificates { path: PathBuf, error: fantail::TlsError },
 }
 
-pub(crate) fn egress(given: &arguments::Egress) -> Egress {
+fn egress(given: &arguments::Egress) -> Egress {
     let all = given.allow.iter().fold(Egress::public(), |egress, pattern| egress.origin(pattern.clone()));
     let allowed = given.allow_net.iter().fold(all, |egress, network| egress.allow(*network));
     given.deny_net.iter().fold(allowed, |egress, network| egress.deny(*network))
 }
 
-pub(crate) fn trust(given: &arguments::Egress) -> Result<Trust, EgressError> {
+/// A builder that goes by what was given, and by one more pattern of origins.
+pub(crate) fn builder(given: &arguments::Egress, pattern: Option<OriginPattern>) -> Result<Builder, EgressError> {
+    let egress = pattern.into_iter().fold(egress(given), Egress::origin);
+    let builder = Harness::builder(egress).trust(trust(given)?);
+    Ok(match (&given.cert, &given.key) {
+        (Some(certificate), Some(key)) => {
+            let identity = Identity::pem(&read(certificate)?, &read(key)?);
+            builder.identity(identity.map_err(|error| EgressError::Certificates { path: certificate.clone(), error })?)
+        }
+        (_, None) | (None, _) => builder,
+    })
+}
+
+fn trust(given: &arguments::Egress) -> Result<Trust, EgressError> {
     let Some(path) = &given.cacert else { return Ok(Trust::Platform) };
-    let pem = std::fs::read(path).map_err(|error| EgressError::Read { path: path.clone(), error })?;
-    Trust::pem(&pem).map_err(|error| EgressError::Certificates { path: path.clone(), error })
+    Trust::pem(&read(path)?).map_err(|error| EgressError::Certificates { path: path.clone(), error })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EgressError> {
+    std::fs::read(path).map_err(|error| EgressError::Read { path: path.to_owned(), error })
 }

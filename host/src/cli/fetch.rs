@@ -1,13 +1,13 @@
 //! `fantail fetch`: the main job.
 
 use super::arguments::Fetch;
-use super::egress::{EgressError, egress, trust};
+use super::egress::{EgressError, builder};
 use super::input::entries;
 use super::output::Output;
 use super::policy::PolicyOptions;
 use super::progress::Progress;
 use super::{Exit, run, store};
-use fantail::{BodyMode, Harness, Order, Policy};
+use fantail::{BodyMode, Order, Policy};
 use std::path::{Path, PathBuf};
 
 /// A mistake found before anything was sent.
@@ -43,7 +43,7 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, Mistake> {
         policy.body = Some(BodyMode::Unread);
     }
     let entries = entries(fetch).await?;
-    let harness = Harness::builder(egress(&fetch.egress)).trust(trust(&fetch.egress)?).build()?;
+    let harness = builder(&fetch.egress, None)?.build()?;
     let outcomes = harness.fetch(entries, &policy).await?;
     let total = fetch.input.is_none().then_some(fetch.urls.len() as u64);
     let progress = Progress::new(fetch.display, total);

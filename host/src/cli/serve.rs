@@ -1,9 +1,9 @@
 //! `fantail serve`: the application without Spin.
 
 use super::arguments::Serve;
-use super::egress::{EgressError, egress, trust};
+use super::egress::{EgressError, builder};
 use super::{Exit, say};
-use fantail::{Harness, Limits, Listening, OriginPattern, ServiceOptions};
+use fantail::{Limits, Listening, OriginPattern, ServiceOptions};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -48,13 +48,9 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
     let variables = variables(&serve.variables, std::env::vars_os())?;
     let value = |wanted: &str| variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
     let has_token = value("api_token").is_some();
-    let mut egress = egress(&serve.egress);
     let upstreams = value("upstreams").map(|(_, pattern)| pattern.parse::<OriginPattern>()).transpose()?;
     if upstreams.is_none() && serve.egress.allow.is_empty() {
         return Err(Mistake::NoOrigin);
-    }
-    if let Some(pattern) = upstreams {
-        egress = egress.origin(pattern);
     }
     let options = ServiceOptions {
         variables,
@@ -64,8 +60,7 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
         ..ServiceOptions::default()
     };
     let limits = Limits { memory: usize::try_from(serve.memory.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
-    let builder = Harness::builder(egress).trust(trust(&serve.egress)?).limits(limits);
-    let service = builder.build_service(options)?;
+    let service = builder(&serve.egress, upstreams)?.limits(limits).build_service(options)?;
     let listening = Listening { grace: serve.grace, ..Listening::default() };
     let listen = |error| Mistake::Listen { address: serve.listen, error };
     let listener = TcpListener::bind(serve.listen).await.map_err(listen)?;
