@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         match command {
             Command::Fetch(arguments) => cli::fetch::run(*arguments).await,
-            Command::Serve(arguments) => cli::serve::run(arguments).await,
+            Command::Serve(arguments) => cli::serve::run(*arguments).await,
             Command::Demo(arguments) => cli::demo::run(arguments).await,
             Command::Inspect { file } => cli::inspect::run(&file).await,
         }

@@ -23,7 +23,8 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 async fn main() {
     let origin = Origin::start().await.expect("an origin");
     overruns(&origin).await;
-    closing(&origin).await;
+    // One of its own: the first still drips into what was closed long ago.
+    closing(&Origin::start().await.expect("an origin")).await;
     for in_flight in [64, 1_000, 4_000] {
         memory(&origin, in_flight).await;
     }

@@ -1,6 +1,6 @@
 //! Names and connections.
 
-use super::{MS, among_healthy, harness, played, policy, told};
+use super::{MS, among_healthy, harness, played, policy, settled, told};
 use crate::egress::Names;
 use crate::script::{Script, Step, send};
 use crate::support::{builder, by_id, failure, origin, refused, requests, run, run_one, status};
@@ -58,7 +58,7 @@ async fn c2_what_is_never_answered_is_given_up_once_at_the_deadline() {
     let (outcome, _) = among_healthy(&harness, Request::get(4, "http://127.9.9.9/"), &policy()).await;
     assert_eq!((told(&outcome).as_str(), asked.load(Ordering::SeqCst)), ("connection-timeout connect", 1));
     assert!((400 * MS..2_000 * MS).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    assert_eq!(harness.connections().open, harness.connections().idle);
+    settled(&harness).await;
 }
 
 #[tokio::test]
@@ -179,6 +179,14 @@ async fn c11_more_connections_than_the_host_allows_are_refused_and_the_rest_goes
     assert_eq!((outcomes.len(), limited.len(), origin.counts().peak_in_flight), (50, 42, 8));
     assert!(limited.iter().all(|outcome| told(outcome) == "connection-limit-reached connect"));
     assert!(failure(limited[0]).detail.as_deref().unwrap().contains("8 connections to this origin"));
+    // What is kept gives way to another origin.
+    let (other, third) = (crate::support::origin().await, crate::support::origin().await);
+    let few = PoolLimits { max_open: 2, ..PoolLimits::default() };
+    let small = builder().pool(few).build().unwrap();
+    for origin in [&origin, &other, &third, &origin] {
+        let outcome = run_one(&small, Request::get(0, origin.url("/ok")), &policy()).await;
+        assert_eq!(status(&outcome), Some(200), "{outcome:?}");
+    }
     // The same once more: every place has come back.
     let narrow = Policy { concurrency: Some(8), ..policy() };
     let (outcomes, _) = run(&harness, requests((0..50).map(|_| origin.url("/ok"))), &narrow).await;

@@ -4,7 +4,8 @@ use super::tls::{Authority, trusting};
 use super::{MS, policy, told};
 use crate::support::{by_id, cause, requests, run, run_one, status};
 use bytes::Bytes;
-use fantail::{Cause, Harness, Outcome, Policy, Request};
+use fantail::{Body, BodyMode, Cause, Harness, Outcome, Policy, Request};
+use futures::StreamExt;
 use h2::Reason;
 use std::future::Future;
 use std::sync::Arc;
@@ -258,4 +259,57 @@ async fn t4_frames_that_must_not_come_are_a_connection_error_and_touch_no_other_
         assert!(cause.is_some_and(|cause| broken.contains(&cause)), "{what}: {outcome:?}");
         assert_eq!(status(&healthy.get("/ok").await), Some(200), "{what}");
     }
+}
+
+#[tokio::test]
+async fn b13_x3_a_body_that_nobody_reads_holds_back_no_other_on_the_same_connection() {
+    let server = Server::start(|tls, _| async move {
+        let mut connection = h2::server::handshake(tls).await.unwrap();
+        let mut sending = JoinSet::new();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+            sending.spawn(async move {
+                for piece in 0..100 {
+                    body.reserve_capacity(10_000);
+                    while body.capacity() < 10_000 {
+                        if std::future::poll_fn(|cx| body.poll_capacity(cx)).await.is_none_or(|more| more.is_err()) {
+                            return;
+                        }
+                    }
+                    let _ = body.send_data(Bytes::from(vec![7; 10_000]), piece == 99);
+                }
+            });
+        }
+    })
+    .await;
+    let unread = Policy { body: Some(BodyMode::Unread), ..policy() };
+    let urls: Vec<String> = (0..4).map(|_| server.url("/")).collect();
+    let mut outcomes = server.harness.fetch(requests(urls), &unread).await.unwrap();
+    let mut bodies = Vec::new();
+    while bodies.len() < 4 {
+        match outcomes.next().await.unwrap().result.unwrap().body {
+            Body::Unread(body) => bodies.push(body),
+            other => panic!("{other:?}"),
+        }
+    }
+    let held = bodies.remove(0);
+    for mut body in bodies {
+        let mut received = 0;
+        while let Some(piece) = body.next().await {
+            received += piece.unwrap().len();
+        }
+        assert_eq!(received, 1_000_000);
+    }
+    drop(held);
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn what_a_peer_says_when_it_leaves_is_not_repeated() {
+    let words = b"canary".repeat(100);
+    let goaway = [&[0, 0, 0, 0, 0, 0, 0, 11][..], &words].concat();
+    let server = raw(vec![frame(7, 0, 0, &goaway)], vec![]).await;
+    let outcome = server.get("/").await;
+    let failure = crate::support::failure(&outcome);
+    assert!(!failure.detail.as_deref().unwrap_or_default().contains("canary"), "{failure:?}");
 }

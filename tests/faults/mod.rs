@@ -64,6 +64,16 @@ async fn among_healthy(harness: &Harness, faulty: Request, policy: &Policy) -> (
     (faulty, report)
 }
 
+/// Waits until no connection is open but those that are kept.
+async fn settled(harness: &Harness) {
+    let settled = async {
+        while harness.connections().open > harness.connections().idle {
+            tokio::time::sleep(MS).await;
+        }
+    };
+    tokio::time::timeout(10_000 * MS, settled).await.expect("a connection was left");
+}
+
 /// What became of a request, in one line: its cause and phase, or its status and body.
 fn told(outcome: &Outcome) -> String {
     match &outcome.result {

@@ -22,7 +22,7 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Fetch(Box<Fetch>),
     /// Serves the application: POST a batch, get a line per outcome. The same as on Spin, without Spin.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),

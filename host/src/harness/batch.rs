@@ -4,7 +4,7 @@ use super::future::receive;
 use super::input::Input;
 use super::ledger::never_handed_over;
 use super::output::Output;
-use super::receipt::{Busy, Receipt};
+use super::receipt::Receipt;
 use super::state::State;
 use super::{End, Outcome, Report};
 use crate::bindings::{Fantail, FantailPre, batch as wit};
@@ -40,7 +40,7 @@ impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         let Batch { component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
-        let (wall, busy, begun) = (state.sandbox.limits.wall, Busy::default(), Instant::now());
+        let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
         let (alive, mut last_gone) = mpsc::channel(1);
@@ -59,7 +59,7 @@ impl Batch {
             let _ = store.data().broken.set(reason.clone());
         }
         settle(&mut store, &end, outcomes, cancelled).await;
-        let receipt = Receipt::of(&store.data().sandbox, &busy, begun.elapsed());
+        let receipt = Receipt::of(&store.data().sandbox, begun.elapsed());
         let finished = matches!(end, End::Finished(_));
         debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
         // Nobody has to be interested.

@@ -1,14 +1,9 @@
 //! What a batch has cost.
 
 use crate::sandbox::Sandbox;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// What a batch has cost.
+/// What a batch has cost, up to its last outcome: not what unread bodies bring after that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Instances that ran it.
@@ -33,12 +28,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(super) fn of(sandbox: &Sandbox, busy: &Busy, elapsed: Duration) -> Self {
+    pub(super) fn of(sandbox: &Sandbox, elapsed: Duration) -> Self {
         let used = sandbox.used();
         Self {
             instances: 1,
             memory: used.memory as u64,
-            busy: Duration::from_nanos(busy.0.load(Ordering::Relaxed)),
+            busy: sandbox.busy.total(),
             host_calls: used.host_calls,
             opened: used.network.opened,
             reused: used.network.reused,
@@ -46,32 +41,5 @@ impl Receipt {
             sent: used.network.sent,
             elapsed,
         }
-    }
-}
-
-/// Adds up how long futures are polled, in nanoseconds.
-#[derive(Clone, Default)]
-pub(super) struct Busy(Arc<AtomicU64>);
-
-impl Busy {
-    pub(super) fn timed<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        Timed { busy: self.clone(), future: Box::pin(future) }
-    }
-}
-
-struct Timed<F> {
-    busy: Busy,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Timed<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let begun = Instant::now();
-        let polled = self.future.as_mut().poll(cx);
-        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.busy.0.fetch_add(nanos, Ordering::Relaxed);
-        polled
     }
 }

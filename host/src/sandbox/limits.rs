@@ -26,7 +26,8 @@ pub struct Limits {
     pub field_bytes: usize,
     /// Bytes of a body kept inside the component that a policy may ask for. Default 32 MiB.
     pub max_body: u64,
-    /// Bytes it may receive from the network, and send, each, TLS and heads included. Default 1 TiB.
+    /// Bytes it may receive from the network, and send, each, TLS and heads included. Looked at before each request and with each
+    /// piece of a response. Default 1 TiB.
     pub network_bytes: u64,
     /// Bytes of one response's body that it may receive, kept or not. Default 64 GiB.
     pub response_bytes: u64,
@@ -34,7 +35,7 @@ pub struct Limits {
     pub requests: u64,
     /// How long it may compute without asking anything of the host. Default 5 s.
     pub stall: Duration,
-    /// How long it may compute in all, what the host does for it at once included. Counted in steps of 10 ms, while it computes.
+    /// How long it may compute in all, what the host does for it at once included. Looked at every 10 ms while it computes.
     /// Default 24 h.
     pub cpu: Duration,
     /// How long a batch may take, kept outside of it. Default 7 days and 1 minute, a little more than a policy may ask.

@@ -1,5 +1,6 @@
 //! What every instance lives in, whatever it is for: its own store, the little that it may import, and limits.
 
+mod busy;
 mod limits;
 mod watchdog;
 
@@ -7,6 +8,7 @@ pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
 
 use crate::sender::{Account, Allowance, Diary, Hooks, Sender, Used};
+use busy::Busy;
 use limits::Meter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,8 +30,8 @@ pub(crate) struct Sandbox {
     host_calls: u64,
     /// How long the instance has been computing since it last asked something of us.
     pub(crate) computing: Duration,
-    /// How long it has been computing in all.
-    computed: Duration,
+    /// How long it has been run in all.
+    pub(crate) busy: Busy,
     /// Set by whatever else is a sign of life: bytes that pass without the instance asking for each of them.
     pub(crate) alive: Arc<AtomicBool>,
 }
@@ -65,7 +67,7 @@ impl Sandbox {
             meter: Meter::new(limits),
             limits,
             computing: Duration::ZERO,
-            computed: Duration::ZERO,
+            busy: Busy::default(),
             alive: Arc::default(),
         }
     }

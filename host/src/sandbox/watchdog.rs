@@ -46,9 +46,9 @@ pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
         let sandbox = store.data_mut().sandbox();
         // A tick that has passed since the last look counts whole, even if the instance slept through most of it.
         sandbox.computing = if sandbox.alive.swap(false, Ordering::Relaxed) { TICK } else { sandbox.computing + TICK };
-        sandbox.computed += TICK;
-        if sandbox.computed > sandbox.limits.cpu {
-            return Err(Exhausted(sandbox.computed).into());
+        let busy = sandbox.busy.total();
+        if busy > sandbox.limits.cpu {
+            return Err(Exhausted(busy).into());
         }
         if sandbox.computing > sandbox.limits.stall {
             return Err(Stalled(sandbox.computing).into());

@@ -91,7 +91,9 @@ impl PooledBody {
         let idle = self.idle;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
         ready!(timer.as_mut().poll(cx));
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            self.pool.forget(&connection);
+        }
         let detail = format!("no further bytes of the body within {idle:?}");
         Poll::Ready(SendError::new(Cause::ConnectionReadTimeout, Phase::Body, detail))
     }

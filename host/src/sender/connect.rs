@@ -52,6 +52,11 @@ impl Connector {
         self.slots.open()
     }
 
+    /// Whether no more may be opened.
+    pub(crate) fn is_full(&self) -> bool {
+        self.slots.open() >= self.limits.max_open
+    }
+
     /// Checks that requests may go to this origin. Every request is, on whichever connection it goes.
     pub(crate) fn admit(&self, origin: &Origin) -> Result<(), SendError> {
         if self.egress.admits(origin.https, &origin.host().to_ascii_lowercase(), origin.port()) {
@@ -71,9 +76,9 @@ impl Connector {
         let slot = self.slots.take(origin, &self.limits)?;
         let transport = self.open_any(addresses, timeouts.connect).await?;
         let payer = Payer::new(account);
-        let metered = Metered { transport, payer: payer.clone() };
+        let metered = Metered { transport, payer: payer.clone(), _slot: slot };
         if !origin.https {
-            return Connection::start(metered, origin.clone(), false, (payer, slot), self.limits).await;
+            return Connection::start(metered, origin.clone(), false, payer, self.limits).await;
         }
         let handshake = self.tls.handshake(origin.host(), metered);
         let tls = timeout(timeouts.tls, handshake).await.map_err(|_| {
@@ -81,7 +86,7 @@ impl Connector {
             SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
         })??;
         let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Connection::start(tls, origin.clone(), http2, (payer, slot), self.limits).await
+        Connection::start(tls, origin.clone(), http2, payer, self.limits).await
     }
 
     /// The addresses of an origin that policy lets through: at least one.

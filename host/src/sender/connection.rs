@@ -2,7 +2,6 @@
 
 use super::account::Account;
 use super::error::SendError;
-use super::slots::Slot;
 use super::transport::Payer;
 use super::{Origin, PoolLimits};
 use fantail_engine::{Cause, Phase};
@@ -10,13 +9,13 @@ use http::header::HOST;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::sync::Arc;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use wasmtime_wasi_http::WasiBody;
 
@@ -39,15 +38,26 @@ enum Protocol {
 /// What lasts as long as the connection.
 struct Open {
     driver: AbortHandle,
+    /// Those of HTTP/2: one of them holds the socket.
+    tasks: Tasks,
     payer: Payer,
-    _slot: Slot,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.driver.abort();
+        self.tasks.abort();
     }
 }
+
+/// Bytes of one body that HTTP/2 holds before they are read.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// So many that it never binds.
+const CONNECTION_WINDOW: u32 = i32::MAX.cast_unsigned();
+
+/// How long a connection that was kept may take to be ready: what is still under way on it belongs to another.
+const READY: Duration = Duration::from_millis(50);
 
 /// Why an exchange failed.
 pub(crate) struct Unanswered {
@@ -56,24 +66,46 @@ pub(crate) struct Unanswered {
     pub(crate) unsent: Option<Request<WasiBody>>,
 }
 
+/// The tasks of one connection, ended with it.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Tasks {
+    fn abort(&self) {
+        // Nothing in here panics half-way through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
 impl Connection {
     /// Begins to speak over what has just been opened.
     pub(crate) async fn start<T>(
         io: T,
         origin: Origin,
         http2: bool,
-        (payer, slot): (Payer, Slot),
+        payer: Payer,
         limits: PoolLimits,
     ) -> Result<Self, SendError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
+        let tasks = Tasks::default();
         // What goes wrong with a driver is told to the requests that are under way.
         let (protocol, driver) = if http2 {
             let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new()).max_header_list_size(head).adaptive_window(true);
+            let mut builder = http2::Builder::new(tasks.clone());
+            builder.timer(TokioTimer::new()).max_header_list_size(head);
+            // Only its own window holds a body back: one that nobody reads must not stop the others.
+            builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
             // A server that does not answer for this long is gone, whatever its requests wait for.
             builder.keep_alive_interval(Duration::from_secs(15)).keep_alive_timeout(Duration::from_secs(15));
             let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(failed)?;
@@ -84,7 +116,7 @@ impl Connection {
             let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(failed)?;
             (Protocol::Http1(sender), tokio::spawn(async move { drop(connection.await) }).abort_handle())
         };
-        let open = Arc::new(Open { driver, payer, _slot: slot });
+        let open = Arc::new(Open { driver, tasks, payer });
         Ok(Self { origin, protocol, open, most_informational: limits.informational, last: false })
     }
 
@@ -94,6 +126,11 @@ impl Connection {
         let (protocol, open) = (Protocol::Http2(sender.clone()), Arc::clone(&self.open));
         let (origin, most_informational) = (self.origin.clone(), self.most_informational);
         Some(Self { origin, protocol, open, most_informational, last: false })
+    }
+
+    /// Whether these are two handles of one connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.open, &other.open)
     }
 
     /// Whether no other handle of it is in use.
@@ -152,9 +189,14 @@ impl Connection {
             Protocol::Http1(sender) => {
                 let request = in_origin_form(request)?;
                 // A connection from the pool may still be busy with the last bytes of the exchange before.
-                match sender.ready().await {
-                    Ok(()) => sender.try_send_request(request).await.map_err(failed),
-                    Err(error) => Err(closed(error, request)),
+                match timeout(READY, sender.ready()).await {
+                    Ok(Ok(())) => sender.try_send_request(request).await.map_err(failed),
+                    Ok(Err(error)) => Err(closed(error, request)),
+                    Err(_) => {
+                        let detail = "the connection is still busy with another request's body";
+                        let error = SendError::new(Cause::ConnectionTerminated, Phase::Head, detail);
+                        Err(unanswered(error, Some(request)))
+                    }
                 }
             }
             Protocol::Http2(sender) => match sender.ready().await {

@@ -52,7 +52,10 @@ impl SendError {
             return Self::http2(http2, phase);
         }
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-        let cause = if error.is_parse_too_large() {
+        let cause = if error.is_timeout() {
+            // No answer to a PING of HTTP/2.
+            Cause::ConnectionTerminated
+        } else if error.is_parse_too_large() {
             Cause::HttpResponseHeaderSectionSize
         } else if error.is_parse() {
             Cause::HttpProtocolError
@@ -99,7 +102,14 @@ impl SendError {
             None => Repeat::IfKept,
             Some(_) => Repeat::Never,
         };
-        Self { repeat, ..Self::new(cause, phase, error.to_string()) }
+        // Not as the error has it: what the peer adds to a GOAWAY could be anything.
+        let who = if error.is_remote() { "the peer" } else { "this side" };
+        let detail = match reason {
+            Some(reason) if error.is_go_away() => format!("{who} ended the connection: {reason}"),
+            Some(reason) => format!("{who} ended the stream: {reason}"),
+            None => "the connection broke".to_owned(),
+        };
+        Self { repeat, ..Self::new(cause, phase, detail) }
     }
 }
 

@@ -31,16 +31,21 @@ use connect::Connector;
 use connection::{Connection, Unanswered};
 use error::{Repeat, SendError};
 use fantail_engine::{Cause, Phase};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{Method, Request, Response, Uri};
 use http_body::Body;
+use http_body_util::{BodyExt, Empty};
 use pool::Pool;
 use scouts::{Scouts, Version};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
+
+/// How long to wait for whoever finds out which protocol an origin speaks.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sends requests. Cheap to clone; clones share one pool.
 #[derive(Clone)]
@@ -53,6 +58,8 @@ struct Shared {
     pool: Arc<Pool>,
     scouts: Scouts,
     timeouts: Timeouts,
+    /// Of a response, at most.
+    head_fields: usize,
     opened: AtomicU64,
     reused: AtomicU64,
 }
@@ -74,7 +81,17 @@ impl Sender {
     pub(crate) fn new(ways: Ways, timeouts: Timeouts, limits: PoolLimits) -> Self {
         let (connector, pool) = (Connector::new(ways, limits), Arc::new(Pool::new(limits)));
         let (scouts, opened, reused) = Default::default();
-        Self { shared: Arc::new(Shared { connector, pool, scouts, timeouts, opened, reused }) }
+        Self {
+            shared: Arc::new(Shared {
+                connector,
+                pool,
+                scouts,
+                timeouts,
+                head_fields: limits.head_fields,
+                opened,
+                reused,
+            }),
+        }
     }
 
     pub(crate) fn connections(&self) -> Connections {
@@ -93,7 +110,10 @@ impl Sender {
         let (origin, uri) = (Origin::of(request.uri())?, request.uri().clone());
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
-        let mut again = Again::default();
+        if sends_no_body(&request) {
+            request = request.map(|_| nothing());
+        }
+        let (mut again, host) = (Again::default(), request.headers().get(HOST).cloned());
         loop {
             let (mut connection, fresh) = self.connection(&origin, &timeouts, account, again.closed).await?;
             let spare = replica(&request);
@@ -101,7 +121,7 @@ impl Sender {
                 Ok(response) => {
                     let (pool, idle) = (Arc::clone(&self.shared.pool), timeouts.idle);
                     let (head, incoming) = response.into_parts();
-                    let connection = checked(&head, connection)?;
+                    let connection = checked(&head, connection, self.shared.head_fields)?;
                     let mut body = PooledBody::new(incoming, connection, pool, idle, Arc::clone(account));
                     body.prefetch().await;
                     return Ok(Response::from_parts(head, body));
@@ -109,13 +129,22 @@ impl Sender {
                 Err(unanswered) => match *unanswered {
                     // The peer closed the connection while it was idle, and the request is whole: another may be open.
                     Unanswered { unsent: Some(unsent), .. } if !fresh => request = unsent,
-                    Unanswered { error, .. } => match spare.filter(|spare| again.allows(&error, spare, fresh)) {
-                        Some(spare) => request = spare,
-                        None => return Err(error),
-                    },
+                    Unanswered { error, .. } => {
+                        if error.cause == Cause::HttpResponseTimeout {
+                            self.shared.pool.forget(&connection);
+                        }
+                        match spare.filter(|spare| again.allows(&error, spare, fresh)) {
+                            Some(spare) => request = spare,
+                            None => return Err(error),
+                        }
+                    }
                 },
             }
+            // As it was before it was made to fit a protocol.
             *request.uri_mut() = uri.clone();
+            if let Some(host) = &host {
+                request.headers_mut().insert(HOST, host.clone());
+            }
         }
     }
 
@@ -133,10 +162,8 @@ impl Sender {
         }
         // Without TLS there is nothing to agree on.
         let scout = match origin.https {
-            true => timeout(timeouts.connect, scouts.go(origin)).await.map_err(|_| {
-                let detail = format!("the first connection to this origin was not open within {:?}", timeouts.connect);
-                SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail)
-            })?,
+            // Whoever goes first may fail, or be held up by a component that does not let it go on: then each goes for itself.
+            true => timeout(PATIENCE, scouts.go(origin)).await.unwrap_or_default(),
             false => None,
         };
         if !only_fresh
@@ -145,14 +172,26 @@ impl Sender {
         {
             return Ok((connection, false));
         }
-        let connection = connector.connect(origin, timeouts, account).await?;
+        if connector.is_full() {
+            pool.make_room();
+            // Its socket closes with its task.
+            for _ in 0..10 {
+                if !connector.is_full() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let connected = connector.connect(origin, timeouts, account).await;
+        if let Some(scout) = scout {
+            // After a failure there is nothing to wait for.
+            let http2 = connected.as_ref().is_ok_and(|connection| connection.share().is_some());
+            scout.found(if http2 { Version::Http2 } else { Version::Http1 });
+        }
+        let connection = connected?;
         self.shared.opened.fetch_add(1, Ordering::Relaxed);
         account.opened();
-        let shared = connection.share().is_some();
         pool.offer(&connection);
-        if let Some(scout) = scout {
-            scout.found(if shared { Version::Http2 } else { Version::Http1 });
-        }
         Ok((connection, true))
     }
 
@@ -185,8 +224,22 @@ impl Again {
     }
 }
 
+/// Whether a request is sent without a body: with these methods one has to be announced. Whether one will come of a component's
+/// stream is not known before.
+fn sends_no_body(request: &Request<WasiBody>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(CONTENT_LENGTH)
+}
+
+fn nothing() -> WasiBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
 /// Checks what the head says of its connection.
-fn checked(head: &http::response::Parts, connection: Connection) -> Result<Connection, SendError> {
+fn checked(head: &http::response::Parts, connection: Connection, fields: usize) -> Result<Connection, SendError> {
+    if head.headers.len() > fields {
+        let detail = format!("more than {fields} header fields");
+        return Err(SendError::new(Cause::HttpResponseHeaderSectionSize, Phase::Head, detail));
+    }
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
         let detail = "the peer switched protocols unasked";
         return Err(SendError::new(Cause::HttpUpgradeFailed, Phase::Head, detail));
@@ -198,14 +251,9 @@ fn checked(head: &http::response::Parts, connection: Connection) -> Result<Conne
 
 /// The same request once more, if it has no body.
 fn replica(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
-    use http_body_util::{BodyExt, Empty};
-    let body = request.body();
-    // Whether a body will come of a component's stream is not known yet; with these methods hyper sends none that is not announced.
-    let unannounced =
-        matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(CONTENT_LENGTH);
-    let empty = unannounced || body.is_end_stream() || body.size_hint().exact() == Some(0);
+    let empty = request.body().is_end_stream() || request.body().size_hint().exact() == Some(0);
     empty.then(|| {
-        let mut replica = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+        let mut replica = Request::new(nothing());
         replica.method_mut().clone_from(request.method());
         replica.uri_mut().clone_from(request.uri());
         replica.headers_mut().clone_from(request.headers());

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the pool and its connections may hold. Worst case: `max_open` sockets, and for each `head_bytes`, and as much again as hyper
-/// buffers of a body (some 400 KiB over HTTP/1.1, 5 MiB over HTTP/2).
+/// buffers of a body (some 400 KiB over HTTP/1.1, 256 KiB for each stream over HTTP/2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
     /// Connections open at once, over all origins. A request beyond that is `connection-limit-reached`. Default 8,192.
@@ -66,7 +66,7 @@ impl Pool {
     pub(crate) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.lock();
         if let Some((connection, used)) = idle.shared.get_mut(origin) {
-            if connection.is_open() {
+            if connection.is_open() && (!connection.is_unused() || used.elapsed() <= self.limits.max_age) {
                 *used = Instant::now();
                 return connection.share();
             }
@@ -98,8 +98,10 @@ impl Pool {
         if !connection.is_open() {
             return;
         }
-        if let Some((_, used)) = idle.shared.get_mut(&connection.origin) {
-            *used = Instant::now();
+        if connection.share().is_some() {
+            // Not a second time: it is there, or was found not to answer.
+            let shared = idle.shared.get_mut(&connection.origin).filter(|(shared, _)| shared.is_same(&connection));
+            shared.into_iter().for_each(|(_, used)| *used = Instant::now());
             return;
         }
         if idle.count >= self.limits.max_idle || idle.swept.is_none_or(|swept| swept.elapsed() > self.limits.max_age) {
@@ -112,11 +114,33 @@ impl Pool {
         idle.by_origin.entry(connection.origin.clone()).or_default().push((connection, Instant::now()));
     }
 
+    /// Makes room for one more connection, if one is kept that nobody uses.
+    pub(crate) fn make_room(&self) {
+        let mut idle = self.lock();
+        let before = idle.held();
+        idle.sweep(self.limits.max_age);
+        if idle.held() == before {
+            idle.drop_one();
+        }
+    }
+
+    /// Sends nothing more over a connection that several share: it does not answer.
+    pub(crate) fn forget(&self, connection: &Connection) {
+        let mut idle = self.lock();
+        if idle.shared.get(&connection.origin).is_some_and(|(shared, _)| shared.is_same(connection)) {
+            idle.shared.remove(&connection.origin);
+        }
+    }
+
     /// Lets a connection that takes several requests at a time be used by others too.
     pub(crate) fn offer(&self, connection: &Connection) {
         if let Some(shared) = connection.share() {
             let mut idle = self.lock();
-            idle.sweep(self.limits.max_age);
+            if idle.swept.is_none_or(|swept| swept.elapsed() > self.limits.max_age)
+                || idle.held() >= self.limits.max_idle
+            {
+                idle.sweep(self.limits.max_age);
+            }
             idle.shared.insert(connection.origin.clone(), (shared, Instant::now()));
         }
     }
@@ -133,6 +157,10 @@ impl Pool {
 }
 
 impl Idle {
+    fn held(&self) -> usize {
+        self.count + self.shared.len()
+    }
+
     /// Drops what is closed or too old.
     fn sweep(&mut self, max_age: Duration) {
         self.by_origin.retain(|_, stack| {
@@ -148,7 +176,13 @@ impl Idle {
 
     /// Makes room for a connection that was used just now: the oldest of some origin goes.
     fn drop_one(&mut self) {
-        let Some(origin) = self.by_origin.keys().next().cloned() else { return };
+        let Some(origin) = self.by_origin.keys().next().cloned() else {
+            let unused = self.shared.iter().find(|(_, (connection, _))| connection.is_unused());
+            if let Some(origin) = unused.map(|(origin, _)| origin.clone()) {
+                self.shared.remove(&origin);
+            }
+            return;
+        };
         if let Some(stack) = self.by_origin.get_mut(&origin) {
             drop(stack.drain(..1));
             if stack.is_empty() {

@@ -1,6 +1,7 @@
 //! Where connections come from, and what passes over them is counted.
 
 use super::account::Account;
+use super::slots::Slot;
 use crate::egress::Approved;
 use futures::future::BoxFuture;
 use std::io::{self, IoSlice};
@@ -59,6 +60,8 @@ impl Payer {
 pub(crate) struct Metered {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) payer: Payer,
+    /// As long as there is a socket, it counts.
+    pub(crate) _slot: Slot,
 }
 
 impl Metered {

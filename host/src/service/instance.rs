@@ -46,6 +46,7 @@ impl Instance {
     /// Serves until nobody may come any more, or nobody came for a while. A trap ends all that are being served.
     pub(super) async fn run(self) -> wasmtime::Result<()> {
         let Instance { component, sandbox, mut jobs, occupancy, idle } = self;
+        let busy = sandbox.busy.clone();
         let mut store = Store::new(component.engine(), sandbox);
         watch(&mut store);
         let ended = match component.instantiate_async(&mut store).await {
@@ -53,7 +54,7 @@ impl Instance {
                 let jobs = &mut jobs;
                 let serving =
                     async |accessor: &Accessor<Sandbox>| serve(accessor, &service, jobs, &occupancy, idle).await;
-                store.run_concurrent(serving).await.flatten()
+                busy.timed(store.run_concurrent(serving)).await.flatten()
             }
             Err(error) => Err(error),
         };
