@@ -22,7 +22,7 @@ const FAULTS: [&str; 10] = [
     "/bytes/5000",
     "/status/503",
     "/hang",
-    "/drip/60000",
+    "/drip/300",
     "/delay/50",
 ];
 

@@ -44,7 +44,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
-/// How long to wait for whoever finds out which protocol an origin speaks.
+/// Kept connections that a request tries before it gets one of its own.
+const MOST_KEPT: u32 = 3;
+
+/// How long to wait for whoever finds out which protocol an origin speaks, at most; and no more than a part of the time to connect.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sends requests. Cheap to clone; clones share one pool.
@@ -114,8 +117,10 @@ impl Sender {
             request = request.map(|_| nothing());
         }
         let (mut again, host) = (Again::default(), request.headers().get(HOST).cloned());
+        let mut tried = 0;
         loop {
-            let (mut connection, fresh) = self.connection(&origin, &timeouts, account, again.closed).await?;
+            let (mut connection, fresh) =
+                self.connection(&origin, &timeouts, account, again.closed || tried > MOST_KEPT).await?;
             let spare = replica(&request);
             match connection.exchange(request, timeouts.head, account).await {
                 Ok(response) => {
@@ -128,7 +133,10 @@ impl Sender {
                 }
                 Err(unanswered) => match *unanswered {
                     // The peer closed the connection while it was idle, and the request is whole: another may be open.
-                    Unanswered { unsent: Some(unsent), .. } if !fresh => request = unsent,
+                    Unanswered { unsent: Some(unsent), .. } if !fresh => {
+                        tried += 1;
+                        request = unsent;
+                    }
                     Unanswered { error, .. } => {
                         if error.cause == Cause::HttpResponseTimeout {
                             self.shared.pool.forget(&connection);
@@ -163,7 +171,7 @@ impl Sender {
         // Without TLS there is nothing to agree on.
         let scout = match origin.https {
             // Whoever goes first may fail, or be held up by a component that does not let it go on: then each goes for itself.
-            true => timeout(PATIENCE, scouts.go(origin)).await.unwrap_or_default(),
+            true => timeout(PATIENCE.min(timeouts.connect / 4), scouts.go(origin)).await.unwrap_or_default(),
             false => None,
         };
         if !only_fresh
