@@ -120,6 +120,11 @@ impl Connection {
         Ok(Self { origin, protocol, open, most_informational: limits.informational, last: false })
     }
 
+    /// Whether it takes several requests at a time.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.protocol, Protocol::Http2(_))
+    }
+
     /// Another handle of the same connection, if it takes several requests at a time.
     pub(crate) fn share(&self) -> Option<Self> {
         let Protocol::Http2(sender) = &self.protocol else { return None };

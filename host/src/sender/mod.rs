@@ -121,7 +121,8 @@ impl Sender {
         loop {
             let (mut connection, fresh) =
                 self.connection(&origin, &timeouts, account, again.closed || tried > MOST_KEPT).await?;
-            let spare = replica(&request);
+            // Over a new connection of HTTP/1.1 there is no reason to send it again.
+            let spare = if fresh && !connection.is_shared() { None } else { replica(&request) };
             match connection.exchange(request, timeouts.head, account).await {
                 Ok(response) => {
                     let (pool, idle) = (Arc::clone(&self.shared.pool), timeouts.idle);
@@ -193,7 +194,7 @@ impl Sender {
         let connected = connector.connect(origin, timeouts, account).await;
         if let Some(scout) = scout {
             // After a failure there is nothing to wait for.
-            let http2 = connected.as_ref().is_ok_and(|connection| connection.share().is_some());
+            let http2 = connected.as_ref().is_ok_and(Connection::is_shared);
             scout.found(if http2 { Version::Http2 } else { Version::Http1 });
         }
         let connection = connected?;

@@ -98,7 +98,7 @@ impl Pool {
         if !connection.is_open() {
             return;
         }
-        if connection.share().is_some() {
+        if connection.is_shared() {
             // Not a second time: it is there, or was found not to answer.
             let shared = idle.shared.get_mut(&connection.origin).filter(|(shared, _)| shared.is_same(&connection));
             shared.into_iter().for_each(|(_, used)| *used = Instant::now());
