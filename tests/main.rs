@@ -31,4 +31,6 @@ mod serve;
 mod stock;
 mod stopping;
 mod support;
+#[cfg(feature = "opentelemetry")]
+mod telemetry;
 mod unread;

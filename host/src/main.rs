@@ -13,6 +13,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = cli::Arguments::parse().command;
+    #[cfg(feature = "opentelemetry")]
+    let telemetry = match cli::telemetry::Telemetry::start() {
+        Ok(telemetry) => telemetry,
+        Err(error) => return Exit::usage(format_args!("cannot export spans: {error}")).code(),
+    };
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than handing it to another.
@@ -32,5 +37,7 @@ fn main() -> ExitCode {
     });
     // A read of standard input that never ends must not keep the process.
     runtime.shutdown_background();
+    #[cfg(feature = "opentelemetry")]
+    telemetry.end();
     exit.code()
 }

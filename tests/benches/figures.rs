@@ -3,15 +3,17 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
-use fantail::{
-    Approved, Connect, Egress, Harness, Outcome, Policy, Request, Resolve, ResolveError, TcpConnector, Transport,
-};
+mod apart;
+mod stock;
+
+use apart::Apart;
+use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Request, Resolve, ResolveError};
 use fantail_origin::Origin;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
@@ -21,12 +23,16 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    if apart::was_it().await {
+        return;
+    }
     let origin = Origin::start().await.expect("an origin");
     overruns(&origin).await;
     // One of its own: the first still drips into what was closed long ago.
     closing(&Origin::start().await.expect("an origin")).await;
-    for in_flight in [64, 1_000, 4_000] {
-        memory(&origin, in_flight).await;
+    batches().await;
+    for (batches, each) in [(1, 64), (1, 1_000), (4, 2_500)] {
+        memory(&Apart::start(), batches, each).await;
     }
 }
 
@@ -39,38 +45,58 @@ impl Resolve for Silence {
     }
 }
 
-/// Connects to 127.0.0.1, and to nothing else, ever.
-struct Selective;
+/// A listener whose queue is full: what connects to it hears nothing.
+struct Full {
+    listener: socket2::Socket,
+    _queued: [std::net::TcpStream; 1],
+}
 
-impl Connect for Selective {
-    fn connect(&self, to: Approved) -> BoxFuture<'static, std::io::Result<Box<dyn Transport>>> {
-        if to.address().ip().is_loopback() && to.address().ip() == IpAddr::from([127, 0, 0, 1]) {
-            TcpConnector.connect(to)
-        } else {
-            std::future::pending().boxed()
-        }
+impl Full {
+    fn new() -> Self {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        listener.listen(0).expect("a listener");
+        let queued = std::net::TcpStream::connect(address(&listener)).expect("room for one");
+        Self { listener, _queued: [queued] }
     }
+
+    fn url(&self) -> String {
+        format!("http://{}/", address(&self.listener))
+    }
+}
+
+fn address(listener: &socket2::Socket) -> SocketAddr {
+    listener.local_addr().ok().and_then(|address| address.as_socket()).expect("bound")
 }
 
 fn harness() -> Harness {
     let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
-    Harness::builder(egress).resolver(Silence).connector(Selective).build().expect("a harness")
+    // Room for 10,000 in flight.
+    let pool = PoolLimits { max_open: 12_000, max_open_per_origin: 12_000, ..PoolLimits::default() };
+    Harness::builder(egress).resolver(Silence).pool(pool).build().expect("a harness")
 }
 
 async fn run(harness: &Harness, requests: Vec<Request>, policy: &Policy) -> Vec<Outcome> {
     harness.fetch(futures::stream::iter(requests), policy).await.expect("a policy within bounds").collect().await
 }
 
-/// How much later than its timeout an outcome comes, by the phase that the timeout is of.
+/// How much later than its timeout an outcome comes, by the phase that the timeout is of; and with wasmtime's own sender, where
+/// there is such a timeout.
 async fn overruns(origin: &Origin) {
     let harness = harness();
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let tls = format!("https://{}/", silent.local_addr().expect("bound"));
-    let open = Policy::default();
+    let silence = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = silent.accept().await {
+            held.push(connection);
+        }
+    });
+    let (open, full) = (Policy::default(), Full::new());
     let connect = || Policy { connect_timeout: Some(TIMEOUT), ..open.clone() };
     for (phase, url, policy) in [
         ("resolve", "http://silent.test/".to_owned(), connect()),
-        ("connect", "http://127.9.9.9/".to_owned(), connect()),
+        ("connect", full.url(), connect()),
         ("tls", tls, connect()),
         ("head", origin.url("/hang"), Policy { head_timeout: Some(TIMEOUT), ..open.clone() }),
         ("body", origin.url("/drip/60000"), Policy { idle_timeout: Some(TIMEOUT), ..open.clone() }),
@@ -81,13 +107,23 @@ async fn overruns(origin: &Origin) {
         let mut late = Vec::new();
         for _ in 0..5 {
             // In one go, so that none waits for a slot.
-            let requests = (0..50).map(|id| Request::get(id, &url)).collect();
+            let requests = (0..50).map(|id| Request::get(id, url.as_str())).collect();
             let outcomes = run(&harness, requests, &policy).await;
             assert!(outcomes.iter().all(|outcome| outcome.result.is_err()), "{phase}");
             late.extend(outcomes.iter().map(|outcome| outcome.timing.total.saturating_sub(TIMEOUT)));
         }
-        println!("{}", json!({"figure": "overrun", "phase": phase, "timeout_ms": 100, "late_us": spread(late)}));
+        let stock = match phase {
+            "connect" | "tls" | "head" | "body" => stock::late(&url).await,
+            // It cannot be given another resolver, and knows nothing of the others.
+            _ => json!(null),
+        };
+        let late = spread(late);
+        println!(
+            "{}",
+            json!({"figure": "overrun", "phase": phase, "timeout_ms": 100, "late_us": late, "stock_us": stock})
+        );
     }
+    silence.abort();
 }
 
 /// From the reader's leaving to the last connection closed, 64 in flight.
@@ -114,34 +150,54 @@ async fn closing(origin: &Origin) {
     println!("{}", json!({"figure": "closing", "in_flight": 64, "took_us": spread(took)}));
 }
 
-/// What a request in flight costs. The process holds both ends of each connection, and the origin's task.
-async fn memory(origin: &Origin, in_flight: u32) {
+/// What a batch costs beside its requests: an instance, and its end.
+async fn batches() {
+    let (harness, policy) = (harness(), Policy::default());
+    for at_once in [1, 64] {
+        let mut took = Vec::new();
+        for _ in 0..20 {
+            let begun = Instant::now();
+            // It fails inside the component.
+            let batches = (0..640).map(|_| run(&harness, vec![Request::get(0, "nowhere")], &policy));
+            let outcomes = futures::stream::iter(batches).buffer_unordered(at_once).map(|outcomes| outcomes.len());
+            assert_eq!(outcomes.fold(0, async |sum, count| sum + count).await, 640);
+            took.push(begun.elapsed() / 640);
+        }
+        println!("{}", json!({"figure": "batch", "at_once": at_once, "took_us": spread(took)}));
+    }
+}
+
+/// What a request in flight costs. The origin is in a process of its own.
+async fn memory(origin: &Apart, batches: u32, each: u32) {
     let harness = harness();
     run(&harness, vec![Request::get(0, origin.url("/ok"))], &Policy::default()).await;
     let before = resident();
-    let policy = Policy { concurrency: Some(in_flight), window: Some(in_flight), ..Policy::default() };
-    let requests = (0..u64::from(in_flight)).map(|id| Request::get(id, origin.url("/delay/2000")));
-    let mut outcomes =
-        harness.fetch(futures::stream::iter(requests.collect::<Vec<_>>()), &policy).await.expect("within bounds");
-    let first = outcomes.next().await.expect("an outcome");
-    let peak = resident();
-    let mut ids = BTreeSet::from([first.id]);
-    let mut doubled = 0_u64;
-    while let Some(outcome) = outcomes.next().await {
-        doubled += u64::from(!ids.insert(outcome.id));
-    }
-    let report = outcomes.report().await;
-    println!(
-        "{}",
-        json!({
-            "figure": "in flight",
-            "requests": in_flight,
-            "component_bytes_each": report.receipt.memory / u64::from(in_flight),
-            "process_bytes_each": peak.saturating_sub(before) / u64::from(in_flight),
-            "lost": u64::from(in_flight) - ids.len() as u64,
-            "doubled": doubled,
-        })
-    );
+    let policy = Policy { concurrency: Some(each), window: Some(each), ..Policy::default() };
+    let batch = async || {
+        let requests = (0..u64::from(each)).map(|id| Request::get(id, origin.url("/delay/5000"))).collect::<Vec<_>>();
+        let mut outcomes = harness.fetch(futures::stream::iter(requests), &policy).await.expect("within bounds");
+        let first = outcomes.next().await.expect("an outcome");
+        let peak = resident();
+        let mut ids = BTreeSet::from([first.id]);
+        let mut doubled = 0;
+        while let Some(outcome) = outcomes.next().await {
+            doubled += u64::from(!ids.insert(outcome.id));
+        }
+        (peak, outcomes.report().await.receipt.memory, u64::from(each) - ids.len() as u64, doubled)
+    };
+    let measured = futures::future::join_all((0..batches).map(|_| batch())).await;
+    let requests = u64::from(batches * each);
+    let peak = measured.iter().map(|(peak, ..)| *peak).max().unwrap_or_default();
+    let figure = json!({
+        "figure": "in flight",
+        "requests": requests,
+        "batches": batches,
+        "component_bytes_each": measured.iter().map(|(_, component, ..)| *component).sum::<u64>() / requests,
+        "process_bytes_each": peak.saturating_sub(before) / requests,
+        "lost": measured.iter().map(|(.., lost, _)| *lost).sum::<u64>(),
+        "doubled": measured.iter().map(|(.., doubled)| *doubled).sum::<u64>(),
+    });
+    println!("{figure}");
 }
 
 fn spread(mut spans: Vec<Duration>) -> serde_json::Value {

@@ -114,3 +114,14 @@ async fn an_instance_is_replaced_after_enough_requests_and_none_is_lost() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_instance_is_replaced_before_it_has_used_up_the_network() {
+    let origin = origin().await;
+    let limits = Limits { network_bytes: 2 << 20, ..Limits::default() };
+    let edge = Edge::start(builder().limits(limits), options()).await;
+    let batch = json!({"requests": [origin.url("/bytes/500000")]}).to_string();
+    for _ in 0..12 {
+        assert_eq!(edge.post(JSON, batch.clone()).await.outcomes().await.1["responses"], 1);
+    }
+}

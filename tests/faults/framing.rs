@@ -181,6 +181,16 @@ async fn b10_a_body_without_end_is_capped_for_itself_and_in_the_sum_of_a_batch()
 }
 
 #[tokio::test]
+async fn b10_an_upload_that_nobody_answers_is_capped_too() {
+    let capped = limited(Limits { network_bytes: 1 << 20, ..Limits::default() });
+    let upload = Request { method: "POST".to_owned(), body: Some(vec![b'x'; 20 << 20]), ..Request::default() };
+    let script = Script::start([Step::Wait]).await;
+    let outcome = run_one(&capped, Request { url: script.url(), ..upload }, &policy()).await;
+    assert_eq!(failure(&outcome).cause, Cause::HttpRequestBodySize, "{outcome:?}");
+    script.all_closed().await;
+}
+
+#[tokio::test]
 async fn b11_a_body_that_drips_for_ever_ends_with_its_attempt() {
     let mut steps = vec![Step::Head, send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")];
     for _ in 0..100 {

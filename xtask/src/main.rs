@@ -1,5 +1,6 @@
 //! The front door: `cargo xtask <command>`.
 
+mod deny;
 mod run;
 mod setup;
 mod test;

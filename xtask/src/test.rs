@@ -1,5 +1,6 @@
 //! Everything that has to hold before a change lands.
 
+use crate::deny::deny;
 use crate::run::{Failed, cargo, run, say, written};
 use crate::setup;
 use std::io::{BufRead, BufReader, Write};
@@ -8,8 +9,13 @@ use std::process::{Command, ExitCode, Stdio};
 /// Checks format and lints, runs every test, and ends with how many ran.
 pub(crate) fn test() -> Result<ExitCode, Failed> {
     run(&mut cargo(["fmt", "--all", "--", "--check"]))?;
-    run(&mut cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
-    let mut tests = cargo(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    // As it is without features, and with all of them.
+    run(&mut cargo(["clippy", "--locked", "--workspace", "--", "--deny", "warnings"]))?;
+    let everything = ["--locked", "--workspace", "--all-features"];
+    run(cargo(["clippy", "--all-targets"]).args(everything).args(["--", "--deny", "warnings"]))?;
+    let unchecked = deny()?;
+    let mut tests = cargo(["test", "--no-fail-fast"]);
+    tests.args(everything);
     // The tests that are ignored by themselves are those that need a browser.
     if setup::browser() {
         tests.args(["--", "--include-ignored"]);
@@ -17,7 +23,8 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
         say("skipped: the tests of the page, because chromium and chromedriver cannot be installed here");
     }
     let (counts, succeeded) = counted(&mut tests)?;
-    writeln!(std::io::stdout(), "{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped)?;
+    let skipped = counts.skipped + unchecked;
+    writeln!(std::io::stdout(), "{} passed, {} failed, {skipped} skipped", counts.passed, counts.failed)?;
     if !succeeded {
         return Err(Failed::Program(written(&tests)));
     }

@@ -13,6 +13,8 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod table;
+#[cfg(feature = "opentelemetry")]
+pub(crate) mod telemetry;
 
 pub(crate) use arguments::{Arguments, Command};
 

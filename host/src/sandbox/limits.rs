@@ -27,7 +27,7 @@ pub struct Limits {
     /// Bytes of a body kept inside the component that a policy may ask for. Default 32 MiB.
     pub max_body: u64,
     /// Bytes it may receive from the network, and send, each, TLS and heads included. Looked at before each request and with each
-    /// piece of a response. Default 1 TiB.
+    /// piece of a body, so that what a socket and its buffers hold may come on top. Default 1 TiB.
     pub network_bytes: u64,
     /// Bytes of one response's body that it may receive, kept or not. Default 64 GiB.
     pub response_bytes: u64,

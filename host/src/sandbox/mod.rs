@@ -87,6 +87,10 @@ impl Sandbox {
         Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.account.used() }
     }
 
+    pub(crate) fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.hooks.account)
+    }
+
     pub(crate) fn diary(&self) -> &Diary {
         &self.hooks.diary
     }

@@ -64,19 +64,28 @@ impl Account {
         }
     }
 
+    /// Whether half of what it may have has been used, one way or the other.
+    pub(crate) fn is_half_used(&self) -> bool {
+        let Used { received, sent, .. } = self.used();
+        received.max(sent) > self.allowance.bytes / 2
+    }
+
     /// Whether more may be sent or received, with `body` bytes of one response's body so far.
     pub(crate) fn check(&self, body: u64) -> Result<(), SendError> {
         let Allowance { bytes, body: most } = self.allowance;
         let Used { received, sent, .. } = self.used();
-        let detail = if body > most {
-            format!("the body is longer than the {most} bytes that the host allows")
+        let (cause, phase, detail) = if body > most {
+            let detail = format!("the body is longer than the {most} bytes that the host allows");
+            (Cause::HttpResponseBodySize, Phase::Body, detail)
         } else if received > bytes {
-            format!("the batch has received more than the {bytes} bytes that the host allows")
+            let detail = format!("the batch has received more than the {bytes} bytes that the host allows");
+            (Cause::HttpResponseBodySize, Phase::Body, detail)
         } else if sent > bytes {
-            format!("the batch has sent more than the {bytes} bytes that the host allows")
+            let detail = format!("the batch has sent more than the {bytes} bytes that the host allows");
+            (Cause::HttpRequestBodySize, Phase::Head, detail)
         } else {
             return Ok(());
         };
-        Err(SendError::new(Cause::HttpResponseBodySize, Phase::Body, detail))
+        Err(SendError::new(cause, phase, detail))
     }
 }

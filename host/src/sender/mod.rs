@@ -14,6 +14,7 @@ mod slots;
 mod timeouts;
 mod tls;
 mod transport;
+mod upload;
 
 pub(crate) use account::{Account, Allowance, Used};
 pub(crate) use connect::Ways;
@@ -113,9 +114,10 @@ impl Sender {
         let (origin, uri) = (Origin::of(request.uri())?, request.uri().clone());
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
-        if sends_no_body(&request) {
-            request = request.map(|_| nothing());
-        }
+        request = match sends_no_body(&request) {
+            true => request.map(|_| nothing()),
+            false => request.map(|body| upload::metered(body, account)),
+        };
         let (mut again, host) = (Again::default(), request.headers().get(HOST).cloned());
         let mut tried = 0;
         loop {

@@ -3,7 +3,7 @@
 use super::ServiceOptions;
 use super::instance::{Instance, Job};
 use crate::sandbox::{Limits, Sandbox};
-use crate::sender::Sender;
+use crate::sender::{Account, Sender};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc};
@@ -23,6 +23,7 @@ pub(crate) struct Instances {
 struct Live {
     jobs: mpsc::Sender<Job>,
     occupancy: Arc<Occupancy>,
+    account: Arc<Account>,
 }
 
 /// How many an instance serves and has served.
@@ -70,6 +71,11 @@ impl Occupancy {
 }
 
 impl Live {
+    /// Whether it may serve another: it has served fewer than `reuse`, and has left enough of the network for those it serves.
+    fn is_fresh(&self, reuse: u64) -> bool {
+        self.occupancy.served.load(Ordering::Acquire) < reuse && !self.account.is_half_used()
+    }
+
     fn enter(&self) -> (mpsc::Sender<Job>, Place) {
         self.occupancy.callers.fetch_add(1, Ordering::AcqRel);
         self.occupancy.served.fetch_add(1, Ordering::AcqRel);
@@ -94,7 +100,7 @@ impl Instances {
         // Nothing in here panics half-way through a change.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         // One that has served enough ends by itself when its last caller has left; meanwhile another takes its place.
-        live.retain(|instance| !instance.jobs.is_closed() && instance.occupancy.served.load(Ordering::Acquire) < reuse);
+        live.retain(|instance| !instance.jobs.is_closed() && instance.is_fresh(reuse));
         let has_room = |Live { occupancy, .. }: &&Live| occupancy.callers.load(Ordering::Acquire) < callers;
         if let Some(instance) = live.iter().find(has_room) {
             return Some(instance.enter());
@@ -110,9 +116,11 @@ impl Instances {
     fn start(&self) -> Live {
         let (jobs, receiver) = mpsc::channel(self.options.callers.max(1));
         let occupancy = Arc::<Occupancy>::default();
+        let sandbox = Sandbox::new(self.limits, self.sender.clone(), &self.environment);
+        let account = sandbox.account();
         let instance = Instance {
             component: self.component.clone(),
-            sandbox: Sandbox::new(self.limits, self.sender.clone(), &self.environment),
+            sandbox,
             jobs: receiver,
             occupancy: Arc::clone(&occupancy),
             idle: self.options.idle,
@@ -123,6 +131,6 @@ impl Instances {
                 log(&format!("an instance broke down and is thrown away: {error:#}"));
             }
         });
-        Live { jobs, occupancy }
+        Live { jobs, occupancy, account }
     }
 }

@@ -13,7 +13,8 @@ pub struct ServiceOptions {
     pub instances: usize,
     /// Requests that one instance serves at once, each until its answer has been read. Default 16, as on Spin.
     pub callers: usize,
-    /// Requests that an instance serves before it is replaced. Default 100,000.
+    /// Requests that an instance serves before it is replaced; it is replaced earlier when it has used half of
+    /// [`Limits::network_bytes`](crate::Limits::network_bytes). Default 100,000.
     pub reuse: u64,
     /// How long an instance is kept without a request. Default 60 s.
     pub idle: Duration,
