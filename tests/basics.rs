@@ -1,7 +1,9 @@
 //! What goes out is what was asked for, and what comes back is what was answered.
 
-use crate::support::{by_id, cause, harness, origin, requests, run, run_one, status, text};
+use crate::support::{builder, by_id, cause, harness, origin, requests, run, run_one, status, text};
 use fantail::{BodyMode, Cause, End, Order, Policy, Request};
+use futures::StreamExt;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_thousand_mixed_requests_have_a_thousand_outcomes() {
@@ -130,4 +132,16 @@ async fn connections_are_used_again_across_batches() {
     }
     assert!(origin.counts().connections <= 5, "{:?}", origin.counts());
     assert_eq!(harness.connections().reused, 150 - origin.counts().connections as u64);
+}
+
+#[tokio::test]
+async fn one_batch_too_many_waits_until_another_has_ended() {
+    let (origin, policy) = (origin().await, Policy::default());
+    let harness = builder().batches(1).build().unwrap();
+    let hanging = harness.fetch(requests([origin.url("/hang")]), &policy).await.unwrap();
+    let mut second = Box::pin(harness.fetch(requests([origin.url("/ok")]), &policy));
+    let waited = tokio::time::timeout(Duration::from_millis(100), &mut second).await;
+    assert!(waited.is_err(), "there is no place for it");
+    drop(hanging);
+    assert_eq!(second.await.unwrap().count().await, 1);
 }

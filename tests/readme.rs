@@ -70,6 +70,7 @@ fn the_limits_of_the_harness_in_the_readme_are_the_defaults() {
     assert_eq!(limits.handles, limits.resources);
     for row in [
         format!("| memory of one instance, over all its memories | {} |", mib(limits.memory)),
+        format!("| batches at once; more wait | {} |", grouped(fantail::Builder::BATCHES)),
         format!("| component handles, host resources | {} each |", grouped(limits.handles)),
         format!("| bytes passed to the host at once | {} |", mib(limits.hostcall_bytes)),
         format!(

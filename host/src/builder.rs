@@ -17,6 +17,7 @@ pub struct Builder {
     egress: Egress,
     component: Option<Vec<u8>>,
     limits: Limits,
+    batches: usize,
     pool: PoolLimits,
     timeouts: Timeouts,
     tls: TlsSettings,
@@ -42,11 +43,15 @@ pub enum BuildError {
 }
 
 impl Builder {
+    /// Batches of one harness at once, unless [`batches`](Self::batches) says otherwise.
+    pub const BATCHES: usize = 1_024;
+
     pub(crate) fn new(egress: Egress) -> Self {
         Self {
             egress,
             component: None,
             limits: Limits::default(),
+            batches: Self::BATCHES,
             pool: PoolLimits::default(),
             timeouts: Timeouts::default(),
             tls: TlsSettings { http2: true, ..TlsSettings::default() },
@@ -66,6 +71,13 @@ impl Builder {
     /// What an instance may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Batches of one harness at once, at least one; more wait to begin. Worst-case memory: as many times what
+    /// [`Limits`] says of one instance. For a service [`ServiceOptions::instances`] says how many.
+    pub fn batches(mut self, most: usize) -> Self {
+        self.batches = most;
         self
     }
 
@@ -114,8 +126,8 @@ impl Builder {
     /// Compiles the component and checks that it fits.
     pub fn build(self) -> Result<Harness, BuildError> {
         let instance = self.compile::<State>(crate::COMPONENT, |_| Ok(()))?;
-        let limits = self.limits;
-        Harness::new(instance, self.sender(), limits).map_err(BuildError::Link)
+        let (limits, batches) = (self.limits, self.batches);
+        Harness::new(instance, self.sender(), limits, batches).map_err(BuildError::Link)
     }
 
     /// Compiles the application, or the component given in its place, and checks that it fits.

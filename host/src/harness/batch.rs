@@ -14,7 +14,7 @@ use fantail_engine::{Cause, Policy, Summary};
 use futures::StreamExt;
 use futures::channel::oneshot;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::PollSender;
 use tracing::debug;
 use wasmtime::Store;
@@ -34,12 +34,15 @@ pub(super) struct Batch {
     pub(super) accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
     /// Told what became of the batch.
     pub(super) report: oneshot::Sender<Report>,
+    /// Given back when the store is gone.
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
-        let Batch { component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
+        // What is declared first is dropped last.
+        let Batch { place: _place, component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);

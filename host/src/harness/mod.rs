@@ -24,7 +24,8 @@ use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 use outcomes::Running;
 pub(crate) use state::State;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{Instrument, debug_span};
 use wasmtime::component::InstancePre;
 
@@ -34,6 +35,8 @@ pub struct Harness {
     component: FantailPre<State>,
     sender: Sender,
     limits: Limits,
+    /// One for each batch that may run.
+    places: Arc<Semaphore>,
 }
 
 /// What became of one request.
@@ -95,18 +98,26 @@ impl Harness {
     }
 
     /// What the builder has compiled.
-    pub(crate) fn new(instance: InstancePre<State>, sender: Sender, limits: Limits) -> wasmtime::Result<Self> {
-        Ok(Self { component: FantailPre::new(instance)?, sender, limits })
+    pub(crate) fn new(
+        instance: InstancePre<State>,
+        sender: Sender,
+        limits: Limits,
+        batches: usize,
+    ) -> wasmtime::Result<Self> {
+        let places = Arc::new(Semaphore::new(batches.clamp(1, Semaphore::MAX_PERMITS)));
+        Ok(Self { component: FantailPre::new(instance)?, sender, limits, places })
     }
 
     /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be
     /// malformed; they are read lazily, as the component asks for more. Must be called inside a tokio runtime, which then
-    /// runs the batch.
+    /// runs the batch. Waits while as many run as [`Builder::batches`](crate::Builder::batches) allows.
     pub async fn fetch<S>(&self, requests: S, policy: &Policy) -> Result<Outcomes, PolicyRefused>
     where
         S: Stream<Item: Into<Entry>> + Send + 'static,
     {
         self.check(policy)?;
+        // Never closed, so there always is one in the end.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (ask, asked) = oneshot::channel();
         let (cancel, cancelled) = oneshot::channel();
         let (outcomes, outcomes_reader) = mpsc::channel(OUTCOMES);
@@ -121,6 +132,7 @@ impl Harness {
             outcomes,
             accepted,
             report,
+            place,
         };
         let batch = Running(Some(tokio::spawn(batch.run().instrument(debug_span!("batch"))).abort_handle()));
         let reader =
