@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let guests = ["component", "edge", "engine", "variables", "wire"].map(|guest| format!("../guest/{guest}"));
+    let guests = ["component", "component-p2", "edge", "engine", "shell", "variables", "wire"]
+        .map(|guest| format!("../guest/{guest}"));
     for watched in guests.iter().map(String::as_str).chain(["../wit", "../Cargo.toml", "../Cargo.lock"]) {
         println!("cargo::rerun-if-changed={watched}");
     }
@@ -25,6 +26,7 @@ fn embed() -> Result<(), Box<dyn std::error::Error>> {
     let component = guest("fantail-component")?;
     let application = compose(&guest("fantail-edge")?, &[&component, &guest("fantail-variables")?])?;
     std::fs::write(out.join("fantail.wasm"), component)?;
+    std::fs::write(out.join("fantail-p2.wasm"), guest("fantail-component-p2")?)?;
     std::fs::write(out.join("application.wasm"), application)?;
     Ok(())
 }

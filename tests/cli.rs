@@ -1,6 +1,6 @@
 //! The command line as it is used: the real program, its output, its exit codes.
 
-use crate::support::{origin, refused};
+use crate::support::{origin, refused, version};
 use fantail_origin::Origin;
 use fantail_wire::{Body, Outcome, outcome_from_json};
 use std::process::Stdio;
@@ -41,7 +41,8 @@ async fn ran(child: Child) -> Ran {
 
 /// Runs `fantail fetch` with loopback allowed, feeding it `input`.
 async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
-    let arguments = [&["fetch", "--allow-net", "127.0.0.0/8"], arguments].concat();
+    let version = version();
+    let arguments = [&["fetch", "--allow-net", "127.0.0.0/8", "--wasi", &version], arguments].concat();
     let mut child = program(&arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A program that ends before it has read everything is not a failure of the test.

@@ -1,7 +1,7 @@
 //! Nothing is connected to that the policy did not approve.
 
 use crate::support::{builder, cause, failure, harness, origin, run_one};
-use fantail::{Cause, Egress, Harness, Phase, Policy, Request, Resolve, ResolveError, Timeouts};
+use fantail::{Cause, Egress, Phase, Policy, Request, Resolve, ResolveError, Timeouts};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ impl Resolve for Silence {
 #[tokio::test]
 async fn loopback_is_refused_by_default_and_the_detail_says_what_would_allow_it() {
     let origin = origin().await;
-    let harness = Harness::builder(Egress::public()).build().unwrap();
+    let harness = crate::support::builder_for(Egress::public()).build().unwrap();
     let outcome = run_one(&harness, Request::get(0, origin.url("/ok")), &Policy::default()).await;
     let failure = failure(&outcome);
     assert_eq!((failure.cause, failure.phase), (Cause::DestinationIpProhibited, Phase::Resolve));
@@ -53,7 +53,7 @@ async fn r3_no_spelling_of_loopback_gets_through() {
     let origin = origin().await;
     let port = origin.address().port();
     // Nothing may be connected to at all, so that even a hole in the policy sends nothing.
-    let harness = Harness::builder(Egress::nothing()).build().unwrap();
+    let harness = crate::support::builder_for(Egress::nothing()).build().unwrap();
     for host in [
         "127.0.0.1",
         "127.1",

@@ -1,7 +1,7 @@
 //! Redirects over real connections. What is followed and as what is decided in the engine, whose own tests say more of it.
 
 use crate::support::{cause, harness, origin, run_one, status, text};
-use fantail::{Cause, Egress, Harness, Policy, Request};
+use fantail::{Cause, Egress, Policy, Request};
 
 fn followed() -> Policy {
     Policy { redirects: Some(2), ..Policy::default() }
@@ -57,7 +57,7 @@ async fn r6_r10_a_redirect_to_an_origin_that_is_not_listed_is_denied_be_it_only_
     let (listed, other) = (origin().await, origin().await);
     let pattern = listed.url("").parse().unwrap();
     let egress = Egress::nothing().allow("127.0.0.0/8".parse().unwrap()).origin(pattern);
-    let harness = Harness::builder(egress).build().unwrap();
+    let harness = crate::support::builder_for(egress).build().unwrap();
     let policy = Policy { redirects: Some(3), ..Policy::default() };
     let url = listed.url(&format!("/redirect/302?{}", other.url("/ok")));
     let outcome = run_one(&harness, Request::get(0, &url), &policy).await;

@@ -1,6 +1,6 @@
 //! What tests are made of.
 
-use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Request};
+use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Request, Wasi};
 use fantail_origin::{Counts, Origin};
 use futures::{Stream, StreamExt};
 use std::path::Path;
@@ -12,7 +12,26 @@ pub(crate) fn harness() -> Harness {
 }
 
 pub(crate) fn builder() -> fantail::Builder {
-    Harness::builder(Egress::nothing().allow("127.0.0.0/8".parse().unwrap()))
+    builder_for(Egress::nothing().allow("127.0.0.0/8".parse().unwrap()))
+}
+
+/// With another policy, which must not let anything out but to loopback.
+pub(crate) fn builder_for(egress: Egress) -> fantail::Builder {
+    Harness::builder(egress).wasi(wasi())
+}
+
+/// Which of the two components this run is about. Every test runs with both, but for those that tests/exceptions.txt names.
+pub(crate) fn wasi() -> Wasi {
+    match version().as_str() {
+        "0.2" => Wasi::P2,
+        "0.3" => Wasi::P3,
+        other => panic!("FANTAIL_WASI is {other}: expected 0.2 or 0.3"),
+    }
+}
+
+/// The same as the command line wants it.
+pub(crate) fn version() -> String {
+    std::env::var("FANTAIL_WASI").unwrap_or_else(|_| "0.3".to_owned())
 }
 
 pub(crate) async fn origin() -> Origin {

@@ -2,7 +2,7 @@
 
 use crate::Egress;
 use crate::harness::{Harness, State};
-use crate::sandbox::{Limits, Sandboxed, config, linker, start_ticking};
+use crate::sandbox::{Limits, Sandboxed, Wasi, config, linker, start_ticking};
 use crate::sender::{
     Connect, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust, Ways,
 };
@@ -12,10 +12,14 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+/// By this a component for WASI 0.2 is known.
+const EXPORT_P2: &str = "fantail:fetch/batch-p2@0.1.0";
+
 /// Makes a [`Harness`], or a [`Service`].
 pub struct Builder {
     egress: Egress,
     component: Option<Vec<u8>>,
+    wasi: Wasi,
     limits: Limits,
     batches: usize,
     pool: PoolLimits,
@@ -34,7 +38,7 @@ pub enum BuildError {
     /// The bytes are not a component.
     #[error("not a WebAssembly component: {0:#}")]
     Component(wasmtime::Error),
-    /// The component wants what a harness does not give, or does not export `fantail:fetch/batch`.
+    /// The component wants what a harness does not give, or exports neither `fantail:fetch/batch` nor `fantail:fetch/batch-p2`.
     #[error("the component does not fit this host: {0:#}")]
     Link(wasmtime::Error),
     /// The watchdog's thread could not be started.
@@ -50,6 +54,7 @@ impl Builder {
         Self {
             egress,
             component: None,
+            wasi: Wasi::P3,
             limits: Limits::default(),
             batches: Self::BATCHES,
             pool: PoolLimits::default(),
@@ -60,8 +65,14 @@ impl Builder {
         }
     }
 
-    /// A component to run in place of the one that was built with this library. For a harness it must export
-    /// `fantail:fetch/batch`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
+    /// Which of the two components that were built with this library a harness runs. They do the same; BENCHMARKS.md says what they cost.
+    pub fn wasi(mut self, wasi: Wasi) -> Self {
+        self.wasi = wasi;
+        self
+    }
+
+    /// A component to run in place of those. For a harness it must export
+    /// `fantail:fetch/batch` or `fantail:fetch/batch-p2`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
     /// wasi:cli/environment, in which there is nothing but the variables of [`ServiceOptions`].
     pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.component = Some(bytes.into());
@@ -125,14 +136,18 @@ impl Builder {
 
     /// Compiles the component and checks that it fits.
     pub fn build(self) -> Result<Harness, BuildError> {
-        let instance = self.compile::<State>(crate::COMPONENT, |_| Ok(()))?;
+        let default = match self.wasi {
+            Wasi::P2 => crate::COMPONENT_P2,
+            Wasi::P3 => crate::COMPONENT,
+        };
+        let (instance, wasi) = self.compile::<State>(default, |_| Ok(()))?;
         let (limits, batches) = (self.limits, self.batches);
-        Harness::new(instance, self.sender(), limits, batches).map_err(BuildError::Link)
+        Harness::new(instance, wasi, self.sender(), limits, batches).map_err(BuildError::Link)
     }
 
     /// Compiles the application, or the component given in its place, and checks that it fits.
     pub fn build_service(self, options: ServiceOptions) -> Result<Service, BuildError> {
-        let instance = self.compile(crate::APPLICATION, crate::service::add_to_linker)?;
+        let (instance, _) = self.compile(crate::APPLICATION, crate::service::add_to_linker)?;
         let component = ServicePre::new(instance).map_err(BuildError::Link)?;
         let limits = self.limits;
         Ok(Service::new(Instances::new(component, self.sender(), limits, options)))
@@ -142,18 +157,19 @@ impl Builder {
         &self,
         default: &[u8],
         extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
-    ) -> Result<InstancePre<T>, BuildError> {
+    ) -> Result<(InstancePre<T>, Wasi), BuildError> {
         let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
         let bytes = self.component.as_deref().unwrap_or(default);
         let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
+        let wasi = if component.get_export_index(None, EXPORT_P2).is_some() { Wasi::P2 } else { Wasi::P3 };
         let link = || {
-            let mut linker = linker(&engine)?;
+            let mut linker = linker(&engine, wasi)?;
             extend(&mut linker)?;
             linker.instantiate_pre(&component)
         };
         let instance = link().map_err(BuildError::Link)?;
         start_ticking(&engine).map_err(BuildError::Thread)?;
-        Ok(instance)
+        Ok((instance, wasi))
     }
 
     fn sender(self) -> Sender {

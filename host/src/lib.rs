@@ -21,7 +21,7 @@ pub use harness::{
     Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Receipt, Report, Response,
     UnreadBody,
 };
-pub use sandbox::Limits;
+pub use sandbox::{Limits, Wasi};
 pub use sender::{
     Connect, Connections, Identity, PoolLimits, Resolve, ResolveError, SystemResolver, TcpConnector, Timeouts,
     TlsError, Transport, Trust,
@@ -30,6 +30,9 @@ pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions}
 
 /// The component this library was built with.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fantail.wasm"));
+
+/// The same for WASI 0.2.
+pub const COMPONENT_P2: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fantail-p2.wasm"));
 
 /// The application this library was built with: `guest/edge` composed with [`COMPONENT`] and `guest/variables`.
 pub const APPLICATION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/application.wasm"));

@@ -213,7 +213,7 @@ async fn c12_a_connection_found_closed_costs_no_request_and_a_post_is_not_sent_t
 async fn r2_r3_no_spelling_of_a_private_address_is_ever_connected_to() {
     let redirecting = origin().await;
     let (connector, asked) = Recording::new();
-    let harness = fantail::Harness::builder(Egress::public()).connector(connector).build().unwrap();
+    let harness = crate::support::builder_for(Egress::public()).connector(connector).build().unwrap();
     let hosts = [
         "169.254.169.254",
         "127.0.0.1",

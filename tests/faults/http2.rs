@@ -110,12 +110,16 @@ async fn t1_after_a_goaway_what_was_not_processed_is_sent_elsewhere() {
                 connection.abrupt_shutdown(Reason::NO_ERROR);
             }
         }
+        // A socket closed with requests unread in it would take the answers along.
+        tokio::time::sleep(100 * MS).await;
     })
     .await;
     let urls: Vec<String> = (0..60).map(|_| server.url("/")).collect();
     let (outcomes, _) = run(&server.harness, requests(urls), &policy()).await;
     let outcomes = by_id(outcomes);
-    assert!(outcomes.iter().all(|outcome| told(outcome) == "200 \"hello\"" && outcome.attempts == 1));
+    for outcome in &outcomes {
+        assert_eq!((told(outcome).as_str(), outcome.attempts), ("200 \"hello\"", 1), "{outcome:?}");
+    }
     assert!(server.connections() >= 2);
 }
 

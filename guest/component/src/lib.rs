@@ -1,17 +1,15 @@
 //! The engine over WASI 0.3: a component that exports `fantail:fetch/batch` and imports wasi:http and wasi:clocks.
 //!
-//! It carries events to the engine and its actions out, and decides nothing. Nothing here may panic: a trap would take
+//! Only the calls of that version are here, the rest is in `fantail_shell`. Nothing here may panic: a trap would take
 //! every other batch of the instance with it.
 
-mod alarm;
-mod attempt;
-mod batch;
 mod convert;
 mod error_code;
 mod incoming;
 mod input;
 mod outbox;
 mod outgoing;
+mod wasi;
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
@@ -20,11 +18,12 @@ mod bindings {
     use super::Component;
 }
 
-use batch::Batch;
 use bindings::exports::fantail::fetch::batch::{Guest, Outcome, Policy, PolicyError, Request, Summary};
 use fantail_engine::Engine;
+use fantail_shell::{Batch, ListInput, ListOutbox};
 use input::Input;
 use outbox::Outbox;
+use wasi::Wasi3;
 use wit_bindgen::rt::async_support::{FutureReader, StreamReader, spawn_local};
 use wit_bindgen::yield_async;
 
@@ -43,8 +42,8 @@ impl Guest for Component {
             }
         };
         let (outcomes, outcomes_reader) = bindings::wit_stream::new();
-        let (summary, summary_reader) = bindings::wit_future::new(convert::no_summary);
-        let mut batch = Batch::new(engine, Input::stream(requests), Outbox::stream(outcomes));
+        let (summary, summary_reader) = bindings::wit_future::new(|| convert::summary(Default::default()));
+        let mut batch = Batch::<Wasi3, _, _>::new(engine, Input::Idle(requests), Outbox::new(outcomes));
         spawn_local(async move {
             let result = batch.run().await;
             let _nobody_listens = futures::join!(summary.write(convert::summary(result)), batch.unread_bodies());
@@ -55,9 +54,10 @@ impl Guest for Component {
     async fn fetch_all(requests: Vec<Request>, policy: Policy) -> Result<Vec<Outcome>, PolicyError> {
         not_at_once().await;
         let engine = Engine::for_list(&convert::policy(&policy))?;
-        let mut batch = Batch::new(engine, Input::list(requests), Outbox::list());
+        let requests = ListInput::new(requests.into_iter().map(convert::request));
+        let mut batch = Batch::<Wasi3, _, _>::new(engine, requests, ListOutbox::default());
         batch.run().await;
-        Ok(batch.into_list())
+        Ok(batch.into_outbox().into_list().into_iter().map(convert::outcome).collect())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where outcomes go, and how the reader's wishes are learned.
 
-use crate::bindings::exports::fantail::fetch::batch::Outcome;
+use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
+use crate::convert;
 use fantail_engine::Instant;
+use fantail_shell::Reader;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::task::{Context, Poll};
@@ -13,14 +15,12 @@ const PROBE: Duration = Duration::from_millis(50);
 
 /// Outcomes on their way out. A write of nothing completes when the reader asks for more or is gone: it is how demand is
 /// seen, and it is kept outstanding whenever there is nothing else to write.
-pub(crate) enum Outbox {
-    /// For a caller that takes everything at once.
-    List { outcomes: Vec<Outcome>, taken: usize, asked: bool },
-    /// For a caller that reads a stream.
-    Stream { writer: Writer, waiting: Vec<Outcome> },
+pub(crate) struct Outbox {
+    writer: Writer,
+    waiting: Vec<Outcome>,
 }
 
-pub(crate) enum Writer {
+enum Writer {
     /// Nothing is being written; the reader may be asked from this time on.
     Idle {
         writer: StreamWriter<Outcome>,
@@ -30,73 +30,37 @@ pub(crate) enum Writer {
     Gone,
 }
 
-pub(crate) struct Written {
+struct Written {
     writer: StreamWriter<Outcome>,
     taken: usize,
     left: Vec<Outcome>,
     result: StreamResult,
 }
 
-/// What the reader did.
-pub(crate) enum Reader {
-    Asks,
-    Took(u32),
-    Left,
+impl Outbox {
+    pub(crate) fn new(writer: StreamWriter<Outcome>) -> Self {
+        Self { writer: Writer::Idle { writer, probe: Instant::default() }, waiting: Vec::new() }
+    }
 }
 
-impl Outbox {
-    pub(crate) fn list() -> Self {
-        Outbox::List { outcomes: Vec::new(), taken: 0, asked: false }
+impl fantail_shell::Outbox<Response> for Outbox {
+    fn push(&mut self, outcome: fantail_engine::Outcome<Response>) {
+        self.waiting.push(convert::outcome(outcome));
     }
 
-    pub(crate) fn stream(writer: StreamWriter<Outcome>) -> Self {
-        let writer = Writer::Idle { writer, probe: Instant::default() };
-        Outbox::Stream { writer, waiting: Vec::new() }
+    fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Reader> {
+        self.writer.poll(now, cx, &mut self.waiting)
     }
 
-    pub(crate) fn push(&mut self, outcome: Outcome) {
-        match self {
-            Outbox::List { outcomes, .. } => outcomes.push(outcome),
-            Outbox::Stream { waiting, .. } => waiting.push(outcome),
+    fn next_probe(&self) -> Option<Instant> {
+        match &self.writer {
+            Writer::Idle { probe, .. } => Some(*probe),
+            Writer::Writing(_) | Writer::Gone => None,
         }
     }
 
-    /// When to look after the reader again although nothing happened.
-    pub(crate) fn next_probe(&self) -> Option<Instant> {
-        match self {
-            Outbox::Stream { writer: Writer::Idle { probe, .. }, .. } => Some(*probe),
-            Outbox::Stream { .. } | Outbox::List { .. } => None,
-        }
-    }
-
-    pub(crate) fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Reader> {
-        match self {
-            Outbox::List { asked: asked @ false, .. } => {
-                *asked = true;
-                Poll::Ready(Reader::Asks)
-            }
-            Outbox::List { outcomes, taken, .. } => {
-                let new = outcomes.len() - *taken;
-                *taken = outcomes.len();
-                if new > 0 { Poll::Ready(Reader::Took(count(new))) } else { Poll::Pending }
-            }
-            Outbox::Stream { writer, waiting } => writer.poll(now, cx, waiting),
-        }
-    }
-
-    /// Tells the reader that nothing more comes.
-    pub(crate) fn close(&mut self) {
-        if let Outbox::Stream { writer, .. } = self {
-            *writer = Writer::Gone;
-        }
-    }
-
-    /// What was collected for a caller that takes everything at once.
-    pub(crate) fn into_list(self) -> Vec<Outcome> {
-        match self {
-            Outbox::List { outcomes, .. } => outcomes,
-            Outbox::Stream { .. } => Vec::new(),
-        }
+    fn close(&mut self) {
+        self.writer = Writer::Gone;
     }
 }
 
@@ -122,7 +86,7 @@ impl Writer {
         *self = Writer::Idle { writer, probe };
         left.append(waiting);
         *waiting = left;
-        Poll::Ready(if taken > 0 { Reader::Took(count(taken)) } else { Reader::Asks })
+        Poll::Ready(if taken > 0 { Reader::took(taken) } else { Reader::Asks })
     }
 }
 
@@ -130,8 +94,4 @@ async fn write(mut writer: StreamWriter<Outcome>, outcomes: Vec<Outcome>) -> Wri
     let (result, left) = writer.write(outcomes).await;
     let taken = if let StreamResult::Complete(taken) = result { taken } else { 0 };
     Written { writer, taken, left: left.into_vec(), result }
-}
-
-fn count(outcomes: usize) -> u32 {
-    u32::try_from(outcomes).unwrap_or(u32::MAX)
 }

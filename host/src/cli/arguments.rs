@@ -2,7 +2,7 @@
 
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
-use fantail::OriginPattern;
+use fantail::{OriginPattern, Wasi};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -55,6 +55,9 @@ pub(crate) struct Fetch {
     pub(crate) data: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
+    /// The version of WASI whose component is run. Both do the same.
+    #[arg(long, value_name = "VERSION", default_value = "0.3", value_parser = wasi)]
+    pub(crate) wasi: Wasi,
     #[command(flatten)]
     pub(crate) egress: Egress,
     /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
@@ -127,6 +130,14 @@ pub(crate) struct Demo {
     pub(crate) concurrency: u32,
     #[command(flatten)]
     pub(crate) display: Display,
+}
+
+fn wasi(text: &str) -> Result<Wasi, &'static str> {
+    match text {
+        "0.2" => Ok(Wasi::P2),
+        "0.3" => Ok(Wasi::P3),
+        _ => Err("expected 0.2 or 0.3"),
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

@@ -43,7 +43,7 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, Mistake> {
         policy.body = Some(BodyMode::Unread);
     }
     let entries = entries(fetch).await?;
-    let harness = builder(&fetch.egress, None)?.build()?;
+    let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).build()?;
     let outcomes = harness.fetch(entries, &policy).await?;
     let total = fetch.input.is_none().then_some(fetch.urls.len() as u64);
     let progress = Progress::new(fetch.display, total);

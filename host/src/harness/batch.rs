@@ -1,62 +1,76 @@
 //! One batch: one instance of the component in a store of its own, thrown away at the end.
 
-use super::future::receive;
-use super::input::Input;
+use super::feed::Feed;
 use super::ledger::never_handed_over;
-use super::output::Output;
 use super::receipt::Receipt;
 use super::state::State;
-use super::{End, Outcome, Report};
-use crate::bindings::{Fantail, FantailPre, batch as wit};
-use crate::convert;
+use super::{Component, End, Outcome, PolicyRefused, Report, p2, p3};
 use crate::sandbox::watch;
-use fantail_engine::{Cause, Policy, Summary};
-use futures::StreamExt;
+use fantail_engine::{Cause, Policy};
 use futures::channel::oneshot;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_util::sync::PollSender;
 use tracing::debug;
 use wasmtime::Store;
-use wasmtime::component::StreamReader;
 
 /// What a batch runs with.
 pub(super) struct Batch {
-    pub(super) component: FantailPre<State>,
+    pub(super) component: Component,
     pub(super) policy: Policy,
     pub(super) state: State,
-    /// Resolves when the reader asks for its first outcome.
-    pub(super) asked: oneshot::Receiver<()>,
+    pub(super) ways: Ways,
     /// Resolves when the reader gives up.
     pub(super) cancelled: oneshot::Receiver<()>,
-    pub(super) outcomes: mpsc::Sender<Outcome>,
-    /// Told what the component says of the policy.
-    pub(super) accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
     /// Told what became of the batch.
     pub(super) report: oneshot::Sender<Report>,
     /// Given back when the store is gone.
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
+/// Between a batch and its reader.
+pub(super) struct Ways {
+    /// Resolves when the reader asks for its first outcome.
+    pub(super) asked: oneshot::Receiver<()>,
+    pub(super) outcomes: mpsc::Sender<Outcome>,
+    /// Told what the component says of the policy.
+    pub(super) accepted: oneshot::Sender<Result<(), PolicyRefused>>,
+}
+
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // What is declared first is dropped last.
-        let Batch { place: _place, component, policy, state, asked, mut cancelled, outcomes, accepted, report } = self;
+        let Batch { place: _place, component, policy, state, ways, mut cancelled, report } = self;
+        let outcomes = ways.outcomes.clone();
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
-        let (alive, mut last_gone) = mpsc::channel(1);
+        let (alive, last_gone) = mpsc::channel(1);
         store.data_mut().alive = Some(alive);
-        let output = Output { asked: Some(asked), outcomes: PollSender::new(outcomes.clone()) };
+        let mut bodies = p2::Bodies::default();
+        let mut feed = match component {
+            Component::P2(_) => std::mem::take(&mut store.data_mut().feed),
+            Component::P3(_) => Feed::default(),
+        };
+        let conversation = async {
+            match &component {
+                Component::P2(component) => {
+                    p2::converse(component, &mut store, &policy, &mut feed, &mut bodies, ways).await
+                }
+                Component::P3(component) => p3::converse(component, &mut store, &policy, ways).await,
+            }
+        };
         let end = tokio::select! {
-            result = busy.timed(converse(&component, &mut store, &policy, output, accepted)) => match result {
+            result = busy.timed(conversation) => match result {
                 Ok(summary) => End::Finished(summary),
                 Err(error) => End::Broken(format!("{error:#}")),
             },
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
             _ = &mut cancelled => End::Cancelled,
         };
+        if let Component::P2(_) = component {
+            store.data_mut().feed = feed;
+        }
         if let End::Broken(reason) = &end {
             // Set once, here: unread bodies that are cut off say why.
             let _ = store.data().broken.set(reason.clone());
@@ -68,41 +82,17 @@ impl Batch {
         // Nobody has to be interested.
         let _ = report.send(summed_up(&mut store, end, receipt));
         if finished {
-            // Unread bodies that were handed out still pass through the store.
-            store.data_mut().alive = None;
-            let bodies = store.run_concurrent(async |_| last_gone.recv().await);
+            // Unread bodies that were handed out still need the store.
+            let bodies = async {
+                match component {
+                    // What goes wrong, their readers have heard.
+                    Component::P2(_) => drop(bodies.finish_all(&mut store).await),
+                    Component::P3(_) => p3::unread_bodies(&mut store, last_gone).await,
+                }
+            };
             let _ = tokio::time::timeout(wall, bodies).await;
         }
     }
-}
-
-/// Hands the batch over to the component and waits for its summary.
-async fn converse(
-    component: &FantailPre<State>,
-    store: &mut Store<State>,
-    policy: &Policy,
-    output: Output,
-    accepted: oneshot::Sender<Result<(), wit::PolicyError>>,
-) -> wasmtime::Result<Option<Box<Summary>>> {
-    let instance: Fantail = component.instantiate_async(&mut *store).await?;
-    let policy = convert::policy(policy);
-    let conversation = store.run_concurrent(async move |accessor| -> wasmtime::Result<_> {
-        let requests = accessor.with(|mut store| StreamReader::new(&mut store, Input))?;
-        let (outcomes, summary) = match instance.fantail_fetch_batch().call_fetch(accessor, requests, policy).await? {
-            Ok(started) => started,
-            Err(refused) => {
-                let _ = accepted.send(Err(refused));
-                return Ok(None);
-            }
-        };
-        let _ = accepted.send(Ok(()));
-        let done = accessor.with(|mut store| -> wasmtime::Result<_> {
-            outcomes.pipe(&mut store, output)?;
-            receive(&mut store, summary)
-        })?;
-        Ok(done.await.ok().map(convert::summary).map(Box::new))
-    });
-    conversation.await?
 }
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
@@ -125,17 +115,14 @@ async fn settle(
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }
-    while matches!(end, End::Broken(_)) && !state.input_ended {
+    while matches!(end, End::Broken(_)) && !state.feed.is_ended() {
         let entry = tokio::select! {
-            entry = state.input.next() => entry,
+            entry = state.feed.next() => entry,
             () = outcomes.closed() => return,
             // Once it has been cancelled there is nothing more to hear from this one.
             _ = &mut cancelled => return,
         };
-        let Some(entry) = entry else {
-            state.input_ended = true;
-            return;
-        };
+        let Some(entry) = entry else { return };
         state.tally.arrived();
         let outcome = never_handed_over(entry, detail);
         state.tally.finished(&outcome, None);
@@ -146,7 +133,7 @@ async fn settle(
 fn summed_up(store: &mut Store<State>, end: End, receipt: Receipt) -> Report {
     let state = store.data_mut();
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-    let mut summary = state.tally.close(elapsed, state.input_ended);
+    let mut summary = state.tally.close(elapsed, state.feed.is_ended());
     if let End::Finished(Some(own)) = &end {
         summary.adopt_inner(own);
     }

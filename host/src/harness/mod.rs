@@ -2,11 +2,11 @@
 
 mod batch;
 mod body;
-mod future;
-mod input;
+mod feed;
 mod ledger;
 mod outcomes;
-mod output;
+mod p2;
+mod p3;
 mod receipt;
 mod state;
 
@@ -16,10 +16,12 @@ pub use outcomes::{Canceller, Outcomes};
 pub use receipt::Receipt;
 
 use crate::bindings::FantailPre;
-use crate::sandbox::Limits;
+use crate::bindings::p2::FantailP2Pre;
+use crate::sandbox::{Limits, Wasi};
 use crate::sender::{Connections, Sender};
-use batch::Batch;
+use batch::{Batch, Ways};
 use fantail_engine::{Header, Policy, Summary};
+use feed::Feed;
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
 use outcomes::Running;
@@ -32,11 +34,18 @@ use wasmtime::component::InstancePre;
 /// The component, compiled and ready to be run, with the sender that its instances share. Cheap to clone.
 #[derive(Clone)]
 pub struct Harness {
-    component: FantailPre<State>,
+    component: Component,
     sender: Sender,
     limits: Limits,
     /// One for each batch that may run.
     places: Arc<Semaphore>,
+}
+
+/// A component that speaks one of the two versions.
+#[derive(Clone)]
+enum Component {
+    P2(FantailP2Pre<State>),
+    P3(FantailPre<State>),
 }
 
 /// What became of one request.
@@ -100,12 +109,17 @@ impl Harness {
     /// What the builder has compiled.
     pub(crate) fn new(
         instance: InstancePre<State>,
+        wasi: Wasi,
         sender: Sender,
         limits: Limits,
         batches: usize,
     ) -> wasmtime::Result<Self> {
         let places = Arc::new(Semaphore::new(batches.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok(Self { component: FantailPre::new(instance)?, sender, limits, places })
+        let component = match wasi {
+            Wasi::P2 => Component::P2(FantailP2Pre::new(instance)?),
+            Wasi::P3 => Component::P3(FantailPre::new(instance)?),
+        };
+        Ok(Self { component, sender, limits, places })
     }
 
     /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be
@@ -126,11 +140,9 @@ impl Harness {
         let batch = Batch {
             component: self.component.clone(),
             policy: policy.clone(),
-            state: State::new(self.limits, self.sender.clone(), requests.map(Into::into).boxed()),
-            asked,
+            state: State::new(self.limits, self.sender.clone(), Feed::new(requests.map(Into::into).boxed())),
+            ways: Ways { asked, outcomes, accepted },
             cancelled,
-            outcomes,
-            accepted,
             report,
             place,
         };
@@ -138,7 +150,7 @@ impl Harness {
         let reader =
             Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, report: report_reader, batch };
         match accepted_reader.await {
-            Ok(Err(refused)) => Err(PolicyRefused { field: refused.field, reason: refused.reason }),
+            Ok(Err(refused)) => Err(refused),
             // Broken down before it said anything: the outcomes will tell.
             Ok(Ok(())) | Err(_) => Ok(reader),
         }
@@ -157,6 +169,15 @@ impl Harness {
                 Err(PolicyRefused { field: "max-body".to_owned(), reason })
             }
             Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Component {
+    fn engine(&self) -> &wasmtime::Engine {
+        match self {
+            Component::P2(component) => component.engine(),
+            Component::P3(component) => component.engine(),
         }
     }
 }

@@ -1,21 +1,22 @@
 //! What the store of a batch holds.
 
-use super::ledger::{Entry, Ledger};
+use super::Outcome;
+use super::feed::Feed;
+use super::ledger::{Ledger, Open};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
 use crate::sender::Sender;
-use fantail_engine::Tally;
-use futures::stream::BoxStream;
+use fantail_engine::{Failure, Phase, Tally};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::mpsc;
+use tracing::debug;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 /// What the store of a batch holds: the host's side of one instance and its batch.
 pub(crate) struct State {
     pub(super) sandbox: Sandbox,
-    pub(super) input: BoxStream<'static, Entry>,
-    pub(super) input_ended: bool,
+    pub(super) feed: Feed,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
     /// When the first request was asked for.
@@ -27,17 +28,38 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: Limits, sender: Sender, input: BoxStream<'static, Entry>) -> Self {
+    pub(super) fn new(limits: Limits, sender: Sender, feed: Feed) -> Self {
         Self {
             sandbox: Sandbox::new(limits, sender, &[]),
-            input,
-            input_ended: false,
+            feed,
             ledger: Ledger::default(),
             tally: Tally::new(),
             begun: None,
             broken: Arc::default(),
             alive: None,
         }
+    }
+}
+
+impl State {
+    /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better.
+    pub(super) fn close(&mut self, open: Open, outcome: Outcome) -> Outcome {
+        let mut outcome = Outcome { id: open.id, ..outcome };
+        if let Some(malformed) = &open.malformed {
+            outcome.result = Err(malformed.failure());
+        }
+        let status = outcome.result.as_ref().ok().map(|response| response.status);
+        if let Err(failure) = &mut outcome.result {
+            explain(&self.sandbox, &outcome.url, failure);
+        }
+        let (cause, phase) = match &outcome.result {
+            Ok(_) => (None, None),
+            Err(failure) => (Some(failure.cause.name()), Some(failure.phase.name())),
+        };
+        let total_us = u64::try_from(outcome.timing.total.as_micros()).unwrap_or(u64::MAX);
+        debug!(id = outcome.id, attempts = outcome.attempts, status, cause, phase, total_us, "outcome");
+        self.tally.finished(&outcome, status);
+        outcome
     }
 }
 
@@ -56,5 +78,18 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.sandbox.http()
+    }
+}
+
+/// Adds what the sender knows and wasi:http cannot say.
+fn explain(sandbox: &Sandbox, url: &str, failure: &mut Failure) {
+    let Some(authority) = url::Url::parse(url).ok().map(|url| url.authority().to_owned()) else { return };
+    if failure.detail.is_none()
+        && let Some((phase, detail)) = sandbox.diary().read(&authority, failure.cause)
+        // Of another request to the same origin, which had come further or not as far.
+        && (phase == Phase::Body) == failure.status.is_some()
+    {
+        failure.phase = phase;
+        failure.detail = Some(detail);
     }
 }

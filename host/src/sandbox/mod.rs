@@ -2,6 +2,7 @@
 
 mod busy;
 mod limits;
+mod mended;
 mod watchdog;
 
 pub use limits::Limits;
@@ -13,10 +14,22 @@ use limits::Meter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Config, Engine};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::bindings::io;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// A version of WASI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wasi {
+    /// 0.2: `fantail:fetch/batch-p2`.
+    P2,
+    /// 0.3: `fantail:fetch/batch`.
+    P3,
+}
 
 /// The host's side of one instance.
 pub(crate) struct Sandbox {
@@ -125,9 +138,27 @@ pub(crate) fn config() -> Config {
 }
 
 /// What every component may import.
-pub(crate) fn linker<T: Sandboxed>(engine: &Engine) -> wasmtime::Result<Linker<T>> {
+pub(crate) fn linker<T: Sandboxed>(engine: &Engine, wasi: Wasi) -> wasmtime::Result<Linker<T>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
+    match wasi {
+        Wasi::P2 => {
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            mended::replace(&mut linker)?;
+            io::error::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
+            io::poll::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
+            io::streams::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
+            monotonic_clock::add_to_linker::<T, WasiClocks>(&mut linker, T::clocks)?;
+        }
+        Wasi::P3 => {
+            wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+            wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
+        }
+    }
     Ok(linker)
+}
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
 }

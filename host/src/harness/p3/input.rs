@@ -1,9 +1,8 @@
 //! Requests on their way into the component, as it asks for them.
 
-use super::state::State;
 use crate::bindings::batch as wit;
-use crate::convert;
-use futures::StreamExt;
+use crate::convert::p3 as convert;
+use crate::harness::state::State;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -33,18 +32,17 @@ impl StreamProducer<State> for Input {
         let left = usize::try_from(limits.requests.saturating_sub(state.ledger.read())).unwrap_or(usize::MAX);
         let room = room.min(limits.handed_over.saturating_sub(state.ledger.len())).min(left);
         let mut requests = Vec::new();
-        while requests.len() < room && !state.input_ended {
-            match state.input.poll_next_unpin(cx) {
+        while requests.len() < room && !state.feed.is_ended() {
+            match state.feed.poll_next(cx) {
                 Poll::Ready(Some(entry)) => {
                     state.tally.arrived();
                     let (serial, request) = state.ledger.open(entry);
                     requests.push(convert::request(serial, request));
                 }
-                Poll::Ready(None) => state.input_ended = true,
-                Poll::Pending => break,
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
-        let (ended, empty) = (state.input_ended || left == 0, requests.is_empty());
+        let (ended, empty) = (state.feed.is_ended() || left == 0, requests.is_empty());
         if !empty {
             destination.set_buffer(requests.into());
         }

@@ -1,12 +1,9 @@
 //! One batch: carries events to the engine and its actions out, until the engine says that it is over.
 
-use crate::alarm::{Alarm, now};
+use crate::alarm::Alarm;
 use crate::attempt::{self, Context as Attempts, Note};
-use crate::bindings::exports::fantail::fetch::batch::{Outcome, Response};
-use crate::convert;
-use crate::input::Input;
-use crate::outbox::{Outbox, Reader};
-use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Summary};
+use crate::wasi::Wasi;
+use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Outcome, Request, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
@@ -19,25 +16,72 @@ thread_local! {
     static ORIGINS: RefCell<Origins> = RefCell::default();
 }
 
-pub(crate) struct Batch {
-    engine: Engine<Response>,
-    input: Input,
-    outbox: Outbox,
+/// An answer to the engine: what was read, and whether that was the end.
+pub type Answer = (Vec<Request>, bool);
+
+/// Requests on their way in.
+pub trait Input {
+    /// Asks for that many.
+    fn read(&mut self, count: usize);
+    /// Gives up reading. What a read under way got, and what is there already, still comes as the answer.
+    fn close(&mut self);
+    /// One answer to each read, or to the close in its place.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer>;
+}
+
+/// Outcomes on their way out, and how the reader's wishes are learned.
+pub trait Outbox<R> {
+    /// One more, for the reader to take.
+    fn push(&mut self, outcome: Outcome<R>);
+    /// What the reader has done meanwhile.
+    fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Reader>;
+    /// When to look after the reader again although nothing happened.
+    fn next_probe(&self) -> Option<Instant> {
+        None
+    }
+    /// Tells the reader that nothing more comes.
+    fn close(&mut self) {}
+}
+
+/// What the reader did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// It waits for an outcome.
+    Asks,
+    /// It has taken so many.
+    Took(u32),
+    /// It is gone.
+    Left,
+}
+
+impl Reader {
+    /// It has taken so many.
+    pub fn took(outcomes: usize) -> Self {
+        Self::Took(u32::try_from(outcomes).unwrap_or(u32::MAX))
+    }
+}
+
+/// A batch under way.
+pub struct Batch<W: Wasi, I, O> {
+    engine: Engine<W::Response>,
+    input: I,
+    outbox: O,
     alarm: Alarm,
-    shared: Attempts,
-    attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Response>>>>,
+    shared: Attempts<W>,
+    attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<W::Response>>>>,
     /// By the attempt's slot: twice as many as `window` at most.
     running: Vec<Option<AbortHandle>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
     unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,
 }
 
-impl Batch {
-    pub(crate) fn new(engine: Engine<Response>, input: Input, outbox: Outbox) -> Self {
+impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
+    /// Between these two ends.
+    pub fn new(engine: Engine<W::Response>, input: I, outbox: O) -> Self {
         Self {
             shared: Attempts::new(engine.settings()),
             // No secret is made of it: it only keeps instances from waiting in step.
-            engine: engine.with_seed(now().as_nanos()).with_copies(convert::copy),
+            engine: engine.with_seed(W::now().as_nanos()).with_copies(W::copy),
             input,
             outbox,
             alarm: Alarm::default(),
@@ -48,30 +92,30 @@ impl Batch {
     }
 
     /// Runs until every outcome is taken or the reader is gone.
-    pub(crate) async fn run(&mut self) -> Summary {
+    pub async fn run(&mut self) -> Summary {
         loop {
             while let Some(action) = self.engine.next_action() {
                 if let Some(summary) = self.perform(action) {
                     return summary;
                 }
             }
-            self.alarm.set(self.engine.next_timer().into_iter().chain(self.outbox.next_probe()).min());
+            self.alarm.set::<W>(self.engine.next_timer().into_iter().chain(self.outbox.next_probe()).min());
             poll_fn(|cx| self.poll(cx)).await;
         }
     }
 
     /// Sees the bodies that were handed out to their end.
-    pub(crate) async fn unread_bodies(&mut self) {
+    pub async fn unread_bodies(&mut self) {
         self.outbox.close();
         while self.unread.next().await.is_some() {}
     }
 
-    /// What was collected for a caller that takes everything at once.
-    pub(crate) fn into_list(self) -> Vec<Outcome> {
-        self.outbox.into_list()
+    /// The end that the outcomes went to.
+    pub fn into_outbox(self) -> O {
+        self.outbox
     }
 
-    fn perform(&mut self, action: Action<Response>) -> Option<Summary> {
+    fn perform(&mut self, action: Action<W::Response>) -> Option<Summary> {
         match action {
             Action::Read(count) => self.input.read(count as usize),
             Action::CloseInput => self.input.close(),
@@ -91,7 +135,7 @@ impl Batch {
                     handle.abort();
                 }
             }
-            Action::Emit(outcome) => self.outbox.push(convert::outcome(*outcome)),
+            Action::Emit(outcome) => self.outbox.push(*outcome),
             Action::Finish(summary) => return Some(*summary),
         }
         None
@@ -100,7 +144,7 @@ impl Batch {
     /// Takes in everything that has happened; ready if anything has. All of it counts as happening now: reading the clock
     /// for each event would cost more than it tells.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = now();
+        let now = W::now();
         let mut happened = false;
         while let Poll::Ready(Some(ended)) = self.attempts.poll_next_unpin(cx) {
             happened = true;
@@ -135,7 +179,7 @@ impl Batch {
         if happened { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn tell(&mut self, now: Instant, event: Event<Response>) {
+    fn tell(&mut self, now: Instant, event: Event<W::Response>) {
         ORIGINS.with_borrow_mut(|origins| self.engine.handle(now, event, origins));
     }
 

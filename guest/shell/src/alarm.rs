@@ -1,15 +1,10 @@
 //! The one timer of a batch.
 
+use crate::wasi::Wasi;
 use fantail_engine::Instant;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::task::{Context, Poll};
-use wasip3::clocks::monotonic_clock;
-
-/// The clock the batch lives by.
-pub(crate) fn now() -> Instant {
-    Instant::from_nanos(monotonic_clock::now())
-}
 
 /// Rings once at or after the time it was set to. One that is set to ring earlier than needed is left alone: ringing for
 /// nothing once in a while costs less than arming a timer anew for each request.
@@ -20,10 +15,10 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Sees to it that it rings by `at`.
-    pub(crate) fn set(&mut self, at: Option<Instant>) {
+    pub(crate) fn set<W: Wasi>(&mut self, at: Option<Instant>) {
         let Some(at) = at else { return };
         if self.armed.as_ref().is_none_or(|(armed, _)| at < *armed) {
-            self.armed = Some((at, monotonic_clock::wait_until(at.as_nanos()).boxed_local()));
+            self.armed = Some((at, W::wait_until(at)));
         }
     }
 

@@ -1,12 +1,10 @@
 //! Outcomes on their way out of the component, as the reader asks for them.
 
-use super::body::Body;
-use super::state::State;
-use super::{Outcome, body};
+use super::body::unread;
 use crate::bindings::batch as wit;
-use crate::convert;
-use fantail_engine as engine;
-use fantail_engine::Phase;
+use crate::convert::p3 as convert;
+use crate::harness::state::State;
+use crate::harness::{Body, Outcome, Response};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use std::pin::Pin;
@@ -14,15 +12,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
-use tracing::debug;
 use wasmtime::component::{Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 /// Takes outcomes from the component, one for each place in the channel to the reader, and closes them in the ledger.
 /// Takes none before the reader has asked for the first.
 pub(super) struct Output {
-    pub(super) asked: Option<oneshot::Receiver<()>>,
-    pub(super) outcomes: PollSender<Outcome>,
+    asked: Option<oneshot::Receiver<()>>,
+    outcomes: PollSender<Outcome>,
 }
 
 impl StreamConsumer<State> for Output {
@@ -47,7 +44,7 @@ impl StreamConsumer<State> for Output {
         while source.remaining(store.as_context_mut()) > 0 && matches!(self.poll_ready(cx), Poll::Ready(true)) {
             source.read(store.as_context_mut(), &mut one)?;
             for outcome in one.drain(..) {
-                if let Some(outcome) = close(&mut store, outcome)? {
+                if let Some(outcome) = accept(&mut store, outcome)? {
                     // The place is reserved. If the reader has left meanwhile, the next call finds out.
                     let _ = self.outcomes.send_item(outcome);
                 }
@@ -58,6 +55,10 @@ impl StreamConsumer<State> for Output {
 }
 
 impl Output {
+    pub(super) fn new(asked: oneshot::Receiver<()>, outcomes: mpsc::Sender<Outcome>) -> Self {
+        Self { asked: Some(asked), outcomes: PollSender::new(outcomes) }
+    }
+
     /// Ready with true if there is a place for an outcome, with false if the reader has left.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if let Some(asked) = &mut self.asked {
@@ -76,44 +77,23 @@ impl Output {
 }
 
 /// The outcome as the reader gets it; none if it belongs to no request.
-fn close(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
+fn accept(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
     let Some(open) = store.data_mut().ledger.close(outcome.id) else {
         drop(outcome);
         return Ok(None);
     };
-    let mut outcome = convert::outcome(outcome, open.id, |status, incoming| {
-        Ok(match incoming {
-            wit::Body::Discarded => Body::Discarded,
-            wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
-            wit::Body::Unread((bytes, end)) => Body::Unread(body::unread(store.as_context_mut(), bytes, end, status)?),
-        })
-    })?;
-    if let Some(malformed) = &open.malformed {
-        outcome.result = Err(malformed.failure());
-    }
-    let status = outcome.result.as_ref().ok().map(|response| response.status);
-    if let Err(failure) = &mut outcome.result {
-        explain(store.data(), &outcome.url, failure);
-    }
-    let (cause, phase) = match &outcome.result {
-        Ok(_) => (None, None),
-        Err(failure) => (Some(failure.cause.name()), Some(failure.phase.name())),
+    let wit::Outcome { id: _, url, attempts, hops, timing, result } = outcome;
+    let result = match result {
+        Ok(wit::Response { status, headers, body }) => {
+            let body = match body {
+                wit::Body::Discarded => Body::Discarded,
+                wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
+                wit::Body::Unread((bytes, end)) => Body::Unread(unread(store.as_context_mut(), bytes, end, status)?),
+            };
+            Ok(Response { status, headers, body })
+        }
+        Err(failure) => Err(convert::failure(failure)),
     };
-    let total_us = u64::try_from(outcome.timing.total.as_micros()).unwrap_or(u64::MAX);
-    debug!(id = outcome.id, attempts = outcome.attempts, status, cause, phase, total_us, "outcome");
-    store.data_mut().tally.finished(&outcome, status);
-    Ok(Some(outcome))
-}
-
-/// Adds what the sender knows and wasi:http cannot say.
-fn explain(state: &State, url: &str, failure: &mut engine::Failure) {
-    let Some(authority) = url::Url::parse(url).ok().map(|url| url.authority().to_owned()) else { return };
-    if failure.detail.is_none()
-        && let Some((phase, detail)) = state.sandbox.diary().read(&authority, failure.cause)
-        // Of another request to the same origin, which had come further or not as far.
-        && (phase == Phase::Body) == failure.status.is_some()
-    {
-        failure.phase = phase;
-        failure.detail = Some(detail);
-    }
+    let timing = convert::timing(timing);
+    Ok(Some(store.data_mut().close(open, Outcome { id: 0, url, attempts, hops, timing, result })))
 }

@@ -1,6 +1,6 @@
 //! From a future of the component to one of the host.
 
-use super::state::State;
+use crate::harness::state::State;
 use futures::channel::oneshot;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,26 +9,33 @@ use wasmtime::component::{FutureConsumer, FutureReader, Lift, Source};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 /// The value that the component will write, if it does. What the host drops is not missed by the component.
-pub(super) fn receive<T>(
+pub(super) fn receive<T, U>(
     mut store: impl AsContextMut<Data = State>,
     future: FutureReader<T>,
-) -> wasmtime::Result<oneshot::Receiver<T>>
+    convert: fn(T) -> U,
+) -> wasmtime::Result<oneshot::Receiver<U>>
 where
     T: Lift + Send + Sync + 'static,
+    U: Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
     let alive = store.as_context_mut().data().alive.clone();
-    future.pipe(store, Delivery { receiver: Some(sender), _alive: alive })?;
+    future.pipe(store, Delivery { receiver: Some(sender), convert, _alive: alive })?;
     Ok(receiver)
 }
 
-struct Delivery<T> {
-    receiver: Option<oneshot::Sender<T>>,
+struct Delivery<T, U> {
+    receiver: Option<oneshot::Sender<U>>,
+    convert: fn(T) -> U,
     /// Keeps the batch going until the value has come.
     _alive: Option<mpsc::Sender<()>>,
 }
 
-impl<T: Lift + Send + Sync + 'static> FutureConsumer<State> for Delivery<T> {
+impl<T, U> FutureConsumer<State> for Delivery<T, U>
+where
+    T: Lift + Send + Sync + 'static,
+    U: Send + 'static,
+{
     type Item = T;
 
     fn poll_consume(
@@ -42,7 +49,7 @@ impl<T: Lift + Send + Sync + 'static> FutureConsumer<State> for Delivery<T> {
         source.read(store, &mut value)?;
         if let (Some(receiver), Some(value)) = (self.receiver.take(), value) {
             // Nobody has to be interested.
-            let _ = receiver.send(value);
+            let _ = receiver.send((self.convert)(value));
         }
         Poll::Ready(Ok(()))
     }

@@ -1,0 +1,5 @@
+//! Between the interface's types and the engine's, which say the same.
+
+use crate::bindings::exports::fantail::fetch::batch_p2 as wit;
+
+fantail_shell::conversions!();

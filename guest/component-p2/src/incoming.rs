@@ -1,0 +1,93 @@
+//! A response's body: read, dropped, or handed out.
+
+use crate::bindings::exports::fantail::fetch::batch_p2::UnreadBody as Handle;
+use crate::error_code;
+use crate::reactor::ready;
+use crate::unread::UnreadBody;
+use fantail_engine::Cause;
+use fantail_shell::{Failed, More};
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::LocalBoxFuture;
+use wasip2::http::types as http;
+use wasip2::io::error::Error;
+use wasip2::io::streams::{InputStream, StreamError};
+
+/// A body as wasi:http gives it. The stream has to go first: it is a child of the body.
+pub(crate) struct Incoming {
+    bytes: InputStream,
+    body: http::IncomingBody,
+    /// Why it broke.
+    broken: Option<Failed>,
+}
+
+impl Incoming {
+    pub(crate) fn new(response: &http::IncomingResponse) -> Result<Self, Failed> {
+        // Both are there once, and nobody has asked before.
+        let once = |()| (Cause::InternalError, Some("the host gives no body".to_owned()));
+        let body = response.consume().map_err(once)?;
+        let bytes = body.stream().map_err(once)?;
+        Ok(Self { bytes, body, broken: None })
+    }
+}
+
+impl fantail_shell::Incoming for Incoming {
+    type Unread = Handle;
+
+    async fn read(&mut self, mut into: Vec<u8>) -> (Vec<u8>, More) {
+        loop {
+            let room = (into.capacity() - into.len()).max(1);
+            match self.bytes.read(room as u64) {
+                Ok(bytes) if bytes.is_empty() => ready(self.bytes.subscribe()).await,
+                // Not copied if it is all there is room for.
+                Ok(bytes) if bytes.len() == into.capacity() => return (bytes, More::Yes),
+                Ok(bytes) => {
+                    into.extend_from_slice(&bytes);
+                    return (into, More::Yes);
+                }
+                Err(StreamError::Closed) => return (into, More::No),
+                Err(StreamError::LastOperationFailed(error)) => {
+                    self.broken = Some(failed(&error));
+                    return (into, More::No);
+                }
+            }
+        }
+    }
+
+    async fn whole(self) {}
+
+    async fn end(self) -> Result<(), Failed> {
+        let Self { bytes, body, broken } = self;
+        drop(bytes);
+        match broken {
+            Some(broken) => Err(broken),
+            None => trailers(body).await.map(drop),
+        }
+    }
+
+    fn hand_out(self, status: u16, repeatable: bool) -> (Handle, LocalBoxFuture<'static, ()>) {
+        let Self { bytes, body, .. } = self;
+        let (open, ended) = oneshot::channel();
+        let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, open));
+        (handle, ended.map(drop).boxed_local())
+    }
+}
+
+/// What an error of a body's stream means.
+pub(crate) fn failed(error: &Error) -> Failed {
+    let unknown = || (Cause::Other, Some(error.to_debug_string()));
+    http::http_error_code(error).map_or_else(unknown, error_code::cause)
+}
+
+/// Waits for what follows a body whose stream has ended.
+pub(crate) async fn trailers(body: http::IncomingBody) -> Result<Option<http::Trailers>, Failed> {
+    let trailers = http::IncomingBody::finish(body);
+    loop {
+        match trailers.get() {
+            None => ready(trailers.subscribe()).await,
+            Some(Ok(trailers)) => return trailers.map_err(error_code::cause),
+            // Asked for a second time, which it is not.
+            Some(Err(())) => return Ok(None),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! From the engine's request to wasi:http's.
+
+use crate::reactor::ready;
+use fantail_engine::{Cause, Request};
+use fantail_shell::Failed;
+use url::Url;
+use wasip2::http::types as http;
+use wasip2::io::streams::{OutputStream, StreamError};
+
+/// A body on its way out.
+pub(crate) type Upload = (http::OutgoingBody, Vec<u8>);
+
+/// Makes a request ready to be sent, with the body that has to be written meanwhile.
+pub(crate) fn prepare(request: &Request, url: &Url) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
+    let outgoing = http::OutgoingRequest::new(fields(request)?);
+    let unusable = |()| (Cause::HttpRequestUriInvalid, None);
+    address(&outgoing, request, url).map_err(unusable)?;
+    let upload = match &request.body {
+        Some(bytes) => Some((outgoing.body().map_err(unusable)?, bytes.clone())),
+        None => None,
+    };
+    Ok((outgoing, upload))
+}
+
+/// Writes a body.
+pub(crate) async fn send((body, bytes): Upload) {
+    let written = match body.write() {
+        Ok(stream) => write(stream, &bytes).await,
+        Err(()) => return,
+    };
+    // What goes wrong here, the response tells.
+    if written.is_ok() {
+        let _ = http::OutgoingBody::finish(body, None);
+    }
+}
+
+async fn write(stream: OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+    while !bytes.is_empty() {
+        match usize::try_from(stream.check_write()?).unwrap_or(usize::MAX) {
+            0 => ready(stream.subscribe()).await,
+            room => {
+                let (now, later) = bytes.split_at(room.min(bytes.len()));
+                stream.write(now)?;
+                bytes = later;
+            }
+        }
+    }
+    stream.flush()?;
+    // Until it is flushed there is no room.
+    while stream.check_write()? == 0 {
+        ready(stream.subscribe()).await;
+    }
+    Ok(())
+}
+
+fantail_shell::requests!(http::OutgoingRequest);
+
+fn refused(error: http::HeaderError) -> Failed {
+    match error {
+        http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {
+            (Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Waits for pollables in the name of futures.
+//!
+//! A future that is woken looks again whether what it waits for is there, and waits anew if not.
+
+use slab::Slab;
+use std::cell::RefCell;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use wasip2::clocks::monotonic_clock;
+use wasip2::io::poll::{Pollable, poll};
+
+thread_local! {
+    /// Of all batches of this instance. Borrowed while it waits: meanwhile nothing else runs in here.
+    static WAITING: RefCell<Slab<Entry>> = RefCell::default();
+}
+
+struct Entry {
+    /// None when it is ready, or may be.
+    pollable: Option<Pollable>,
+    waker: Waker,
+}
+
+/// Resolves when a pollable is ready, or may be.
+pub(crate) struct Ready {
+    key: usize,
+}
+
+/// Begins to wait. The pollable is dropped with this at the latest.
+pub(crate) fn ready(pollable: Pollable) -> Ready {
+    let entry = Entry { pollable: Some(pollable), waker: Waker::noop().clone() };
+    Ready { key: WAITING.with_borrow_mut(|waiting| waiting.insert(entry)) }
+}
+
+impl Future for Ready {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        WAITING.with_borrow_mut(|waiting| match waiting.get_mut(self.key) {
+            Some(Entry { pollable: Some(_), waker }) => {
+                waker.clone_from(cx.waker());
+                Poll::Pending
+            }
+            Some(Entry { pollable: None, .. }) | None => Poll::Ready(()),
+        })
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        WAITING.with_borrow_mut(|waiting| drop(waiting.try_remove(self.key)));
+    }
+}
+
+impl Entry {
+    fn wake(&mut self) {
+        self.pollable = None;
+        self.waker.wake_by_ref();
+    }
+}
+
+/// Waits until something that a future waits for is ready, or one of `also`: then true. Does not wait for nothing.
+pub(crate) fn wait(also: &[&Pollable]) -> bool {
+    WAITING.with_borrow_mut(|waiting| {
+        let of_futures = waiting.iter().filter_map(|(key, entry)| Some((key, entry.pollable.as_ref()?)));
+        let (keys, mut pollables): (Vec<usize>, Vec<&Pollable>) = of_futures.unzip();
+        pollables.extend_from_slice(also);
+        if pollables.is_empty() {
+            return true;
+        }
+        let mut fired = false;
+        for index in poll(&pollables) {
+            match keys.get(index as usize).and_then(|key| waiting.get_mut(*key)) {
+                Some(entry) => entry.wake(),
+                None => fired = true,
+            }
+        }
+        fired
+    })
+}
+
+/// Runs a future to its end.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => drop(wait(&[])),
+        }
+    }
+}
+
+/// Looks for what is ready, without waiting.
+pub(crate) fn look() {
+    let past = monotonic_clock::subscribe_instant(0);
+    wait(&[&past]);
+}
+
+/// Gives away what futures wait for. They will look again.
+pub(crate) fn give_away() -> Vec<Pollable> {
+    WAITING.with_borrow_mut(|waiting| {
+        let given = waiting.iter_mut().filter_map(|(_, entry)| {
+            let pollable = entry.pollable.take()?;
+            entry.wake();
+            Some(pollable)
+        });
+        given.collect()
+    })
+}

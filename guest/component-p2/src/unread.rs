@@ -1,0 +1,52 @@
+//! A body that was handed out.
+
+use crate::bindings::exports::fantail::fetch::batch_p2 as wit;
+use crate::convert;
+use crate::incoming::{failed, trailers};
+use crate::reactor;
+use fantail_engine::Failure;
+use futures::channel::oneshot;
+use std::cell::RefCell;
+use wasip2::http::types::IncomingBody;
+use wasip2::io::error::Error;
+use wasip2::io::streams::InputStream;
+
+/// The stream has to go before the body: it is its child.
+pub(crate) struct UnreadBody {
+    bytes: RefCell<Option<InputStream>>,
+    body: IncomingBody,
+    status: u16,
+    repeatable: bool,
+    /// Its batch learns of the end when this is gone.
+    _open: oneshot::Sender<()>,
+}
+
+impl UnreadBody {
+    pub(crate) fn new(
+        bytes: InputStream,
+        body: IncomingBody,
+        status: u16,
+        repeatable: bool,
+        open: oneshot::Sender<()>,
+    ) -> Self {
+        Self { bytes: RefCell::new(Some(bytes)), body, status, repeatable, _open: open }
+    }
+}
+
+impl wit::GuestUnreadBody for UnreadBody {
+    fn stream(&self) -> Result<InputStream, ()> {
+        self.bytes.take().ok_or(())
+    }
+
+    fn finish(this: wit::UnreadBody, broken: Option<Error>) -> Result<Vec<wit::Header>, wit::Failure> {
+        let Self { bytes, body, status, repeatable, _open } = this.into_inner();
+        drop(bytes);
+        let result = match &broken {
+            Some(error) => Err(failed(error)),
+            None => reactor::run(trailers(body)),
+        };
+        result.map(|fields| fields.map_or_else(Vec::new, |fields| fields.entries())).map_err(|(cause, detail)| {
+            convert::failure(Failure { detail, ..Failure::after_head(cause, repeatable, status) })
+        })
+    }
+}

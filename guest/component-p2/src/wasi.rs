@@ -1,0 +1,98 @@
+//! WASI 0.2, as the batch needs it.
+
+use crate::bindings::exports::fantail::fetch::batch_p2::{Body, Response};
+use crate::incoming::Incoming;
+use crate::reactor::ready;
+use crate::{convert, error_code, outgoing};
+use fantail_engine::{Cause, Header, Instant, Request, Settings};
+use fantail_shell::{Failed, Head, Wasi};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::time::Duration;
+use url::Url;
+use wasip2::clocks::monotonic_clock;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types as http;
+
+pub(crate) struct Wasi2 {
+    connect_timeout: Duration,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+}
+
+impl Wasi2 {
+    /// Each request takes its own with it.
+    fn options(&self) -> http::RequestOptions {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
+        let options = http::RequestOptions::new();
+        // A host that cannot keep one of these says so here. The engine's own timeouts hold all the same.
+        let _ = options.set_connect_timeout(nanos(self.connect_timeout));
+        let _ = options.set_first_byte_timeout(nanos(self.head_timeout));
+        let _ = options.set_between_bytes_timeout(nanos(self.idle_timeout));
+        options
+    }
+}
+
+impl Wasi for Wasi2 {
+    type Incoming = Incoming;
+    type Response = Response;
+
+    fn new(settings: &Settings) -> Self {
+        let Settings { connect_timeout, head_timeout, idle_timeout, .. } = *settings;
+        Self { connect_timeout, head_timeout, idle_timeout }
+    }
+
+    fn now() -> Instant {
+        Instant::from_nanos(monotonic_clock::now())
+    }
+
+    fn wait_until(at: Instant) -> LocalBoxFuture<'static, ()> {
+        async move {
+            while monotonic_clock::now() < at.as_nanos() {
+                ready(monotonic_clock::subscribe_instant(at.as_nanos())).await;
+            }
+        }
+        .boxed_local()
+    }
+
+    fn start(
+        &self,
+        request: &Request,
+        url: &Url,
+    ) -> Result<(impl Future<Output = Result<Head<Incoming>, Failed>>, impl Future<Output = ()>), Failed> {
+        let (outgoing, upload) = outgoing::prepare(request, url)?;
+        let options = self.options();
+        let sent = async move {
+            let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::cause)?;
+            let response = loop {
+                match pending.get() {
+                    None => ready(pending.subscribe()).await,
+                    Some(Ok(response)) => break response.map_err(error_code::cause)?,
+                    // Asked for a second time, which it is not.
+                    Some(Err(())) => return Err((Cause::InternalError, None)),
+                }
+            };
+            let headers = response.headers().entries();
+            Ok(Head { status: response.status(), headers, incoming: Incoming::new(&response)? })
+        };
+        let upload = async {
+            if let Some(upload) = upload {
+                outgoing::send(upload).await;
+            }
+        };
+        Ok((sent, upload))
+    }
+
+    fn response(status: u16, headers: Vec<Header>, body: fantail_shell::Body<Incoming>) -> Response {
+        let body = match body {
+            fantail_shell::Body::Discarded => Body::Discarded,
+            fantail_shell::Body::Bytes(bytes) => Body::Bytes(bytes),
+            fantail_shell::Body::Unread(body) => Body::Unread(body),
+        };
+        Response { status, headers, body }
+    }
+
+    fn copy(response: &Response) -> Option<Response> {
+        convert::copy(response)
+    }
+}

@@ -1,0 +1,69 @@
+//! WASI 0.3, as the batch needs it.
+
+use crate::bindings::exports::fantail::fetch::batch::{Body, Response};
+use crate::incoming::Incoming;
+use crate::{convert, error_code, outgoing};
+use fantail_engine::{Header, Instant, Request, Settings};
+use fantail_shell::{Failed, Head, Wasi};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::time::Duration;
+use url::Url;
+use wasip3::clocks::monotonic_clock;
+use wasip3::http::client;
+use wasip3::http::types as http;
+
+pub(crate) struct Wasi3 {
+    /// Prepared once, cloned for each request.
+    options: http::RequestOptions,
+}
+
+impl Wasi for Wasi3 {
+    type Incoming = Incoming;
+    type Response = Response;
+
+    fn new(settings: &Settings) -> Self {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
+        let options = http::RequestOptions::new();
+        // A host that cannot keep one of these says so here. The engine's own timeouts hold all the same.
+        let _ = options.set_connect_timeout(nanos(settings.connect_timeout));
+        let _ = options.set_first_byte_timeout(nanos(settings.head_timeout));
+        let _ = options.set_between_bytes_timeout(nanos(settings.idle_timeout));
+        Self { options }
+    }
+
+    fn now() -> Instant {
+        Instant::from_nanos(monotonic_clock::now())
+    }
+
+    fn wait_until(at: Instant) -> LocalBoxFuture<'static, ()> {
+        monotonic_clock::wait_until(at.as_nanos()).boxed_local()
+    }
+
+    fn start(
+        &self,
+        request: &Request,
+        url: &Url,
+    ) -> Result<(impl Future<Output = Result<Head<Incoming>, Failed>>, impl Future<Output = ()>), Failed> {
+        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url)?;
+        let sent = async {
+            let response = client::send(outgoing).await.map_err(error_code::cause)?;
+            let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());
+            Ok(Head { status, headers, incoming: Incoming::new(response, transmission) })
+        };
+        Ok((sent, upload))
+    }
+
+    fn response(status: u16, headers: Vec<Header>, body: fantail_shell::Body<Incoming>) -> Response {
+        let body = match body {
+            fantail_shell::Body::Discarded => Body::Discarded,
+            fantail_shell::Body::Bytes(bytes) => Body::Bytes(bytes),
+            fantail_shell::Body::Unread(body) => Body::Unread(body),
+        };
+        Response { status, headers, body }
+    }
+
+    fn copy(response: &Response) -> Option<Response> {
+        convert::copy(response)
+    }
+}

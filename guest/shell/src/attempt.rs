@@ -1,0 +1,169 @@
+//! One attempt: from a request to what its body mode asks for.
+
+use crate::message::content_length;
+use crate::wasi::{Body, Failed, Head, Incoming, More, Wasi};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings, retry_after};
+use futures::FutureExt;
+use futures::future::{Either, LocalBoxFuture, select};
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Bytes that a body may have for its connection to be worth saving when nobody wants it.
+const SHORT: usize = 64 * 1024;
+
+/// Bytes read at once from a body of unknown length.
+const PIECE: usize = 16 * 1024;
+
+/// What all attempts of a batch share.
+pub(crate) struct Context<W> {
+    shared: Rc<Shared<W>>,
+}
+
+struct Shared<W> {
+    wasi: W,
+    max_body: u64,
+    notes: RefCell<Vec<Note>>,
+}
+
+/// What an attempt reports before it ends.
+pub(crate) enum Note {
+    Head {
+        attempt: AttemptId,
+        status: u16,
+        retry_after: Option<Duration>,
+        location: Option<String>,
+    },
+    /// A body that was handed out; resolves to its attempt when it has ended.
+    Unread(LocalBoxFuture<'static, AttemptId>),
+}
+
+impl<W> Clone for Context<W> {
+    fn clone(&self) -> Self {
+        Self { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl<W: Wasi> Context<W> {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let shared = Shared { wasi: W::new(settings), max_body: settings.max_body, notes: RefCell::default() };
+        Self { shared: Rc::new(shared) }
+    }
+
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        self.shared.notes.take()
+    }
+
+    fn note(&self, note: Note) {
+        self.shared.notes.borrow_mut().push(note);
+    }
+}
+
+pub(crate) async fn run<W: Wasi>(
+    context: Context<W>,
+    attempt: AttemptId,
+    request: Arc<Request>,
+    url: Url,
+    mode: BodyMode,
+) -> Event<W::Response> {
+    match exchange(&context, attempt, &request, &url, mode).await {
+        Ok((response, body_bytes)) => Event::Ended { attempt, response, body_bytes },
+        Err((cause, detail)) => Event::Failed { attempt, cause, detail },
+    }
+}
+
+async fn exchange<W: Wasi>(
+    context: &Context<W>,
+    attempt: AttemptId,
+    request: &Request,
+    url: &Url,
+    mode: BodyMode,
+) -> Result<(W::Response, u64), Failed> {
+    let (sent, upload) = context.shared.wasi.start(request, url)?;
+    let receive = async {
+        let Head { status, headers, incoming } = sent.await?;
+        let header = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
+        let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
+        let location = header("location").filter(|_| (300..400).contains(&status));
+        let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
+        context.note(Note::Head { attempt, status, retry_after, location });
+        let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
+        let length = content_length(&headers).filter(|_| has_body);
+        let (body, count) = match mode {
+            BodyMode::Discard => (Body::Discarded, discard(incoming, length).await?),
+            BodyMode::Bytes => {
+                let bytes = collect(incoming, length, context.shared.max_body).await?;
+                let count = bytes.len() as u64;
+                (Body::Bytes(bytes), count)
+            }
+            BodyMode::Unread => {
+                let (body, ended) = incoming.hand_out(status, request.is_repeatable());
+                context.note(Note::Unread(ended.map(move |()| attempt).boxed_local()));
+                (Body::Unread(body), 0)
+            }
+        };
+        Ok((W::response(status, headers, body), count))
+    };
+    // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
+    match select(pin!(receive), pin!(upload)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), receive)) => receive.await,
+    }
+}
+
+/// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.
+async fn discard(mut incoming: impl Incoming, length: Option<u64>) -> Result<u64, Failed> {
+    if length.is_some_and(|length| length > SHORT as u64) {
+        return Ok(0);
+    }
+    let mut count = 0;
+    let mut piece = Vec::with_capacity(PIECE);
+    while count <= SHORT {
+        if length == Some(count as u64) {
+            incoming.whole().await;
+            break;
+        }
+        let (mut read, more) = incoming.read(piece).await;
+        count += read.len();
+        if more == More::No {
+            return incoming.end().await.map(|()| count as u64);
+        }
+        read.clear();
+        piece = read;
+    }
+    Ok(count as u64)
+}
+
+/// Reads a body whole, unless it is longer than `most` bytes.
+async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) -> Result<Vec<u8>, Failed> {
+    if let Some(length) = length.filter(|length| *length > most) {
+        let detail = format!("content-length is {length} bytes, at most {most} are accepted");
+        return Err((Cause::BodyTooLarge, Some(detail)));
+    }
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length).unwrap_or(limit));
+    let mut body = Vec::new();
+    while body.len() <= limit {
+        if length == Some(body.len() as u64) {
+            incoming.whole().await;
+            return Ok(body);
+        }
+        if body.len() == body.capacity() {
+            // What is announced is believed only as it arrives.
+            let more = body.len().max(PIECE).min(announced.saturating_sub(body.len()).max(1));
+            if body.try_reserve_exact(more).is_err() {
+                return Err((Cause::BodyTooLarge, Some("the component has no memory left for it".to_owned())));
+            }
+        }
+        let (read, more) = incoming.read(body).await;
+        body = read;
+        if more == More::No {
+            incoming.end().await?;
+            return Ok(body);
+        }
+    }
+    Err((Cause::BodyTooLarge, Some(format!("more than {most} bytes arrived"))))
+}

@@ -1,0 +1,45 @@
+//! From the engine's request to wasi:http's, which both versions have under nearly the same names.
+
+/// Defines `address` and `fields`: what is asked of whom in the type given, and with which headers. `http`, the module of wasi:http's types, has to be in scope, and
+/// `refused`, which says what an error of its headers means.
+#[macro_export]
+macro_rules! requests {
+    ($Request:ty) => {
+        fn address(outgoing: &$Request, request: &$crate::engine::Request, url: &$crate::Url) -> Result<(), ()> {
+            let scheme = if url.scheme() == "https" { http::Scheme::Https } else { http::Scheme::Http };
+            if request.method != "GET" {
+                outgoing.set_method(&method(&request.method))?;
+            }
+            outgoing.set_scheme(Some(&scheme))?;
+            outgoing.set_authority(Some(url.authority()))?;
+            outgoing.set_path_with_query(Some(&$crate::path_with_query(url)))
+        }
+
+        fn method(name: &str) -> http::Method {
+            match name {
+                "GET" => http::Method::Get,
+                "HEAD" => http::Method::Head,
+                "POST" => http::Method::Post,
+                "PUT" => http::Method::Put,
+                "DELETE" => http::Method::Delete,
+                "OPTIONS" => http::Method::Options,
+                "TRACE" => http::Method::Trace,
+                "PATCH" => http::Method::Patch,
+                other => http::Method::Other(other.to_owned()),
+            }
+        }
+
+        /// The request's headers, with the length of its body. The engine has found them fit; a host may think otherwise.
+        fn fields(request: &$crate::engine::Request) -> Result<http::Fields, $crate::Failed> {
+            let length = $crate::announced_length(request);
+            if request.headers.is_empty() && length.is_none() {
+                return Ok(http::Fields::new());
+            }
+            let fields = http::Fields::from_list(&request.headers).map_err(refused)?;
+            if let Some(length) = length {
+                fields.append("content-length", length.to_string().as_bytes()).map_err(refused)?;
+            }
+            Ok(fields)
+        }
+    };
+}

@@ -1,0 +1,29 @@
+//! What wakes a component that waits.
+
+use std::sync::Arc;
+use tokio::sync::Notify;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+/// Rung when the component is to come back from waiting. Once is enough, however often it is rung before that.
+#[derive(Clone, Default)]
+pub(super) struct Bell(Arc<Notify>);
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        self.0.notify_one();
+    }
+
+    /// A pollable that is ready when it is rung.
+    pub(super) fn pollable(&self, table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPollable>> {
+        let bell = table.push(self.clone())?;
+        subscribe(table, bell)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Bell {
+    async fn ready(&mut self) {
+        self.0.notified().await;
+    }
+}

@@ -1,0 +1,67 @@
+//! Two functions of wasi:http 0.2 in place of wasmtime's, which in version 48 do not do what they should.
+
+use super::Sandboxed;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError, RequestOptions};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+
+/// Where wasmtime has put its own.
+const TYPES: &str = "wasi:http/types@0.2.12";
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+type Handled = Result<Resource<HostFutureIncomingResponse>, ErrorCode>;
+
+pub(super) fn replace<T: Sandboxed>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance(TYPES)?.func_wrap(
+        "http-error-code",
+        |mut store: StoreContextMut<'_, T>, (error,): (Resource<IoError>,)| {
+            Ok((error_code(store.data_mut().ctx().table.get(&error)?),))
+        },
+    )?;
+    linker.instance(HANDLER)?.func_wrap(
+        "handle",
+        |store: StoreContextMut<'_, T>,
+         (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
+            handle(store, request, options).map(|handled| (handled,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// wasmtime's looks for another type than the one that a sender's body fails with, and never finds it. There is nothing else that a
+/// component of this host could hold an error of.
+fn error_code(error: &IoError) -> Option<ErrorCode> {
+    Some(match error.downcast_ref::<Error>()? {
+        Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
+        Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
+        Error::HttpProtocolError => ErrorCode::HttpProtocolError,
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
+        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
+        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
+        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        other => ErrorCode::InternalError(Some(other.to_string())),
+    })
+}
+
+/// wasmtime's keeps the options, which are its to drop: one resource more with each request.
+fn handle<T: Sandboxed>(
+    mut store: StoreContextMut<'_, T>,
+    request: Resource<HostOutgoingRequest>,
+    options: Option<Resource<RequestOptions>>,
+) -> wasmtime::Result<Handled> {
+    let mut view = store.data_mut().http();
+    let kept = options.as_ref().map(|options| Resource::<RequestOptions>::new_own(options.rep()));
+    let handled = view.handle(request, options);
+    if let Some(kept) = kept {
+        view.table.delete(kept)?;
+    }
+    match handled {
+        Ok(pending) => Ok(Ok(pending)),
+        Err(error) => error.downcast().map(Err),
+    }
+}
