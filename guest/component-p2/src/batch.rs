@@ -31,7 +31,7 @@ struct State {
 
 enum Course {
     Running(LocalBoxFuture<'static, Summary>),
-    Over(Summary),
+    Over(Box<Summary>),
 }
 
 impl wit::GuestBatch for Ongoing {
@@ -95,7 +95,8 @@ impl wit::GuestBatch for Ongoing {
     fn wait(&self, also: Option<&Pollable>) {
         let mut state = self.state.borrow_mut();
         state.ask();
-        while !state.has_news() && !(also.is_none() && state.open == 0) && !reactor::wait(also.as_slice()) {
+        let pointless = |state: &State| state.has_news() || (also.is_none() && state.open == 0);
+        while !pointless(&state) && !reactor::wait(also.as_slice()) {
             state.go_on();
         }
         state.looked = true;
@@ -114,7 +115,7 @@ impl wit::GuestBatch for Ongoing {
         let mut state = self.state.borrow_mut();
         state.go_on();
         match &state.course {
-            Course::Over(summary) if state.open == 0 => Some(convert::summary(summary.clone())),
+            Course::Over(summary) if state.open == 0 => Some(convert::summary(Summary::clone(summary))),
             Course::Over(_) | Course::Running(_) => None,
         }
     }
@@ -130,7 +131,7 @@ impl State {
         if let Course::Running(run) = &mut self.course
             && let Poll::Ready(summary) = run.poll_unpin(&mut Context::from_waker(Waker::noop()))
         {
-            self.course = Course::Over(summary);
+            self.course = Course::Over(Box::new(summary));
         }
     }
 

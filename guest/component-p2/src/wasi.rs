@@ -5,7 +5,7 @@ use crate::incoming::Incoming;
 use crate::reactor::ready;
 use crate::{convert, error_code, outgoing};
 use fantail_engine::{Cause, Header, Instant, Request, Settings};
-use fantail_shell::{Failed, Head, Wasi};
+use fantail_shell::{Answered, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Wasi for Wasi2 {
         &self,
         request: &Request,
         url: &Url,
-    ) -> Result<(impl Future<Output = Result<Head<Incoming>, Failed>>, impl Future<Output = ()>), Failed> {
+    ) -> Result<(impl Future<Output = Answered<Incoming>>, impl Future<Output = ()>), Failed> {
         let (outgoing, upload) = outgoing::prepare(request, url)?;
         let options = self.options();
         let sent = async move {

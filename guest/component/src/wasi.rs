@@ -4,7 +4,7 @@ use crate::bindings::exports::fantail::fetch::batch::{Body, Response};
 use crate::incoming::Incoming;
 use crate::{convert, error_code, outgoing};
 use fantail_engine::{Header, Instant, Request, Settings};
-use fantail_shell::{Failed, Head, Wasi};
+use fantail_shell::{Answered, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Wasi for Wasi3 {
         &self,
         request: &Request,
         url: &Url,
-    ) -> Result<(impl Future<Output = Result<Head<Incoming>, Failed>>, impl Future<Output = ()>), Failed> {
+    ) -> Result<(impl Future<Output = Answered<Incoming>>, impl Future<Output = ()>), Failed> {
         let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url)?;
         let sent = async {
             let response = client::send(outgoing).await.map_err(error_code::cause)?;

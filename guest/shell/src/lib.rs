@@ -16,7 +16,7 @@ mod wasi;
 pub use batch::{Answer, Batch, Input, Outbox, Reader};
 pub use list::{ListInput, ListOutbox};
 pub use message::{announced_length, path_with_query};
-pub use wasi::{Body, Failed, Head, Incoming, More, Wasi};
+pub use wasi::{Answered, Body, Failed, Head, Incoming, More, Wasi};
 
 // For the macros.
 pub use fantail_engine as engine;

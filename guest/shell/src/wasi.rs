@@ -7,6 +7,9 @@ use url::Url;
 /// Why an attempt failed: a cause, and what to tell people.
 pub type Failed = (Cause, Option<String>);
 
+/// What comes of a request that was sent.
+pub type Answered<I> = Result<Head<I>, Failed>;
+
 /// The network and the clock.
 pub trait Wasi: Sized + 'static {
     /// A body on its way in.
@@ -29,7 +32,7 @@ pub trait Wasi: Sized + 'static {
         &self,
         request: &Request,
         url: &Url,
-    ) -> Result<(impl Future<Output = Result<Head<Self::Incoming>, Failed>>, impl Future<Output = ()>), Failed>;
+    ) -> Result<(impl Future<Output = Answered<Self::Incoming>>, impl Future<Output = ()>), Failed>;
 
     /// A response of the interface.
     fn response(status: u16, headers: Vec<Header>, body: Body<Self::Incoming>) -> Self::Response;
