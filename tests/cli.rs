@@ -285,15 +285,18 @@ async fn the_demo_adds_up_to_a_thousand() {
 async fn inspect_shows_what_a_component_could_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fantail.wasm");
-    std::fs::write(&path, fantail::COMPONENT).unwrap();
-    let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();
-    let shown = String::from_utf8(output.stdout).unwrap();
-    for line in
-        ["wasi:http/client@0.3.2 ", "send HTTP requests", "wasi:clocks/", "fantail:fetch/batch@0.1.0", "fetch-all"]
-    {
-        assert!(shown.contains(line), "{line} in {shown}");
+    let p3 = ["wasi:http/client@0.3.2 ", "fantail:fetch/batch@0.1.0", "fetch-all", "WASI 0.3: --wasi 0.3"];
+    let p2 =
+        ["wasi:http/outgoing-handler@0.2.12 ", "fantail:fetch/batch-p2@0.1.0", "fetch-all", "WASI 0.2: --wasi 0.2"];
+    for (component, lines) in [(fantail::COMPONENT, p3), (fantail::COMPONENT_P2, p2)] {
+        std::fs::write(&path, component).unwrap();
+        let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        for line in lines.into_iter().chain(["send HTTP requests", "wasi:clocks/"]) {
+            assert!(shown.contains(line), "{line} in {shown}");
+        }
+        assert!(!shown.contains("wasi:filesystem") && !shown.contains("wasi:sockets"));
     }
-    assert!(!shown.contains("wasi:filesystem") && !shown.contains("wasi:sockets"));
     std::fs::write(&path, "hello").unwrap();
     let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));

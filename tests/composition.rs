@@ -3,12 +3,12 @@
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// The names of what the component imports and exports.
-pub(crate) fn names() -> (Vec<String>, Vec<String>) {
+/// The names of what a component imports and exports.
+pub(crate) fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).unwrap();
-    let ty = Component::from_binary(&engine, fantail::COMPONENT).unwrap().component_type();
+    let ty = Component::from_binary(&engine, component).unwrap().component_type();
     let imports = ty.imports(&engine).map(|(name, _)| name.to_owned()).collect();
     let exports = ty.exports(&engine).map(|(name, _)| name.to_owned()).collect();
     (imports, exports)
@@ -16,7 +16,7 @@ pub(crate) fn names() -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn the_component_imports_http_and_clocks_and_exports_the_interface() {
-    let (mut imports, exports) = names();
+    let (mut imports, exports) = names(fantail::COMPONENT);
     imports.sort_unstable();
     assert_eq!(
         imports,
@@ -28,4 +28,22 @@ fn the_component_imports_http_and_clocks_and_exports_the_interface() {
         ]
     );
     assert_eq!(exports, ["fantail:fetch/batch@0.1.0"]);
+}
+
+#[test]
+fn the_component_for_wasi_0_2_imports_http_clocks_and_io() {
+    let (mut imports, exports) = names(fantail::COMPONENT_P2);
+    imports.sort_unstable();
+    assert_eq!(
+        imports,
+        [
+            "wasi:clocks/monotonic-clock@0.2.12",
+            "wasi:http/outgoing-handler@0.2.12",
+            "wasi:http/types@0.2.12",
+            "wasi:io/error@0.2.12",
+            "wasi:io/poll@0.2.12",
+            "wasi:io/streams@0.2.12"
+        ]
+    );
+    assert_eq!(exports, ["fantail:fetch/batch-p2@0.1.0"]);
 }

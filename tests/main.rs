@@ -7,6 +7,7 @@ mod agreement;
 mod basics;
 mod breaker;
 mod browser;
+mod callers;
 mod canary;
 mod cli;
 mod composition;
@@ -33,4 +34,5 @@ mod stopping;
 mod support;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
+mod twin;
 mod unread;

@@ -17,7 +17,7 @@ fn at<'a>(table: &'a Table, keys: &[&str]) -> &'a Value {
 fn spin_toml_composes_the_component_by_the_interface_it_exports() {
     let manifest = table(include_str!("../spin.toml"));
     let dependencies = at(&manifest, &["component", "edge", "dependencies"]).as_table().unwrap();
-    let (_, exports) = crate::composition::names();
+    let (_, exports) = crate::composition::names(fantail::COMPONENT);
     assert_eq!(dependencies.keys().cloned().collect::<Vec<_>>(), exports);
     let inherited = dependencies[&exports[0]]["inherit_configuration"].as_array().unwrap();
     assert_eq!(inherited, &[Value::from("allowed_outbound_hosts")]);

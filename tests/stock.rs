@@ -54,7 +54,7 @@ impl WasiHttpView for Host {
     }
 }
 
-/// A component, and all that a host of WASI 0.3 offers it.
+/// A component, and all that a host of WASI 0.2 and 0.3 offers it.
 pub(crate) struct Stock {
     pub(crate) store: Store<Host>,
     pub(crate) component: Component,
@@ -69,6 +69,8 @@ impl Stock {
         let engine = Engine::new(&config).unwrap();
         let component = Component::from_binary(&engine, component).unwrap();
         let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
         wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
         let asked = Arc::new(AtomicUsize::new(0));

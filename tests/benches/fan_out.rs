@@ -6,7 +6,7 @@
 mod origin;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use fantail::{Egress, Harness, Policy, Request};
+use fantail::{Egress, Harness, Policy, Request, Wasi};
 use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Requests in flight.
 const CONCURRENCY: u32 = 100;
 /// Requests in one measured round.
-const ROUND: u64 = 5_000;
+const ROUND: u64 = 10_000;
 
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -38,8 +38,9 @@ fn main() {
                 bencher.iter_custom(|rounds| (0..rounds).map(|_| round()).inspect(|time| times.push(*time)).sum());
             });
         };
-        let component = Component::new();
+        let (component, twin) = (Component::new(Wasi::P3), Component::new(Wasi::P2));
         bench("component", &mut || time(&runtime, component.round(&url)));
+        bench("component, WASI 0.2", &mut || time(&runtime, twin.round(&url)));
         bench("component, discarded", &mut || time(&runtime, component.discarding().round(&url)));
         let hyper = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
         bench("hyper-util", &mut || time(&runtime, with_hyper(&hyper, &url)));
@@ -49,6 +50,28 @@ fn main() {
     }
     criterion.final_summary();
     print(&measured);
+    if std::env::args().any(|argument| argument == "--bench") {
+        curve(&runtime, &url);
+    }
+}
+
+/// What a request costs through either component, by how many are in flight: in turns, the median of five rounds each.
+fn curve(runtime: &Runtime, url: &str) {
+    println!("\n{:>9} {:>16} {:>16}   us/request", "in flight", "WASI 0.2", "WASI 0.3");
+    for in_flight in [10, 32, 100, 320, 1_000, 2_048, 4_096] {
+        let components = [Wasi::P2, Wasi::P3].map(|wasi| Component::new(wasi).with_concurrency(in_flight));
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..5 {
+            for (component, times) in components.iter().zip(&mut times) {
+                times.push(time(runtime, component.round(url)));
+            }
+        }
+        let [p2, p3] = times.map(|mut times| {
+            times.sort_unstable();
+            times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / ROUND as f64)
+        });
+        println!("{in_flight:>9} {p2:>16.1} {p3:>16.1}");
+    }
 }
 
 fn time(runtime: &Runtime, round: impl Future<Output = u64>) -> Duration {
@@ -63,10 +86,16 @@ struct Component {
 }
 
 impl Component {
-    fn new() -> Self {
+    fn new(wasi: Wasi) -> Self {
         let loopback = "127.0.0.0/8".parse().expect("a network");
-        let harness = Harness::builder(Egress::nothing().allow(loopback)).build().expect("a harness");
+        let egress = Egress::nothing().allow(loopback);
+        let harness = Harness::builder(egress).wasi(wasi).build().expect("a harness");
         Self { harness, policy: Policy { concurrency: Some(CONCURRENCY), ..Policy::default() } }
+    }
+
+    fn with_concurrency(self, in_flight: u32) -> Self {
+        let policy = Policy { concurrency: Some(in_flight), window: Some(2 * in_flight), ..self.policy };
+        Self { policy, ..self }
     }
 
     fn discarding(&self) -> Self {

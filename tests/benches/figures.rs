@@ -7,7 +7,7 @@ mod apart;
 mod stock;
 
 use apart::Apart;
-use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Request, Resolve, ResolveError};
+use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Request, Resolve, ResolveError, Wasi};
 use fantail_origin::Origin;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -26,13 +26,16 @@ async fn main() {
     if apart::was_it().await {
         return;
     }
-    let origin = Origin::start().await.expect("an origin");
-    overruns(&origin).await;
-    // One of its own: the first still drips into what was closed long ago.
-    closing(&Origin::start().await.expect("an origin")).await;
-    batches().await;
-    for (batches, each) in [(1, 64), (1, 1_000), (4, 2_500)] {
-        memory(&Apart::start(), batches, each).await;
+    for wasi in [Wasi::P3, Wasi::P2] {
+        println!("{}", json!({"wasi": if wasi == Wasi::P2 { "0.2" } else { "0.3" }}));
+        let origin = Origin::start().await.expect("an origin");
+        overruns(wasi, &origin).await;
+        // One of its own: the first still drips into what was closed long ago.
+        closing(wasi, &Origin::start().await.expect("an origin")).await;
+        batches(wasi).await;
+        for (batches, each) in [(1, 64), (1, 1_000), (4, 2_500)] {
+            memory(wasi, &Apart::start(), batches, each).await;
+        }
     }
 }
 
@@ -69,11 +72,11 @@ fn address(listener: &socket2::Socket) -> SocketAddr {
     listener.local_addr().ok().and_then(|address| address.as_socket()).expect("bound")
 }
 
-fn harness() -> Harness {
+fn harness(wasi: Wasi) -> Harness {
     let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
     // Room for 10,000 in flight.
     let pool = PoolLimits { max_open: 12_000, max_open_per_origin: 12_000, ..PoolLimits::default() };
-    Harness::builder(egress).resolver(Silence).pool(pool).build().expect("a harness")
+    Harness::builder(egress).wasi(wasi).resolver(Silence).pool(pool).build().expect("a harness")
 }
 
 async fn run(harness: &Harness, requests: Vec<Request>, policy: &Policy) -> Vec<Outcome> {
@@ -82,8 +85,8 @@ async fn run(harness: &Harness, requests: Vec<Request>, policy: &Policy) -> Vec<
 
 /// How much later than its timeout an outcome comes, by the phase that the timeout is of; and with wasmtime's own sender, where
 /// there is such a timeout.
-async fn overruns(origin: &Origin) {
-    let harness = harness();
+async fn overruns(wasi: Wasi, origin: &Origin) {
+    let harness = harness(wasi);
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let tls = format!("https://{}/", silent.local_addr().expect("bound"));
     let silence = tokio::spawn(async move {
@@ -127,8 +130,8 @@ async fn overruns(origin: &Origin) {
 }
 
 /// From the reader's leaving to the last connection closed, 64 in flight.
-async fn closing(origin: &Origin) {
-    let harness = harness();
+async fn closing(wasi: Wasi, origin: &Origin) {
+    let harness = harness(wasi);
     let mut took = Vec::new();
     for _ in 0..50 {
         let requests: Vec<Request> = (0..64).map(|id| Request::get(id, origin.url("/hang"))).collect();
@@ -151,8 +154,8 @@ async fn closing(origin: &Origin) {
 }
 
 /// What a batch costs beside its requests: an instance, and its end.
-async fn batches() {
-    let (harness, policy) = (harness(), Policy::default());
+async fn batches(wasi: Wasi) {
+    let (harness, policy) = (harness(wasi), Policy::default());
     for at_once in [1, 64] {
         let mut took = Vec::new();
         for _ in 0..20 {
@@ -168,8 +171,8 @@ async fn batches() {
 }
 
 /// What a request in flight costs. The origin is in a process of its own.
-async fn memory(origin: &Apart, batches: u32, each: u32) {
-    let harness = harness();
+async fn memory(wasi: Wasi, origin: &Apart, batches: u32, each: u32) {
+    let harness = harness(wasi);
     run(&harness, vec![Request::get(0, origin.url("/ok"))], &Policy::default()).await;
     let before = resident();
     let policy = Policy { concurrency: Some(each), window: Some(each), ..Policy::default() };

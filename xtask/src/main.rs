@@ -85,6 +85,7 @@ fn root() -> &'static Path {
 
 /// What is left in target/components, which spin.toml names.
 const FETCH: &str = "fantail.wasm";
+const FETCH_P2: &str = "fantail-p2.wasm";
 const EDGE: &str = "fantail-edge.wasm";
 const COMPOSED: &str = "fantail-edge-composed.wasm";
 
@@ -96,10 +97,11 @@ fn build() -> Result<PathBuf, Failed> {
     let components = target.join("components");
     let guest = |package| component_builder::build(root(), package, &guests);
     let (fetch, edge, variables) = (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);
+    let fetch_p2 = guest("fantail-component-p2")?;
     let composed = component_builder::compose(&edge, &[&fetch, &variables])?;
     let binary = target.join("release").join("fantail");
     run::say(format_args!("built {}", binary.display()));
-    for (name, bytes) in [(FETCH, fetch), (EDGE, edge), (COMPOSED, composed)] {
+    for (name, bytes) in [(FETCH, fetch), (FETCH_P2, fetch_p2), (EDGE, edge), (COMPOSED, composed)] {
         let path = components.join(name);
         if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
             std::fs::create_dir_all(&components)?;

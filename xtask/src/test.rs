@@ -22,13 +22,30 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     } else {
         say("skipped: the tests of the page, because chromium and chromedriver cannot be installed here");
     }
-    let (counts, succeeded) = counted(&mut tests)?;
-    let skipped = counts.skipped + unchecked;
-    writeln!(std::io::stdout(), "{} passed, {} failed, {skipped} skipped", counts.passed, counts.failed)?;
-    if !succeeded {
-        return Err(Failed::Program(written(&tests)));
+    let first = counted(&mut tests)?;
+    // The same end-to-end tests once more, with the other component.
+    let mut again = cargo(["test", "--no-fail-fast", "--package", "fantail", "--test", "e2e"]);
+    again.env("FANTAIL_WASI", "0.2").args(["--locked", "--all-features", "--"]);
+    for name in exceptions() {
+        again.args(["--skip", name]);
+    }
+    say("with the component for WASI 0.2, but for what tests/exceptions.txt names:");
+    let second = counted(&mut again)?;
+    let sum = |of: fn(&Counts) -> u64| of(&first) + of(&second);
+    let (passed, failed, skipped) = (sum(|c| c.passed), sum(|c| c.failed), sum(|c| c.skipped) + unchecked);
+    writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
+    for (counts, command) in [(first, tests), (second, again)] {
+        if !counts.succeeded {
+            return Err(Failed::Program(written(&command)));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The beginnings of the names of tests that are not run again.
+fn exceptions() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("../../tests/exceptions.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_whitespace().next())
 }
 
 #[derive(Default)]
@@ -36,10 +53,11 @@ struct Counts {
     passed: u64,
     failed: u64,
     skipped: u64,
+    succeeded: bool,
 }
 
 /// Runs tests, shows what they print, and adds up the results that each test binary ends with.
-fn counted(tests: &mut Command) -> Result<(Counts, bool), Failed> {
+fn counted(tests: &mut Command) -> Result<Counts, Failed> {
     let mut child = tests.stdout(Stdio::piped()).spawn()?;
     let mut counts = Counts::default();
     let mut shown = std::io::stdout();
@@ -54,7 +72,8 @@ fn counted(tests: &mut Command) -> Result<(Counts, bool), Failed> {
             }
         }
     }
-    Ok((counts, child.wait()?.success()))
+    counts.succeeded = child.wait()?.success();
+    Ok(counts)
 }
 
 /// The number before a word.

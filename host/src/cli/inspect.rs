@@ -51,7 +51,20 @@ fn describe(bytes: &[u8]) -> Result<String, String> {
             text += &functions.map(|(name, _)| format!("    {name}\n")).collect::<String>();
         }
     }
+    text += fantail(&ty, &engine);
     Ok(text)
+}
+
+/// Which of the two forms of Fantail's interface it has, if it has one.
+fn fantail(ty: &wasmtime::component::types::Component, engine: &Engine) -> &'static str {
+    let exports = |name| ty.exports(engine).any(|(export, _)| export.split('@').next() == Some(name));
+    if exports("fantail:fetch/batch-p2") {
+        "a component of Fantail for WASI 0.2: --wasi 0.2 runs the one like it that is built in\n"
+    } else if exports("fantail:fetch/batch") {
+        "a component of Fantail for WASI 0.3: --wasi 0.3 runs the one like it that is built in\n"
+    } else {
+        ""
+    }
 }
 
 /// What an import allows a component to do, in a few words.

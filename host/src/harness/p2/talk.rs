@@ -72,6 +72,12 @@ impl<'a> Talk<'a> {
             let Some(wit::Outcome { id: serial, url, attempts, hops, timing, result }) = outcome else {
                 return Ok(None);
             };
+            let Some(open) = self.store.data_mut().ledger.close(serial) else {
+                if let Ok(wit::Response { body: wit::Body::Unread(body), .. }) = result {
+                    body.resource_drop_async(&mut *self.store).await?;
+                }
+                continue;
+            };
             let result = match result {
                 Ok(wit::Response { status, headers, body }) => {
                     let body = match body {
@@ -84,10 +90,8 @@ impl<'a> Talk<'a> {
                 Err(failure) => Err(convert::failure(failure)),
             };
             let timing = convert::timing(timing);
-            let state = self.store.data_mut();
-            if let Some(open) = state.ledger.close(serial) {
-                return Ok(Some(state.close(open, Outcome { id: 0, url, attempts, hops, timing, result })));
-            }
+            let outcome = Outcome { id: 0, url, attempts, hops, timing, result };
+            return Ok(Some(self.store.data_mut().close(open, outcome)));
         }
     }
 
