@@ -112,3 +112,20 @@ async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
     }
     assert_eq!(origin.counts().connections, 0);
 }
+
+#[tokio::test]
+async fn what_a_slow_reader_had_not_taken_when_it_cancelled_still_comes() {
+    let origin = origin().await;
+    let policy = Policy { concurrency: Some(100), window: Some(1_000), ..Policy::default() };
+    let urls: Vec<String> = (0..500).map(|_| origin.url("/ok")).collect();
+    let mut outcomes = harness().fetch(requests(urls), &policy).await.unwrap();
+    let canceller = outcomes.canceller();
+    let mut all = vec![outcomes.next().await.unwrap()];
+    until(&origin, |counts| counts.requests == 500 && counts.in_flight == 0).await;
+    drop(canceller);
+    while let Some(outcome) = outcomes.next().await {
+        all.push(outcome);
+    }
+    let report = outcomes.report().await;
+    assert_eq!((by_id(all).len() as u64, report.summary.requests), (500, 500));
+}

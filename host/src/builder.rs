@@ -54,7 +54,7 @@ impl Builder {
         Self {
             egress,
             component: None,
-            wasi: Wasi::P3,
+            wasi: Wasi::default(),
             limits: Limits::default(),
             batches: Self::BATCHES,
             pool: PoolLimits::default(),
@@ -65,7 +65,8 @@ impl Builder {
         }
     }
 
-    /// Which of the two components that were built with this library a harness runs. They do the same; BENCHMARKS.md says what they cost.
+    /// Which of the two components that were built with this library a harness runs. They do the same; that for WASI 0.2, which is the default,
+    /// costs less.
     pub fn wasi(mut self, wasi: Wasi) -> Self {
         self.wasi = wasi;
         self

@@ -1,4 +1,4 @@
-//! An origin in a process of its own: its sockets and its memory are not ours.
+//! Processes of their own: their sockets and their memory are not ours.
 
 use fantail_origin::Origin;
 use std::io::{BufRead, BufReader, Read};
@@ -35,6 +35,13 @@ impl Drop for Apart {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
+}
+
+/// Runs this program once more, with another argument.
+pub(crate) fn again(argument: &str) {
+    let program = std::env::current_exe().expect("this program has a path");
+    let ended = Command::new(program).arg(argument).status().expect("it ran once already");
+    assert!(ended.success(), "{argument}: {ended}");
 }
 
 /// Whether this process was to be the origin: it was, until its input ended.

@@ -142,7 +142,10 @@ impl State {
     }
 
     fn room(&self) -> u32 {
-        if self.ends().closed { 0 } else { self.window.saturating_sub(self.open) }
+        match self.course {
+            Course::Running(_) if !self.ends().closed => self.window.saturating_sub(self.open),
+            Course::Running(_) | Course::Over(_) => 0,
+        }
     }
 
     fn has_news(&self) -> bool {

@@ -1,6 +1,5 @@
 //! One batch: one instance of the component in a store of its own, thrown away at the end.
 
-use super::feed::Feed;
 use super::ledger::never_handed_over;
 use super::receipt::Receipt;
 use super::state::State;
@@ -47,16 +46,13 @@ impl Batch {
         watch(&mut store);
         let (alive, last_gone) = mpsc::channel(1);
         store.data_mut().alive = Some(alive);
-        let mut bodies = p2::Bodies::default();
-        let mut feed = match component {
-            Component::P2(_) => std::mem::take(&mut store.data_mut().feed),
-            Component::P3(_) => Feed::default(),
+        let mut rest = match component {
+            Component::P2(_) => p2::Rest::new(std::mem::take(&mut store.data_mut().feed)),
+            Component::P3(_) => p2::Rest::default(),
         };
         let conversation = async {
             match &component {
-                Component::P2(component) => {
-                    p2::converse(component, &mut store, &policy, &mut feed, &mut bodies, ways).await
-                }
+                Component::P2(component) => p2::converse(component, &mut store, &policy, &mut rest, ways).await,
                 Component::P3(component) => p3::converse(component, &mut store, &policy, ways).await,
             }
         };
@@ -69,11 +65,15 @@ impl Batch {
             _ = &mut cancelled => End::Cancelled,
         };
         if let Component::P2(_) = component {
-            store.data_mut().feed = feed;
+            store.data_mut().feed = std::mem::take(&mut rest.feed);
         }
         if let End::Broken(reason) = &end {
             // Set once, here: unread bodies that are cut off say why.
             let _ = store.data().broken.set(reason.clone());
+        }
+        for outcome in rest.queue.drain(..) {
+            // What the component had answered stays answered.
+            let _ = outcomes.send(outcome).await;
         }
         settle(&mut store, &end, outcomes, cancelled).await;
         let receipt = Receipt::of(&store.data().sandbox, begun.elapsed());
@@ -85,8 +85,7 @@ impl Batch {
             // Unread bodies that were handed out still need the store.
             let bodies = async {
                 match component {
-                    // What goes wrong, their readers have heard.
-                    Component::P2(_) => drop(bodies.finish_all(&mut store).await),
+                    Component::P2(_) => rest.unread_bodies(&mut store).await,
                     Component::P3(_) => p3::unread_bodies(&mut store, last_gone).await,
                 }
             };

@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::{DynInputStream, StreamError};
 
 /// The bodies that were handed out and have not ended. Each has a task, ended with this.
 #[derive(Default)]
-pub(in crate::harness) struct Bodies {
+pub(super) struct Bodies {
     pub(super) guest: Option<Guest>,
     tasks: JoinSet<Ended>,
 }
@@ -85,7 +85,7 @@ impl Bodies {
     }
 
     /// Sees them all to their end.
-    pub(in crate::harness) async fn finish_all(&mut self, store: &mut Store<State>) -> wasmtime::Result<()> {
+    pub(super) async fn finish_all(&mut self, store: &mut Store<State>) -> wasmtime::Result<()> {
         while let Some(ended) = self.ended().await {
             self.finish(store, ended).await?;
         }

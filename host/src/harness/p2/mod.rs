@@ -4,14 +4,13 @@ mod bell;
 mod bodies;
 mod talk;
 
-pub(super) use bodies::Bodies;
-
 use super::batch::Ways;
 use super::feed::Feed;
 use super::state::State;
 use super::{Outcome, PolicyRefused};
 use crate::bindings::p2::FantailP2Pre;
 use crate::convert::p2 as convert;
+use bodies::Bodies;
 use fantail_engine::{Policy, Summary};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -21,13 +20,33 @@ use talk::Talk;
 use tokio::sync::mpsc;
 use wasmtime::Store;
 
+/// What of a conversation outlives it, however it ends.
+#[derive(Default)]
+pub(super) struct Rest {
+    pub(super) feed: Feed,
+    /// Taken from the component, and not by the reader yet.
+    pub(super) queue: VecDeque<Outcome>,
+    bodies: Bodies,
+}
+
+impl Rest {
+    pub(super) fn new(feed: Feed) -> Self {
+        Self { feed, ..Self::default() }
+    }
+
+    /// Sees the unread bodies that were handed out to their end.
+    pub(super) async fn unread_bodies(&mut self, store: &mut Store<State>) {
+        // What goes wrong, their readers have heard.
+        let _ = self.bodies.finish_all(store).await;
+    }
+}
+
 /// Hands the batch over to the component and waits for its summary.
 pub(super) async fn converse(
     component: &FantailP2Pre<State>,
     store: &mut Store<State>,
     policy: &Policy,
-    feed: &mut Feed,
-    bodies: &mut Bodies,
+    rest: &mut Rest,
     ways: Ways,
 ) -> wasmtime::Result<Option<Box<Summary>>> {
     let Ways { asked, outcomes, accepted } = ways;
@@ -41,24 +60,23 @@ pub(super) async fn converse(
         }
     };
     let _ = accepted.send(Ok(()));
-    bodies.guest = Some(guest.clone());
+    rest.bodies.guest = Some(guest.clone());
     let mut talk = Talk::new(guest, batch, store)?;
     // Nothing is read before the reader has asked.
     if asked.await.is_err() {
         return talk.cancel().await;
     }
     talk.store.data_mut().begun.get_or_insert_with(Instant::now);
-    let mut queue = VecDeque::new();
     loop {
-        talk.hand_over(feed, queue.len()).await?;
+        talk.hand_over(&mut rest.feed, rest.queue.len()).await?;
         let mut moved = false;
-        while let Some(outcome) = talk.next(bodies).await? {
-            queue.push_back(outcome);
+        while let Some(outcome) = talk.next(&mut rest.bodies).await? {
+            rest.queue.push_back(outcome);
             moved = true;
         }
-        while !queue.is_empty()
+        while !rest.queue.is_empty()
             && let Ok(place) = outcomes.try_reserve()
-            && let Some(outcome) = queue.pop_front()
+            && let Some(outcome) = rest.queue.pop_front()
         {
             place.send(outcome);
         }
@@ -67,10 +85,10 @@ pub(super) async fn converse(
             continue;
         }
         if let Some(summary) = talk.summary().await? {
-            deliver(&mut talk, bodies, queue, &outcomes).await?;
+            deliver(&mut talk, rest, &outcomes).await?;
             return Ok(Some(Box::new(summary)));
         }
-        if !wait(&mut talk, feed, bodies, &mut queue, &outcomes).await? {
+        if !wait(&mut talk, rest, &outcomes).await? {
             return talk.cancel().await;
         }
     }
@@ -79,9 +97,7 @@ pub(super) async fn converse(
 /// Lets the component wait until it, the input, the reader or a body has something new. False if the reader has left.
 async fn wait(
     talk: &mut Talk<'_>,
-    feed: &mut Feed,
-    bodies: &mut Bodies,
-    queue: &mut VecDeque<Outcome>,
+    Rest { feed, queue, bodies }: &mut Rest,
     outcomes: &mpsc::Sender<Outcome>,
 ) -> wasmtime::Result<bool> {
     let bell = talk.bell.clone();
@@ -116,18 +132,17 @@ async fn wait(
 /// Gives the reader what is left, and sees to the bodies that it reads meanwhile.
 async fn deliver(
     talk: &mut Talk<'_>,
-    bodies: &mut Bodies,
-    mut queue: VecDeque<Outcome>,
+    Rest { queue, bodies, .. }: &mut Rest,
     outcomes: &mpsc::Sender<Outcome>,
 ) -> wasmtime::Result<()> {
-    while let Some(outcome) = queue.pop_front() {
-        let mut sending = pin!(outcomes.send(outcome));
-        loop {
-            tokio::select! {
+    while !queue.is_empty() {
+        tokio::select! {
+            place = outcomes.reserve() => match (place, queue.pop_front()) {
+                (Ok(place), Some(outcome)) => place.send(outcome),
                 // Whoever has left does not mind.
-                _ = &mut sending => break,
-                Some(ended) = bodies.ended() => bodies.finish(talk.store, ended).await?,
-            }
+                (Err(_), _) | (_, None) => queue.clear(),
+            },
+            Some(ended) = bodies.ended() => bodies.finish(talk.store, ended).await?,
         }
     }
     Ok(())
