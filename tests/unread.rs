@@ -115,3 +115,25 @@ async fn b13_a_body_that_nobody_reads_holds_back_its_server_and_no_other() {
     drop(held);
     until(&origin, |counts| counts.open == 0).await;
 }
+
+#[tokio::test]
+async fn a_reader_inside_a_body_is_not_held_up_when_its_batch_is_cancelled() {
+    let origin = origin().await;
+    let policy =
+        Policy { body: Some(BodyMode::Unread), concurrency: Some(100), window: Some(200), ..Policy::default() };
+    let urls: Vec<String> = (0..200).map(|id| origin.url(["/drip/60000", "/ok"][id.min(1)])).collect();
+    let mut outcomes = harness().fetch(requests(urls), &policy).await.unwrap();
+    let canceller = outcomes.canceller();
+    let mut first = loop {
+        let outcome = outcomes.next().await.unwrap();
+        if outcome.id == 0 {
+            break outcome;
+        }
+    };
+    until(&origin, |counts| counts.requests > 100).await;
+    drop(canceller);
+    let Body::Unread(body) = &mut first.result.as_mut().unwrap().body else { panic!("not unread") };
+    let end = async { while body.next().await.is_some_and(|piece| piece.is_ok()) {} };
+    tokio::time::timeout(Duration::from_secs(10), end).await.expect("the body ends with its batch");
+    while outcomes.next().await.is_some() {}
+}

@@ -42,7 +42,7 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The beginnings of the names of tests that are not run again.
+/// Parts of the names of tests that are not run again.
 fn exceptions() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("../../tests/exceptions.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_whitespace().next())

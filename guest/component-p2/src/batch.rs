@@ -102,6 +102,15 @@ impl wit::GuestBatch for Ongoing {
         state.looked = true;
     }
 
+    fn go_on(&self, until: &Pollable) {
+        let mut state = self.state.borrow_mut();
+        state.ask();
+        while matches!(state.course, Course::Running(_)) && !reactor::wait(&[until]) {
+            state.go_on();
+        }
+        state.looked = true;
+    }
+
     fn subscribe(&self) -> Vec<Pollable> {
         let mut state = self.state.borrow_mut();
         state.ask();

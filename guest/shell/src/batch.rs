@@ -172,7 +172,7 @@ impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
             happened = true;
             self.tell(now, Event::Read { requests, ended });
         }
-        while self.alarm.poll(cx).is_ready() {
+        while self.alarm.poll(now, cx).is_ready() {
             happened = true;
             self.tell(now, Event::Timer);
         }

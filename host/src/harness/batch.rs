@@ -68,21 +68,14 @@ impl Batch {
             store.data_mut().feed = std::mem::take(&mut rest.feed);
         }
         if let End::Broken(reason) = &end {
-            // Set once, here: unread bodies that are cut off say why.
+            // Unread bodies that are cut off say why.
             let _ = store.data().broken.set(reason.clone());
         }
-        for outcome in rest.queue.drain(..) {
-            // What the component had answered stays answered.
-            let _ = outcomes.send(outcome).await;
-        }
-        settle(&mut store, &end, outcomes, cancelled).await;
-        let receipt = Receipt::of(&store.data().sandbox, begun.elapsed());
-        let finished = matches!(end, End::Finished(_));
-        debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
-        // Nobody has to be interested.
-        let _ = report.send(summed_up(&mut store, end, receipt));
-        if finished {
-            // Unread bodies that were handed out still need the store.
+        // A component that has kept its word: unread bodies that it has handed out still need it, and nothing waits for the reader.
+        let kept = store.data().ledger.len() == 0 || outcomes.is_closed();
+        if matches!(end, End::Finished(_)) && kept {
+            settle(store.data_mut(), &end, outcomes, cancelled).await;
+            sum_up(store.data_mut(), end, begun, report);
             let bodies = async {
                 match component {
                     Component::P2(_) => rest.unread_bodies(&mut store).await,
@@ -90,25 +83,25 @@ impl Batch {
                 }
             };
             let _ = tokio::time::timeout(wall, bodies).await;
+        } else {
+            // The bodies first: a reader that waits for the end of one would never come to the outcomes that follow.
+            drop(rest);
+            let mut state = store.into_data();
+            settle(&mut state, &end, outcomes, cancelled).await;
+            sum_up(&mut state, end, begun, report);
         }
     }
 }
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
 /// that it had not come to. What nobody reads any more is counted all the same.
-async fn settle(
-    store: &mut Store<State>,
-    end: &End,
-    outcomes: mpsc::Sender<Outcome>,
-    mut cancelled: oneshot::Receiver<()>,
-) {
+async fn settle(state: &mut State, end: &End, outcomes: mpsc::Sender<Outcome>, mut cancelled: oneshot::Receiver<()>) {
     let (cause, detail) = match end {
         End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
         End::Finished(_) if outcomes.is_closed() => (Cause::Cancelled, "nobody read the outcomes any more"),
         End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
     };
-    let state = store.data_mut();
     for open in state.ledger.close_all() {
         let outcome = open.unanswered(cause, detail);
         state.tally.finished(&outcome, None);
@@ -129,12 +122,16 @@ async fn settle(
     }
 }
 
-fn summed_up(store: &mut Store<State>, end: End, receipt: Receipt) -> Report {
-    let state = store.data_mut();
+fn sum_up(state: &mut State, end: End, begun: Instant, report: oneshot::Sender<Report>) {
+    let receipt = Receipt::of(&state.sandbox, begun.elapsed());
+    let finished = matches!(end, End::Finished(_));
+    debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     let mut summary = state.tally.close(elapsed, state.feed.is_ended());
     if let End::Finished(Some(own)) = &end {
         summary.adopt_inner(own);
     }
-    Report { summary, connections: state.sandbox.sender().connections(), receipt, end }
+    let connections = state.sandbox.sender().connections();
+    // Nobody has to be interested.
+    let _ = report.send(Report { summary, connections, receipt, end });
 }

@@ -66,6 +66,11 @@ impl Ledger {
         self.open.remove(&serial)
     }
 
+    /// Whether the component has still to answer.
+    pub(super) fn contains(&self, serial: u64) -> bool {
+        self.open.contains_key(&serial)
+    }
+
     /// Requests noted so far.
     pub(super) fn read(&self) -> u64 {
         self.serial

@@ -23,7 +23,7 @@ pub(crate) struct State {
     pub(super) begun: Option<Instant>,
     /// Why the component broke down, if it did: shared with unread bodies.
     pub(super) broken: Arc<OnceLock<String>>,
-    /// Held by every unread body: when the last is gone, so is the batch.
+    /// Held by every unread body of a component for WASI 0.3: when the last is gone, so is the batch.
     pub(super) alive: Option<mpsc::Sender<()>>,
 }
 

@@ -33,10 +33,10 @@ pub(super) fn replace<T: Sandboxed>(linker: &mut Linker<T>) -> wasmtime::Result<
     Ok(())
 }
 
-/// wasmtime's looks for another type than the one that a sender's body fails with, and never finds it. There is nothing else that a
-/// component of this host could hold an error of.
+/// wasmtime's looks for another type than the one that a sender's body fails with, and never finds it.
 fn error_code(error: &IoError) -> Option<ErrorCode> {
-    Some(match error.downcast_ref::<Error>()? {
+    let Some(of_a_body) = error.downcast_ref::<Error>() else { return error.downcast_ref::<ErrorCode>().cloned() };
+    Some(match of_a_body {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
         Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
         Error::HttpProtocolError => ErrorCode::HttpProtocolError,

@@ -101,6 +101,11 @@ impl Sandbox {
         Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.account.used() }
     }
 
+    /// The host's resources, for the host itself.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
     pub(crate) fn account(&self) -> Arc<Account> {
         Arc::clone(&self.hooks.account)
     }

@@ -6,13 +6,13 @@ use crate::harness::UnreadBody;
 use crate::harness::body::{End, PIECE, PIECES};
 use crate::harness::state::State;
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::channel::oneshot;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, error::Error};
-use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p2::{DynInputStream, StreamError};
 
 /// The bodies that were handed out and have not ended. Each has a task, ended with this.
@@ -54,7 +54,7 @@ impl Bodies {
             None => None,
         };
         if let Some(bytes) = bytes {
-            let bytes = store.data_mut().ctx().table.delete(bytes)?;
+            let bytes = store.data_mut().sandbox.table().delete(bytes)?;
             self.tasks.spawn(async move {
                 let last = pass_on(bytes, pieces).await;
                 Ended { body, end, last }
@@ -65,8 +65,12 @@ impl Bodies {
 
     /// The next body whose stream has ended.
     pub(super) async fn ended(&mut self) -> Option<Ended> {
-        // None of them panics.
-        self.tasks.join_next().await?.ok()
+        loop {
+            // One that panicked has nothing to say.
+            if let Ok(ended) = self.tasks.join_next().await? {
+                return Some(ended);
+            }
+        }
     }
 
     /// Asks the component how a body has ended, and tells the reader.
@@ -75,12 +79,20 @@ impl Bodies {
         let broken = match last {
             Last::Left => return body.resource_drop_async(store).await,
             Last::Closed => None,
-            Last::Broken(error) => Some(store.data_mut().ctx().table.push(error)?),
+            Last::Broken(error) => Some(store.data_mut().sandbox.table().push(error)?),
         };
         let Some(guest) = &self.guest else { return Ok(()) };
         let result = guest.unread_body().call_finish(&mut *store, body, broken).await?;
         // Nobody has to be interested.
         let _ = end.send(result.map_err(convert::failure));
+        Ok(())
+    }
+
+    /// Sees to those whose stream has ended by now.
+    pub(super) async fn finish_ended(&mut self, store: &mut Store<State>) -> wasmtime::Result<()> {
+        while let Some(Some(ended)) = self.ended().now_or_never() {
+            self.finish(store, ended).await?;
+        }
         Ok(())
     }
 

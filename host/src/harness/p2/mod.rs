@@ -12,20 +12,18 @@ use crate::bindings::p2::FantailP2Pre;
 use crate::convert::p2 as convert;
 use bodies::Bodies;
 use fantail_engine::{Policy, Summary};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Instant;
 use talk::Talk;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use wasmtime::Store;
 
 /// What of a conversation outlives it, however it ends.
 #[derive(Default)]
 pub(super) struct Rest {
     pub(super) feed: Feed,
-    /// Taken from the component, and not by the reader yet.
-    pub(super) queue: VecDeque<Outcome>,
     bodies: Bodies,
 }
 
@@ -36,8 +34,10 @@ impl Rest {
 
     /// Sees the unread bodies that were handed out to their end.
     pub(super) async fn unread_bodies(&mut self, store: &mut Store<State>) {
-        // What goes wrong, their readers have heard.
-        let _ = self.bodies.finish_all(store).await;
+        if let Err(error) = self.bodies.finish_all(store).await {
+            // What is cut off says why.
+            let _ = store.data().broken.set(format!("{error:#}"));
+        }
     }
 }
 
@@ -68,82 +68,77 @@ pub(super) async fn converse(
     }
     talk.store.data_mut().begun.get_or_insert_with(Instant::now);
     loop {
-        talk.hand_over(&mut rest.feed, rest.queue.len()).await?;
-        let mut moved = false;
-        while let Some(outcome) = talk.next(&mut rest.bodies).await? {
-            rest.queue.push_back(outcome);
-            moved = true;
-        }
-        while !rest.queue.is_empty()
-            && let Ok(place) = outcomes.try_reserve()
-            && let Some(outcome) = rest.queue.pop_front()
-        {
-            place.send(outcome);
-        }
-        if moved {
+        talk.hand_over(&mut rest.feed).await?;
+        rest.bodies.finish_ended(talk.store).await?;
+        match deliver(&mut talk, &mut rest.bodies, &outcomes).await? {
             // There may be room for more requests.
-            continue;
-        }
-        if let Some(summary) = talk.summary().await? {
-            deliver(&mut talk, rest, &outcomes).await?;
-            return Ok(Some(Box::new(summary)));
-        }
-        if !wait(&mut talk, rest, &outcomes).await? {
-            return talk.cancel().await;
+            Delivered::Some => {}
+            Delivered::Nothing => match talk.summary().await? {
+                Some(summary) => return Ok(Some(Box::new(summary))),
+                None => wait(&mut talk, rest, &outcomes, true).await?,
+            },
+            Delivered::Full => wait(&mut talk, rest, &outcomes, false).await?,
+            Delivered::Left => return talk.cancel().await,
         }
     }
 }
 
-/// Lets the component wait until it, the input, the reader or a body has something new. False if the reader has left.
+/// What came of asking for outcomes.
+enum Delivered {
+    Some,
+    Nothing,
+    /// There was no place for one.
+    Full,
+    /// The reader is gone.
+    Left,
+}
+
+/// Takes an outcome from the component for each place in the channel to the reader.
+async fn deliver(
+    talk: &mut Talk<'_>,
+    bodies: &mut Bodies,
+    outcomes: &mpsc::Sender<Outcome>,
+) -> wasmtime::Result<Delivered> {
+    let mut delivered = None;
+    loop {
+        match outcomes.try_reserve() {
+            Ok(place) => match talk.next(bodies).await? {
+                Some(outcome) => place.send(outcome),
+                None => return Ok(delivered.unwrap_or(Delivered::Nothing)),
+            },
+            Err(TrySendError::Full(())) => return Ok(delivered.unwrap_or(Delivered::Full)),
+            Err(TrySendError::Closed(())) => return Ok(Delivered::Left),
+        }
+        delivered = Some(Delivered::Some);
+    }
+}
+
+/// Lets the component go on until it, the input, the reader or a body has something new. Without a `place` for an outcome, the component has
+/// nothing new.
 async fn wait(
     talk: &mut Talk<'_>,
-    Rest { feed, queue, bodies }: &mut Rest,
+    Rest { feed, bodies }: &mut Rest,
     outcomes: &mpsc::Sender<Outcome>,
-) -> wasmtime::Result<bool> {
+    place: bool,
+) -> wasmtime::Result<()> {
     let bell = talk.bell.clone();
-    let (mut hungry, mut here, mut ended) = (talk.is_hungry, true, None);
+    let (mut hungry, mut full, mut here, mut ended) = (talk.is_hungry, !place, true, None);
     {
-        let mut news = pin!(talk.wait());
+        let mut news = pin!(talk.wait(place));
         loop {
             tokio::select! {
                 waited = &mut news => break waited?,
                 () = poll_fn(|cx| feed.poll_ahead(cx)), if hungry && !feed.is_ended() => hungry = false,
-                place = outcomes.reserve(), if here && !queue.is_empty() => {
-                    if let (Ok(place), Some(outcome)) = (place, queue.pop_front()) {
-                        place.send(outcome);
-                    }
-                    // There may be room for another request.
-                    if !queue.is_empty() || feed.is_ended() {
-                        continue;
-                    }
-                }
+                // Given back at once: it is taken again with the next outcome.
+                _ = outcomes.reserve(), if full => full = false,
                 () = outcomes.closed(), if here => here = false,
                 Some(end) = bodies.ended(), if ended.is_none() => ended = Some(end),
             }
             bell.ring();
         }
     }
-    if let Some(ended) = ended {
-        bodies.finish(talk.store, ended).await?;
+    match ended {
+        Some(ended) => bodies.finish(talk.store, ended).await,
+        None => Ok(()),
     }
-    Ok(here)
-}
-
-/// Gives the reader what is left, and sees to the bodies that it reads meanwhile.
-async fn deliver(
-    talk: &mut Talk<'_>,
-    Rest { queue, bodies, .. }: &mut Rest,
-    outcomes: &mpsc::Sender<Outcome>,
-) -> wasmtime::Result<()> {
-    while !queue.is_empty() {
-        tokio::select! {
-            place = outcomes.reserve() => match (place, queue.pop_front()) {
-                (Ok(place), Some(outcome)) => place.send(outcome),
-                // Whoever has left does not mind.
-                (Err(_), _) | (_, None) => queue.clear(),
-            },
-            Some(ended) = bodies.ended() => bodies.finish(talk.store, ended).await?,
-        }
-    }
-    Ok(())
 }

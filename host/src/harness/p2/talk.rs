@@ -11,7 +11,6 @@ use fantail_engine::Summary;
 use futures::FutureExt;
 use wasmtime::Store;
 use wasmtime::component::{Resource, ResourceAny};
-use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p2::DynPollable;
 
 /// A batch of the component.
@@ -29,13 +28,12 @@ pub(super) struct Talk<'a> {
 impl<'a> Talk<'a> {
     pub(super) fn new(guest: Guest, batch: ResourceAny, store: &'a mut Store<State>) -> wasmtime::Result<Self> {
         let bell = Bell::default();
-        let rung = bell.pollable(store.data_mut().ctx().table)?;
+        let rung = bell.pollable(store.data_mut().sandbox.table())?;
         Ok(Self { store, guest, batch, bell, rung, is_hungry: false, finished: false })
     }
 
-    /// Gives the component what the input has, as far as it has room beside `held` outcomes that wait for their reader; notes it in the
-    /// ledger.
-    pub(super) async fn hand_over(&mut self, feed: &mut Feed, held: usize) -> wasmtime::Result<()> {
+    /// Gives the component what the input has, as far as it has room; notes it in the ledger.
+    pub(super) async fn hand_over(&mut self, feed: &mut Feed) -> wasmtime::Result<()> {
         if self.finished {
             return Ok(());
         }
@@ -43,7 +41,7 @@ impl<'a> Talk<'a> {
         let state = self.store.data_mut();
         let limits = &state.sandbox.limits;
         let left = usize::try_from(limits.requests.saturating_sub(state.ledger.read())).unwrap_or(usize::MAX);
-        let room = room.saturating_sub(held).min(limits.handed_over.saturating_sub(state.ledger.len())).min(left);
+        let room = room.min(limits.handed_over.saturating_sub(state.ledger.len())).min(left);
         let mut requests = Vec::new();
         while requests.len() < room
             && let Some(Some(entry)) = feed.next().now_or_never()
@@ -72,33 +70,38 @@ impl<'a> Talk<'a> {
             let Some(wit::Outcome { id: serial, url, attempts, hops, timing, result }) = outcome else {
                 return Ok(None);
             };
-            let Some(open) = self.store.data_mut().ledger.close(serial) else {
-                if let Ok(wit::Response { body: wit::Body::Unread(body), .. }) = result {
-                    body.resource_drop_async(&mut *self.store).await?;
-                }
-                continue;
-            };
+            let known = self.store.data().ledger.contains(serial);
             let result = match result {
                 Ok(wit::Response { status, headers, body }) => {
                     let body = match body {
                         wit::Body::Discarded => Body::Discarded,
                         wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
-                        wit::Body::Unread(body) => Body::Unread(bodies.open(self.store, body, status).await?),
+                        wit::Body::Unread(body) if known => Body::Unread(bodies.open(self.store, body, status).await?),
+                        wit::Body::Unread(body) => {
+                            body.resource_drop_async(&mut *self.store).await?;
+                            continue;
+                        }
                     };
                     Ok(Response { status, headers, body })
                 }
                 Err(failure) => Err(convert::failure(failure)),
             };
             let timing = convert::timing(timing);
-            let outcome = Outcome { id: 0, url, attempts, hops, timing, result };
-            return Ok(Some(self.store.data_mut().close(open, outcome)));
+            let state = self.store.data_mut();
+            // Only now that nothing more can go wrong with it.
+            if let Some(open) = state.ledger.close(serial) {
+                return Ok(Some(state.close(open, Outcome { id: 0, url, attempts, hops, timing, result })));
+            }
         }
     }
 
-    /// Waits until the component has something new, or the bell is rung.
-    pub(super) async fn wait(&mut self) -> wasmtime::Result<()> {
+    /// Waits until the bell is rung, or the component has something new; or, if there is no `place` for that, only the former.
+    pub(super) async fn wait(&mut self, place: bool) -> wasmtime::Result<()> {
         let rung = Resource::new_borrow(self.rung.rep());
-        self.guest.batch().call_wait(&mut *self.store, self.batch, Some(rung)).await
+        match place {
+            true => self.guest.batch().call_wait(&mut *self.store, self.batch, Some(rung)).await,
+            false => self.guest.batch().call_go_on(&mut *self.store, self.batch, rung).await,
+        }
     }
 
     /// What became of the batch, if it is over.

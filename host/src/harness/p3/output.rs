@@ -78,11 +78,10 @@ impl Output {
 
 /// The outcome as the reader gets it; none if it belongs to no request.
 fn accept(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
-    let Some(open) = store.data_mut().ledger.close(outcome.id) else {
-        drop(outcome);
+    if !store.data().ledger.contains(outcome.id) {
         return Ok(None);
-    };
-    let wit::Outcome { id: _, url, attempts, hops, timing, result } = outcome;
+    }
+    let wit::Outcome { id: serial, url, attempts, hops, timing, result } = outcome;
     let result = match result {
         Ok(wit::Response { status, headers, body }) => {
             let body = match body {
@@ -95,5 +94,8 @@ fn accept(store: &mut StoreContextMut<'_, State>, outcome: wit::Outcome) -> wasm
         Err(failure) => Err(convert::failure(failure)),
     };
     let timing = convert::timing(timing);
-    Ok(Some(store.data_mut().close(open, Outcome { id: 0, url, attempts, hops, timing, result })))
+    let state = store.data_mut();
+    // Only now that nothing more can go wrong with it.
+    let open = state.ledger.close(serial);
+    Ok(open.map(|open| state.close(open, Outcome { id: 0, url, attempts, hops, timing, result })))
 }
