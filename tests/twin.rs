@@ -151,13 +151,45 @@ impl Pollable for Later {
 async fn what_else_the_caller_waits_for_ends_the_waiting() {
     let mut caller = Caller::start(&Policy::default()).await;
     caller.push(&["/hang"]).await;
-    let table = caller.host.store.data_mut().ctx().table;
-    let later = table.push(Later(tokio::time::Instant::now() + 50 * MS)).unwrap();
-    let later = subscribe(table, later).unwrap();
+    let later = later(&mut caller, 50 * MS);
     let begun = Instant::now();
     caller.wait(Some(&later)).await;
     assert!((40 * MS..5_000 * MS).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert!(caller.next(1).await.is_empty());
+}
+
+/// A pollable that is ready after this time.
+fn later(caller: &mut Caller, after: Duration) -> Resource<DynPollable> {
+    let table = caller.host.store.data_mut().ctx().table;
+    let later = table.push(Later(tokio::time::Instant::now() + after)).unwrap();
+    subscribe(table, later).unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_without_room_for_outcomes_can_let_the_batch_go_on() {
+    let policy = Policy { timeout: Some(50 * MS), ..Policy::default() };
+    let mut caller = Caller::start(&policy).await;
+    caller.push(&["/ok", "/hang"]).await;
+    caller.finish().await;
+    let later = later(&mut caller, 200 * MS);
+    let begun = Instant::now();
+    let (batch, store, it) = caller.parts();
+    batch.call_go_on(store, it, Resource::new_borrow(later.rep())).await.unwrap();
+    assert!(begun.elapsed() >= 190 * MS, "the first outcome was there long before: {:?}", begun.elapsed());
+    // The second timed out meanwhile.
+    assert_eq!(caller.next(10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_seen_by_whichever_call_comes_next() {
+    let mut caller = Caller::start(&Policy { deadline: Some(50 * MS), ..Policy::default() }).await;
+    caller.push(&["/hang"]).await;
+    assert!(caller.next(1).await.is_empty() && caller.room().await > 0);
+    tokio::time::sleep(60 * MS).await;
+    assert_eq!((caller.room().await, caller.push(&["/ok"]).await), (0, 0));
+    let outcome = caller.next(1).await.remove(0);
+    assert_eq!(outcome.result.unwrap_err().cause, Cause::Deadline);
+    assert!(caller.summary().await.is_some());
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! WASI 0.2, as the batch needs it.
 
-use crate::bindings::exports::fantail::fetch::batch_p2::{Body, Response};
+use crate::bindings::exports::fantail::fetch::batch_p2::Response;
 use crate::incoming::Incoming;
 use crate::reactor::ready;
 use crate::{convert, error_code, outgoing};
 use fantail_engine::{Cause, Header, Instant, Request, Settings};
-use fantail_shell::{Answered, Failed, Head, Wasi};
+use fantail_shell::{Answered, Body, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
@@ -83,13 +83,8 @@ impl Wasi for Wasi2 {
         Ok((sent, upload))
     }
 
-    fn response(status: u16, headers: Vec<Header>, body: fantail_shell::Body<Incoming>) -> Response {
-        let body = match body {
-            fantail_shell::Body::Discarded => Body::Discarded,
-            fantail_shell::Body::Bytes(bytes) => Body::Bytes(bytes),
-            fantail_shell::Body::Unread(body) => Body::Unread(body),
-        };
-        Response { status, headers, body }
+    fn response(status: u16, headers: Vec<Header>, body: Body<Incoming>) -> Response {
+        convert::response(status, headers, body)
     }
 
     fn copy(response: &Response) -> Option<Response> {

@@ -1,5 +1,6 @@
 //! Between the interface's types and the engine's, which say the same.
 
 use crate::bindings::exports::fantail::fetch::batch as wit;
+use crate::incoming::Incoming;
 
 fantail_shell::conversions!();

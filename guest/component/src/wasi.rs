@@ -1,10 +1,10 @@
 //! WASI 0.3, as the batch needs it.
 
-use crate::bindings::exports::fantail::fetch::batch::{Body, Response};
+use crate::bindings::exports::fantail::fetch::batch::Response;
 use crate::incoming::Incoming;
 use crate::{convert, error_code, outgoing};
 use fantail_engine::{Header, Instant, Request, Settings};
-use fantail_shell::{Answered, Failed, Head, Wasi};
+use fantail_shell::{Answered, Body, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
@@ -54,13 +54,8 @@ impl Wasi for Wasi3 {
         Ok((sent, upload))
     }
 
-    fn response(status: u16, headers: Vec<Header>, body: fantail_shell::Body<Incoming>) -> Response {
-        let body = match body {
-            fantail_shell::Body::Discarded => Body::Discarded,
-            fantail_shell::Body::Bytes(bytes) => Body::Bytes(bytes),
-            fantail_shell::Body::Unread(body) => Body::Unread(body),
-        };
-        Response { status, headers, body }
+    fn response(status: u16, headers: Vec<Header>, body: Body<Incoming>) -> Response {
+        convert::response(status, headers, body)
     }
 
     fn copy(response: &Response) -> Option<Response> {

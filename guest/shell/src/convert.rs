@@ -1,8 +1,8 @@
 //! Between the engine's types and those that a bindings generator makes of `wit/` for one who exports it. The two components are two such;
 //! what their generators make has the same names and other types.
 
-/// Defines `request`, `policy`, `outcome`, `failure`, `summary` and `copy` between the engine's types and those in a module `wit`, which
-/// has to be in scope.
+/// Defines `request`, `policy`, `outcome`, `failure`, `summary`, `response` and `copy` between the engine's types and those in a module `wit`, which
+/// has to be in scope, as has the type `Incoming` of bodies on their way in.
 #[macro_export]
 macro_rules! conversions {
     () => {
@@ -147,6 +147,19 @@ macro_rules! conversions {
                 elapsed: nanos(summary.elapsed),
                 input_ended: summary.input_ended,
             }
+        }
+
+        pub(crate) fn response(
+            status: u16,
+            headers: Vec<$crate::engine::Header>,
+            body: $crate::Body<Incoming>,
+        ) -> wit::Response {
+            let body = match body {
+                $crate::Body::Discarded => wit::Body::Discarded,
+                $crate::Body::Bytes(bytes) => wit::Body::Bytes(bytes),
+                $crate::Body::Unread(body) => wit::Body::Unread(body),
+            };
+            wit::Response { status, headers, body }
         }
 
         /// A copy for a request that shares this response; none if there is no memory for it. A body that was handed out is not shared.
