@@ -68,26 +68,30 @@ pub(super) async fn converse(
     }
     talk.store.data_mut().begun.get_or_insert_with(Instant::now);
     loop {
+        let delivered = deliver(&mut talk, &mut rest.bodies, &outcomes).await?;
+        if let Delivered::Left = delivered {
+            return talk.cancel().await;
+        }
+        // Now that there may be room again.
         talk.hand_over(&mut rest.feed).await?;
         rest.bodies.finish_ended(talk.store).await?;
-        match deliver(&mut talk, &mut rest.bodies, &outcomes).await? {
-            // There may be room for more requests.
-            Delivered::Some => {}
-            Delivered::Nothing => match talk.summary().await? {
-                Some(summary) => return Ok(Some(Box::new(summary))),
-                None => wait(&mut talk, rest, &outcomes, true).await?,
-            },
-            Delivered::Full => wait(&mut talk, rest, &outcomes, false).await?,
-            Delivered::Left => return talk.cancel().await,
+        if let Delivered::Nothing = delivered
+            && let Some(summary) = talk.summary().await?
+        {
+            return Ok(Some(Box::new(summary)));
         }
+        let place = !matches!(delivered, Delivered::Full);
+        wait(&mut talk, rest, &outcomes, place).await?;
     }
 }
 
 /// What came of asking for outcomes.
 enum Delivered {
-    Some,
+    /// All that there were.
+    All,
+    /// There were none.
     Nothing,
-    /// There was no place for one.
+    /// There is no place for another.
     Full,
     /// The reader is gone.
     Left,
@@ -99,17 +103,17 @@ async fn deliver(
     bodies: &mut Bodies,
     outcomes: &mpsc::Sender<Outcome>,
 ) -> wasmtime::Result<Delivered> {
-    let mut delivered = None;
+    let mut delivered = Delivered::Nothing;
     loop {
         match outcomes.try_reserve() {
             Ok(place) => match talk.next(bodies).await? {
                 Some(outcome) => place.send(outcome),
-                None => return Ok(delivered.unwrap_or(Delivered::Nothing)),
+                None => return Ok(delivered),
             },
-            Err(TrySendError::Full(())) => return Ok(delivered.unwrap_or(Delivered::Full)),
+            Err(TrySendError::Full(())) => return Ok(Delivered::Full),
             Err(TrySendError::Closed(())) => return Ok(Delivered::Left),
         }
-        delivered = Some(Delivered::Some);
+        delivered = Delivered::All;
     }
 }
 
