@@ -157,9 +157,11 @@ impl From<OrderName> for Order {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum BodyName {
-    /// Read and forgotten.
+    /// Read and forgotten; `discard`, as in a policy's JSON, is understood too.
+    #[value(alias = "discard")]
     None,
-    /// Printed with the outcome.
+    /// Printed with the outcome; `bytes`, as in a policy's JSON, is understood too.
+    #[value(alias = "bytes")]
     Collect,
 }
 
