@@ -120,7 +120,8 @@ impl World {
                     let settings = self.driver.engine.settings();
                     let unread = settings.body == BodyMode::Unread;
                     // The body of a response that is not handed out ends at once: a shell would say so.
-                    let status = if unread && settings.retries > 0 { 200 } else { *status };
+                    let handed_out = settings.retries == 0 && settings.hedge.is_none();
+                    let status = if unread && !handed_out { 200 } else { *status };
                     if unread {
                         self.unread_out.push(self.driver.attempt(&path));
                     }
