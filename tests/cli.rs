@@ -288,9 +288,8 @@ async fn the_demo_adds_up_to_a_thousand() {
 async fn inspect_shows_what_a_component_could_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fantail.wasm");
-    let p3 = ["wasi:http/client@0.3.2 ", "fantail:fetch/batch@0.1.0", "fetch-all", "WASI 0.3: --wasi 0.3"];
-    let p2 =
-        ["wasi:http/outgoing-handler@0.2.12 ", "fantail:fetch/batch-p2@0.1.0", "fetch-all", "WASI 0.2: --wasi 0.2"];
+    let p3 = ["wasi:http/client@0.3.0 ", "fantail:fetch/batch@0.1.0", "fetch-all", "WASI 0.3: --wasi 0.3"];
+    let p2 = ["wasi:http/outgoing-handler@0.2.0 ", "fantail:fetch-p2/batch@0.1.0", "fetch-all", "WASI 0.2: --wasi 0.2"];
     for (component, lines) in [(fantail::COMPONENT, p3), (fantail::COMPONENT_P2, p2)] {
         std::fs::write(&path, component).unwrap();
         let output = program(&["inspect", path.to_str().unwrap()]).output().await.unwrap();

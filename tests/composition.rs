@@ -21,10 +21,10 @@ fn the_component_imports_http_and_clocks_and_exports_the_interface() {
     assert_eq!(
         imports,
         [
-            "wasi:clocks/monotonic-clock@0.3.2",
-            "wasi:clocks/types@0.3.2",
-            "wasi:http/client@0.3.2",
-            "wasi:http/types@0.3.2"
+            "wasi:clocks/monotonic-clock@0.3.0",
+            "wasi:clocks/types@0.3.0",
+            "wasi:http/client@0.3.0",
+            "wasi:http/types@0.3.0"
         ]
     );
     assert_eq!(exports, ["fantail:fetch/batch@0.1.0"]);
@@ -37,13 +37,13 @@ fn the_component_for_wasi_0_2_imports_http_clocks_and_io() {
     assert_eq!(
         imports,
         [
-            "wasi:clocks/monotonic-clock@0.2.12",
-            "wasi:http/outgoing-handler@0.2.12",
-            "wasi:http/types@0.2.12",
-            "wasi:io/error@0.2.12",
-            "wasi:io/poll@0.2.12",
-            "wasi:io/streams@0.2.12"
+            "wasi:clocks/monotonic-clock@0.2.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:http/types@0.2.0",
+            "wasi:io/error@0.2.0",
+            "wasi:io/poll@0.2.0",
+            "wasi:io/streams@0.2.0"
         ]
     );
-    assert_eq!(exports, ["fantail:fetch/batch-p2@0.1.0"]);
+    assert_eq!(exports, ["fantail:fetch-p2/batch@0.1.0"]);
 }

@@ -1,6 +1,6 @@
 //! Components that misbehave end in errors per request. The harness, and whatever else it runs, go on.
 
-use crate::support::{builder, by_id, cause, endless, failure, harness, origin, requests, run, status, wasi};
+use crate::support::{builder, by_id, cause, endless, failure, harness, origin, requests, root, run, status, wasi};
 use fantail::{BuildError, Cause, End, Fault, Harness, Limits, Phase, Policy, Wasi};
 use futures::StreamExt;
 use std::time::{Duration, Instant};
@@ -19,12 +19,12 @@ fn looping() -> Vec<u8> {
 
 fn encode(change: impl Fn(String) -> String) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
-    let (world, abi) = match wasi() {
-        Wasi::P2 => ("fantail-p2", LiftLowerAbi::Sync),
-        Wasi::P3 => ("fantail", LiftLowerAbi::AsyncCallback),
+    let (folder, abi) = match wasi() {
+        Wasi::P2 => ("component-p2", LiftLowerAbi::Sync),
+        Wasi::P3 => ("component", LiftLowerAbi::AsyncCallback),
     };
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let (package, _) = resolve.push_path(root().join("wit").join(folder)).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
     let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(abi));
     let mut module = wat::parse_str(change(wasmprinter::print_bytes(module).unwrap())).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();

@@ -1,16 +1,29 @@
 //! A host of wasmtime's own making, with nothing of ours but a network that answers from memory.
 
+use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-/// Answers 200 at once, 500 on `/fail`, and never on `/hang`.
+/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, and what was sent on `/echo`; 500 on `/fail`; after
+/// so many milliseconds on `/delay/N`, and never on `/hang`.
 struct Memory {
     asked: Arc<AtomicUsize>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// Counts down when it is dropped.
+struct InFlight(Arc<AtomicUsize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -23,14 +36,27 @@ impl WasiHttpHooks for Memory {
         _: Transmission,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        let in_flight = InFlight(Arc::clone(&self.in_flight));
         Box::new(async move {
-            if request.uri().path() == "/hang" {
-                std::future::pending::<()>().await;
+            let _in_flight = in_flight;
+            let (head, sent) = request.into_parts();
+            let mut path = head.uri.path().trim_start_matches('/').split('/');
+            let (name, number) = (path.next().unwrap_or_default(), path.next().and_then(|number| number.parse().ok()));
+            let number: usize = number.unwrap_or_default();
+            let mut response = http::Response::builder();
+            let mut body = Bytes::from_static(b"hello");
+            match name {
+                "hang" => std::future::pending().await,
+                "delay" => tokio::time::sleep(Duration::from_millis(number as u64)).await,
+                "fail" => response = response.status(500),
+                "bytes" => body = vec![b'x'; number].into(),
+                "header" => response = response.header("x-filler", vec![b'h'; number]),
+                "echo" => body = sent.collect().await?.to_bytes(),
+                _ => {}
             }
-            let body = Full::new("hello".into()).map_err(|never| match never {}).boxed_unsync();
-            let status = if request.uri().path() == "/fail" { 500 } else { 200 };
-            let response = http::Response::builder().status(status).body(body).unwrap();
-            Ok((response, Box::new(async { Ok(()) }) as Transmission))
+            let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+            Ok((response.body(body).unwrap(), Box::new(async { Ok(()) }) as Transmission))
         })
     }
 }
@@ -60,6 +86,7 @@ pub(crate) struct Stock {
     pub(crate) component: Component,
     pub(crate) linker: Linker<Host>,
     asked: Arc<AtomicUsize>,
+    in_flight: Arc<AtomicUsize>,
 }
 
 impl Stock {
@@ -73,18 +100,23 @@ impl Stock {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
         wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
+        let (asked, in_flight) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let host = Host {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().envs(environment).build(),
             http: WasiHttpCtx::new(),
-            hooks: Memory { asked: Arc::clone(&asked) },
+            hooks: Memory { asked: Arc::clone(&asked), in_flight: Arc::clone(&in_flight) },
         };
-        Self { store: Store::new(&engine, host), component, linker, asked }
+        Self { store: Store::new(&engine, host), component, linker, asked, in_flight }
     }
 
     /// How many requests were sent.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// How many requests are being answered.
+    pub(crate) fn in_flight(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.in_flight)
     }
 }

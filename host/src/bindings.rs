@@ -1,23 +1,29 @@
-//! The components' interfaces as wasmtime sees them.
+//! The components' interfaces as wasmtime sees them. What the components import, the sandbox has.
 
-wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "fantail",
-    require_store_data_send: true,
-});
+/// That of WASI 0.3.
+pub(crate) mod p3 {
+    wasmtime::component::bindgen!({
+        inline: "package fantail:host; world fantail { export fantail:fetch/batch@0.1.0; }",
+        path: "../wit/fetch",
+        world: "fantail:host/fantail",
+        require_store_data_send: true,
+        exports: { default: async | store },
+    });
 
-pub(crate) use exports::fantail::fetch::batch;
+    pub(crate) use exports::fantail::fetch::batch;
+}
 
-/// Those of WASI 0.2.
+/// That of WASI 0.2.
 pub(crate) mod p2 {
     wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "fantail-p2",
+        inline: "package fantail:host; world fantail { export fantail:fetch-p2/batch@0.1.0; }",
+        path: "../wit/fetch-p2",
+        world: "fantail:host/fantail",
         require_store_data_send: true,
         imports: { default: async | trappable },
         exports: { default: async },
         with: { "wasi:io": wasmtime_wasi::p2::bindings::io },
     });
 
-    pub(crate) use exports::fantail::fetch::batch_p2 as batch;
+    pub(crate) use exports::fantail::fetch_p2::batch;
 }

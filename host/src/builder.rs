@@ -13,7 +13,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// By this a component for WASI 0.2 is known.
-const EXPORT_P2: &str = "fantail:fetch/batch-p2@0.1.0";
+const EXPORT_P2: &str = "fantail:fetch-p2/batch@0.1.0";
 
 /// Makes a [`Harness`], or a [`Service`].
 pub struct Builder {
@@ -38,7 +38,7 @@ pub enum BuildError {
     /// The bytes are not a component.
     #[error("not a WebAssembly component: {0:#}")]
     Component(wasmtime::Error),
-    /// The component wants what a harness does not give, or exports neither `fantail:fetch/batch` nor `fantail:fetch/batch-p2`.
+    /// The component wants what a harness does not give, or exports neither `fantail:fetch/batch` nor `fantail:fetch-p2/batch`.
     #[error("the component does not fit this host: {0:#}")]
     Link(wasmtime::Error),
     /// The watchdog's thread could not be started.
@@ -73,7 +73,7 @@ impl Builder {
     }
 
     /// A component to run in place of those. For a harness it must export
-    /// `fantail:fetch/batch` or `fantail:fetch/batch-p2`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
+    /// `fantail:fetch/batch` or `fantail:fetch-p2/batch`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
     /// wasi:cli/environment, in which there is nothing but the variables of [`ServiceOptions`].
     pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.component = Some(bytes.into());

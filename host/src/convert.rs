@@ -3,13 +3,27 @@
 /// For WASI 0.2.
 pub(crate) mod p2 {
     use crate::bindings::p2::batch as wit;
+    use crate::harness::State;
+    use wasmtime::Store;
 
     fantail_engine::caller_conversions!();
+    fantail_engine::host_setters!(store: &mut Store<State> => &mut *store);
+
+    fn names(names: &[String]) -> &[String] {
+        names
+    }
 }
 
 /// For WASI 0.3.
 pub(crate) mod p3 {
-    use crate::bindings::batch as wit;
+    use crate::bindings::p3::batch as wit;
+    use crate::harness::State;
+    use wasmtime::component::Accessor;
 
     fantail_engine::caller_conversions!();
+    fantail_engine::host_setters!(store: &Accessor<State> => store);
+
+    fn names(names: &[String]) -> Vec<String> {
+        names.to_vec()
+    }
 }

@@ -1,5 +1,5 @@
-//! The application beside the same fan-out written by hand with spin-sdk: both served by the same host, asking the same
-//! origin, in the same run. What counts is the ratio: absolute figures are those of the machine.
+//! The application beside the same fan-out written by hand with spin-sdk, the harness alone and a native client, by the size of bodies: all ask the
+//! same origin, in turns, in the same run. What counts is the ratio: absolute figures are those of the machine.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -7,11 +7,12 @@ mod origin;
 
 use bytes::Bytes;
 use component_builder::{build, target_dir};
-use criterion::{BenchmarkId, Criterion, Throughput};
-use fantail::{Egress, Harness, Service, ServiceOptions};
+use fantail::{Egress, Harness, Policy, Service, ServiceOptions, Wasi};
+use futures::StreamExt;
 use http::Request;
-use http_body_util::{BodyExt, Full};
-use std::collections::BTreeMap;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -19,73 +20,128 @@ use tokio::runtime::{Builder, Runtime};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Requests in one measured batch.
-const BATCH: usize = 2_000;
+/// Requests in flight.
+const CONCURRENCY: u32 = 64;
+
+/// Rounds of each way; what is printed is their median.
+const ROUNDS: usize = 9;
+
+/// Bytes of a body, and requests of a round.
+const SIZES: [(usize, usize); 5] = [(11, 2_000), (1_024, 2_000), (16_384, 1_000), (100_000, 300), (1 << 20, 60)];
+
+/// The ways a round can go. What they cost is said in multiples of the one named first.
+const WAYS: [&str; 5] = ["by hand", "application", "harness, WASI 0.3", "harness, WASI 0.2", "native"];
 
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let url = origin::start();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-    let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
-    let by_hand = service(Some(by_hand));
-    let application = service(None);
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut measured: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
-    for concurrency in [16, 64] {
-        let mut group = criterion.benchmark_group(format!("application, {concurrency} in flight"));
-        group.throughput(Throughput::Elements(BATCH as u64)).sample_size(20).measurement_time(Duration::from_secs(8));
-        let urls = vec![url.clone(); BATCH];
-        let own = serde_json::json!({"policy": {"concurrency": concurrency}, "requests": urls}).to_string();
-        let theirs = serde_json::json!({"concurrency": concurrency, "requests": urls}).to_string();
-        // By hand there is no summary.
-        for (name, service, batch, lines) in
-            [("application", &application, own, BATCH + 1), ("by hand", &by_hand, theirs, BATCH)]
-        {
-            let times = measured.entry(format!("{name}, {concurrency} in flight")).or_default();
-            let batch = Bytes::from(batch);
-            group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-                let round = |_| time(&runtime, service, &batch, lines);
-                bencher.iter_custom(|rounds| (0..rounds).map(round).inspect(|time| times.push(*time)).sum());
-            });
+    let ways = Ways::new();
+    let base = origin::start().trim_end_matches("/ok").to_owned();
+    println!("{:>9} {:>18} {:>12} {:>10}", "bytes", "", "us/request", "x by hand");
+    for (size, count) in SIZES {
+        let url = format!("{base}/bytes/{size}");
+        let mut times = WAYS.map(|_| Vec::new());
+        for _ in 0..ROUNDS {
+            for (way, times) in WAYS.iter().zip(&mut times) {
+                times.push(ways.time(&runtime, way, &url, count, size));
+            }
         }
-        group.finish();
+        let medians = times.map(|mut times| {
+            times.sort_unstable();
+            times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / count as f64)
+        });
+        for (way, median) in WAYS.iter().zip(medians) {
+            println!("{size:>9} {way:>18} {median:>12.1} {:>10.2}", median / medians[0]);
+        }
     }
-    criterion.final_summary();
-    print(&measured);
+}
+
+struct Ways {
+    application: Service,
+    by_hand: Service,
+    harnesses: [Harness; 2],
+    native: Client<HttpConnector, Empty<Bytes>>,
+}
+
+impl Ways {
+    fn new() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
+        Self {
+            application: service(None),
+            by_hand: service(Some(by_hand)),
+            harnesses: [Wasi::P3, Wasi::P2].map(|wasi| builder().wasi(wasi).build().expect("a harness")),
+            native: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// How long one batch takes, to its end.
+    fn time(&self, runtime: &Runtime, way: &str, url: &str, count: usize, size: usize) -> Duration {
+        let urls = vec![url; count];
+        match way {
+            "application" => {
+                let batch = serde_json::json!({"policy": {"concurrency": CONCURRENCY}, "requests": urls});
+                // A line more, for the summary.
+                post(runtime, &self.application, &batch.to_string(), count, count + 1)
+            }
+            "by hand" => {
+                let batch = serde_json::json!({"concurrency": CONCURRENCY, "requests": urls});
+                post(runtime, &self.by_hand, &batch.to_string(), count, count)
+            }
+            "harness, WASI 0.3" => fetch(runtime, &self.harnesses[0], url, count),
+            "harness, WASI 0.2" => fetch(runtime, &self.harnesses[1], url, count),
+            _ => self.natively(runtime, url, count, size),
+        }
+    }
+
+    fn natively(&self, runtime: &Runtime, url: &str, count: usize, size: usize) -> Duration {
+        let url: http::Uri = url.parse().expect("a URL");
+        let get = |_| async {
+            let response = self.native.get(url.clone()).await.expect("a response");
+            response.into_body().collect().await.expect("a body").to_bytes().len()
+        };
+        let start = Instant::now();
+        let whole = futures::stream::iter((0..count).map(get)).buffer_unordered(CONCURRENCY as usize);
+        let whole = runtime.block_on(whole.filter(|length| std::future::ready(*length == size)).count());
+        let took = start.elapsed();
+        assert_eq!(whole, count, "each whole");
+        took
+    }
+}
+
+fn builder() -> fantail::Builder {
+    Harness::builder(Egress::nothing().allow("127.0.0.0/8".parse().expect("a network")))
 }
 
 fn service(component: Option<Vec<u8>>) -> Service {
-    let builder = Harness::builder(Egress::nothing().allow("127.0.0.0/8".parse().expect("a network")));
-    let builder = component.into_iter().fold(builder, fantail::Builder::component);
+    let builder = component.into_iter().fold(builder(), fantail::Builder::component);
     let variables = vec![("api_token".to_owned(), "secret".to_owned())];
     let options = ServiceOptions { variables, instances: 1, ..ServiceOptions::default() };
     builder.build_service(options).expect("a service")
 }
 
-/// How long one batch takes, to the end of its answer.
-fn time(runtime: &Runtime, service: &Service, batch: &Bytes, lines: usize) -> Duration {
+fn post(runtime: &Runtime, service: &Service, batch: &str, count: usize, lines: usize) -> Duration {
     let request = Request::post("http://edge.test/").header("content-type", "application/json");
-    let request = request.header("authorization", "Bearer secret").body(Full::new(batch.clone())).expect("a request");
+    let request = request.header("authorization", "Bearer secret");
+    let request = request.body(Full::new(Bytes::from(batch.to_owned()))).expect("a request");
     let start = Instant::now();
     let body = runtime.block_on(async { service.handle(request).await.into_body().collect().await });
     let took = start.elapsed();
     let body = body.expect("a whole answer").to_bytes();
     assert_eq!(body.iter().filter(|byte| **byte == b'\n').count(), lines, "a line for each");
-    assert_eq!(body.windows(12).filter(|window| *window == b"\"status\":200").count(), BATCH, "each a response");
+    assert_eq!(body.windows(12).filter(|window| *window == b"\"status\":200").count(), count, "each a response");
     took
 }
 
-fn print(measured: &BTreeMap<String, Vec<Duration>>) {
-    let median = |name: &str| {
-        let mut times = measured.get(name)?.clone();
-        times.sort_unstable();
-        times.get(times.len() / 2).map(|time| time.as_secs_f64() / BATCH as f64)
-    };
-    println!("\n{:<28} {:>12} {:>12} {:>14}", "", "requests/s", "us/request", "x by hand");
-    for name in measured.keys() {
-        let by_hand = name.split_once(',').and_then(|(_, rest)| median(&format!("by hand,{rest}")));
-        if let (Some(each), Some(by_hand)) = (median(name), by_hand) {
-            println!("{name:<28} {:>12.0} {:>12.1} {:>14.2}", 1.0 / each, each * 1e6, by_hand / each);
-        }
-    }
+fn fetch(runtime: &Runtime, harness: &Harness, url: &str, count: usize) -> Duration {
+    let policy = Policy { concurrency: Some(CONCURRENCY), ..Policy::default() };
+    let url = url.to_owned();
+    let requests = futures::stream::iter((0..count as u64).map(move |id| fantail::Request::get(id, url.clone())));
+    let start = Instant::now();
+    let whole = runtime.block_on(async {
+        let outcomes = harness.fetch(requests, &policy).await.expect("a good policy");
+        outcomes.filter(|outcome| std::future::ready(outcome.result.is_ok())).count().await
+    });
+    let took = start.elapsed();
+    assert_eq!(whole, count, "each a response");
+    took
 }

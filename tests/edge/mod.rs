@@ -1,5 +1,6 @@
 //! The application, served: over real sockets on both sides.
 
+mod bodies;
 mod client;
 mod hosts;
 mod lines;

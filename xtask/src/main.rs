@@ -31,7 +31,7 @@ enum Command {
     },
     /// Checks format and lints, then runs all tests, and says how many.
     Test,
-    /// Measures the component beside native clients, and the application beside a fan-out written by hand.
+    /// Measures the component beside native clients, and the application beside a fan-out written by hand, on Spin too where it is on PATH.
     Bench {
         /// Passed on to Criterion.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Build => build().map(|_| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
-        Command::Bench { arguments } => bench(&["fan_out", "application"], &arguments),
+        Command::Bench { arguments } => bench(&["fan_out", "application", "spin"], &arguments),
         Command::Figures => {
             let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
             run::run(&mut cargo(engine)).and_then(|()| bench(&["figures"], &[]))

@@ -1,7 +1,7 @@
 //! Everything that has to hold before a change lands.
 
 use crate::deny::deny;
-use crate::run::{Failed, cargo, run, say, written};
+use crate::run::{Failed, cargo, run, say, works, written};
 use crate::setup;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -14,14 +14,9 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     let everything = ["--locked", "--workspace", "--all-features"];
     run(cargo(["clippy", "--all-targets"]).args(everything).args(["--", "--deny", "warnings"]))?;
     let unchecked = deny()?;
+    let (missing, lacking) = missing();
     let mut tests = cargo(["test", "--no-fail-fast"]);
-    tests.args(everything);
-    // The tests that are ignored by themselves are those that need a browser.
-    if setup::browser() {
-        tests.args(["--", "--include-ignored"]);
-    } else {
-        say("skipped: the tests of the page, because chromium and chromedriver cannot be installed here");
-    }
+    tests.args(everything).args(["--", "--include-ignored"]).args(&missing);
     let first = counted(&mut tests)?;
     // The same end-to-end tests once more, with the other component.
     let mut again = cargo(["test", "--no-fail-fast", "--package", "fantail", "--test", "e2e"]);
@@ -32,7 +27,7 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     say("with the component for WASI 0.2, but for what tests/exceptions.txt names:");
     let second = counted(&mut again)?;
     let sum = |of: fn(&Counts) -> u64| of(&first) + of(&second);
-    let (passed, failed, skipped) = (sum(|c| c.passed), sum(|c| c.failed), sum(|c| c.skipped) + unchecked);
+    let (passed, failed, skipped) = (sum(|c| c.passed), sum(|c| c.failed), sum(|c| c.skipped) + unchecked + lacking);
     writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
     for (counts, command) in [(first, tests), (second, again)] {
         if !counts.succeeded {
@@ -40,6 +35,32 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What some tests need beside this repository: the name of the test that does, and where it is to be had.
+const NEEDED: [(&str, fn() -> bool, &str); 4] = [
+    ("browser::", setup::browser, "chromium and chromedriver cannot be installed here"),
+    ("on_path::spin", || on_path("spin"), "there is no spin on PATH"),
+    ("on_path::wac", || on_path("wac"), "there is no wac on PATH"),
+    ("on_path::wasmtime", || on_path("wasmtime"), "there is no wasmtime on PATH"),
+];
+
+fn on_path(tool: &str) -> bool {
+    works(Command::new(tool).arg("--version"))
+}
+
+/// What to tell the tests to leave out, and how many of them that is. They are the tests that are ignored by themselves.
+fn missing() -> (Vec<&'static str>, u64) {
+    let mut arguments = Vec::new();
+    let mut count = 0;
+    for (name, is_there, why) in NEEDED {
+        if !is_there() {
+            say(format_args!("skipped: {name}, because {why}"));
+            arguments.extend(["--skip", name]);
+            count += 1;
+        }
+    }
+    (arguments, count)
 }
 
 /// Parts of the names of tests that are not run again.

@@ -1,6 +1,9 @@
 //! A response's body: read, dropped, or handed out.
 
-use crate::bindings::exports::fantail::fetch::batch_p2::UnreadBody as Handle;
+use crate::bindings::exports::fantail::fetch_p2::batch::UnreadBody as Handle;
+use crate::bindings::wasi::http::types as http;
+use crate::bindings::wasi::io::error::Error;
+use crate::bindings::wasi::io::streams::{InputStream, StreamError};
 use crate::error_code;
 use crate::reactor::ready;
 use crate::unread::UnreadBody;
@@ -9,9 +12,6 @@ use fantail_shell::{Failed, More};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
-use wasip2::http::types as http;
-use wasip2::io::error::Error;
-use wasip2::io::streams::{InputStream, StreamError};
 
 /// A body as wasi:http gives it. The stream has to go first: it is a child of the body.
 pub(crate) struct Incoming {

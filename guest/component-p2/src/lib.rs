@@ -1,11 +1,12 @@
-//! The engine over WASI 0.2: a component that exports `fantail:fetch/batch-p2` and imports wasi:http, wasi:io and wasi:clocks.
+//! The engine over WASI 0.2: a component that exports `fantail:fetch-p2/batch` and imports wasi:http, wasi:io and wasi:clocks.
 //!
 //! Only the calls of that version are here, the rest is in `fantail_shell`. Nothing here may panic: a trap would take
 //! every other batch of the instance with it.
 
 mod batch;
+#[expect(unsafe_code, reason = "generated")]
+mod bindings;
 mod convert;
-mod ends;
 mod error_code;
 mod incoming;
 mod outgoing;
@@ -13,40 +14,26 @@ mod reactor;
 mod unread;
 mod wasi;
 
-#[expect(unsafe_code, reason = "generated")]
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "fantail-p2",
-        default_bindings_module: "crate::bindings",
-        with: {
-            "wasi:io/error@0.2.12": wasip2::io::error,
-            "wasi:io/poll@0.2.12": wasip2::io::poll,
-            "wasi:io/streams@0.2.12": wasip2::io::streams,
-        },
-    });
-    export!(Component);
-    use super::Component;
-}
-
-use batch::Ongoing;
-use bindings::exports::fantail::fetch::batch_p2::{Guest, Outcome, Policy, PolicyError, Request};
-use fantail_engine::Engine;
-use fantail_shell::{Batch, ListInput, ListOutbox};
+use batch::Batch;
+use bindings::exports::fantail::fetch_p2::batch as wit;
+use convert::{Policy, RequestOptions};
 use unread::UnreadBody;
 use wasi::Wasi2;
 
 struct Component;
 
-impl Guest for Component {
-    type Batch = Ongoing;
+impl wit::Guest for Component {
+    type Policy = Policy;
+    type RequestOptions = RequestOptions;
+    type Batch = Batch;
     type UnreadBody = UnreadBody;
 
-    fn fetch_all(requests: Vec<Request>, policy: Policy) -> Result<Vec<Outcome>, PolicyError> {
-        let engine = Engine::for_list(&convert::policy(&policy))?;
-        let requests = ListInput::new(requests.into_iter().map(convert::request));
-        let mut batch = Batch::<Wasi2, _, _>::new(engine, requests, ListOutbox::default());
-        reactor::run(batch.run());
-        Ok(batch.into_outbox().into_list().into_iter().map(convert::outcome).collect())
+    fn fetch_all(
+        requests: Vec<wit::Request>,
+        policy: Option<wit::Policy>,
+    ) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
+        let requests = requests.into_iter().map(convert::request).collect();
+        let outcomes = reactor::run(fantail_shell::fetch_all::<Wasi2>(requests, &convert::policy(policy)))?;
+        Ok(convert::outcomes(outcomes))
     }
 }

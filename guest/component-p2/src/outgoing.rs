@@ -1,11 +1,11 @@
 //! From the engine's request to wasi:http's.
 
+use crate::bindings::wasi::http::types as http;
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::reactor::ready;
 use fantail_engine::{Cause, Request};
 use fantail_shell::Failed;
 use url::Url;
-use wasip2::http::types as http;
-use wasip2::io::streams::{OutputStream, StreamError};
 
 /// A body on its way out.
 pub(crate) type Upload = (http::OutgoingBody, Vec<u8>);

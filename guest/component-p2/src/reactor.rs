@@ -2,12 +2,13 @@
 //!
 //! A future that is woken looks again whether what it waits for is there, and waits anew if not.
 
+use crate::bindings::wasi::io::poll::{Pollable, poll};
 use slab::Slab;
 use std::cell::RefCell;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
-use wasip2::clocks::monotonic_clock;
-use wasip2::io::poll::{Pollable, poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 thread_local! {
     /// Of all batches of this instance. Borrowed while it waits: meanwhile nothing else runs in here.
@@ -80,29 +81,25 @@ pub(crate) fn wait(also: &[&Pollable]) -> bool {
 
 /// Runs a future to its end.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    let (mut future, woken) = (pin!(future), Arc::new(Woken::default()));
+    let waker = Waker::from(Arc::clone(&woken));
     loop {
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => drop(wait(&[])),
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        // What one part of it has done, another may wait for.
+        if !woken.0.swap(false, Ordering::Relaxed) {
+            wait(&[]);
         }
     }
 }
 
-/// Looks for what is ready, without waiting.
-pub(crate) fn look() {
-    let past = monotonic_clock::subscribe_instant(0);
-    wait(&[&past]);
-}
+/// Whether a future has to be polled again.
+#[derive(Default)]
+struct Woken(AtomicBool);
 
-/// Gives away what futures wait for. They will look again.
-pub(crate) fn give_away() -> Vec<Pollable> {
-    WAITING.with_borrow_mut(|waiting| {
-        let given = waiting.iter_mut().filter_map(|(_, entry)| {
-            let pollable = entry.pollable.take()?;
-            entry.wake();
-            Some(pollable)
-        });
-        given.collect()
-    })
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

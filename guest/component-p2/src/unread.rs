@@ -1,15 +1,15 @@
 //! A body that was handed out.
 
-use crate::bindings::exports::fantail::fetch::batch_p2 as wit;
+use crate::bindings::exports::fantail::fetch_p2::batch as wit;
+use crate::bindings::wasi::http::types::IncomingBody;
+use crate::bindings::wasi::io::error::Error;
+use crate::bindings::wasi::io::streams::InputStream;
 use crate::convert;
 use crate::incoming::{failed, trailers};
 use crate::reactor;
 use fantail_engine::Failure;
 use futures::channel::oneshot;
 use std::cell::RefCell;
-use wasip2::http::types::IncomingBody;
-use wasip2::io::error::Error;
-use wasip2::io::streams::InputStream;
 
 /// The stream has to go before the body: it is its child.
 pub(crate) struct UnreadBody {

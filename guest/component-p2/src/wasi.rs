@@ -1,18 +1,17 @@
 //! WASI 0.2, as the batch needs it.
 
-use crate::bindings::exports::fantail::fetch::batch_p2::Response;
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::http::outgoing_handler;
+use crate::bindings::wasi::http::types as http;
 use crate::incoming::Incoming;
 use crate::reactor::ready;
-use crate::{convert, error_code, outgoing};
-use fantail_engine::{Cause, Header, Instant, Request, Settings};
-use fantail_shell::{Answered, Body, Failed, Head, Wasi};
+use crate::{error_code, outgoing};
+use fantail_engine::{Cause, Instant, Request, Settings};
+use fantail_shell::{Answered, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
 use url::Url;
-use wasip2::clocks::monotonic_clock;
-use wasip2::http::outgoing_handler;
-use wasip2::http::types as http;
 
 pub(crate) struct Wasi2 {
     connect_timeout: Duration,
@@ -35,7 +34,6 @@ impl Wasi2 {
 
 impl Wasi for Wasi2 {
     type Incoming = Incoming;
-    type Response = Response;
 
     fn new(settings: &Settings) -> Self {
         let Settings { connect_timeout, head_timeout, idle_timeout, .. } = *settings;
@@ -81,13 +79,5 @@ impl Wasi for Wasi2 {
             }
         };
         Ok((sent, upload))
-    }
-
-    fn response(status: u16, headers: Vec<Header>, body: Body<Incoming>) -> Response {
-        convert::response(status, headers, body)
-    }
-
-    fn copy(response: &Response) -> Option<Response> {
-        convert::copy(response)
     }
 }

@@ -1,6 +1,7 @@
 //! A response's body: read, dropped, or handed out.
 
 use crate::bindings::exports::fantail::fetch::batch::{Failure, Header};
+use crate::bindings::wasi::http::types as http;
 use crate::outgoing::Transmission;
 use crate::{bindings, convert, error_code};
 use fantail_engine as engine;
@@ -8,7 +9,6 @@ use fantail_shell::{Failed, More};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::future::IntoFuture;
-use wasip3::http::types as http;
 use wit_bindgen::rt::async_support::{FutureReader, FutureWriter, StreamReader, StreamResult};
 
 /// A body as wasi:http gives it, and what must stay alive until it has ended.
@@ -21,7 +21,7 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     pub(crate) fn new(response: http::Response, transmission: Transmission) -> Self {
-        let (processed, processed_reader) = wasip3::wit_future::new(|| Ok(()));
+        let (processed, processed_reader) = bindings::wit_future::new(|| Ok(()));
         let (bytes, trailers) = http::Response::consume_body(response, processed_reader);
         Self { bytes, trailers, processed, transmission }
     }

@@ -1,9 +1,10 @@
 //! From the engine's request to wasi:http's.
 
+use crate::bindings;
+use crate::bindings::wasi::http::types as http;
 use fantail_engine::{Cause, Request};
 use fantail_shell::Failed;
 use url::Url;
-use wasip3::http::types as http;
 use wit_bindgen::rt::async_support::FutureReader;
 
 /// Tells how sending went. It must live until the response's body has ended, or the request may be cut short.
@@ -16,10 +17,10 @@ pub(crate) fn prepare(
     url: &Url,
 ) -> Result<(http::Request, Transmission, impl Future<Output = ()> + use<>), Failed> {
     let fields = fields(request)?;
-    let (no_trailers, trailers) = wasip3::wit_future::new(|| Ok(None));
+    let (no_trailers, trailers) = bindings::wit_future::new(|| Ok(None));
     let (contents, body) = match &request.body {
         Some(bytes) => {
-            let (writer, reader) = wasip3::wit_stream::new();
+            let (writer, reader) = bindings::wit_stream::new();
             (Some(reader), Some((writer, bytes.clone())))
         }
         None => (None, None),

@@ -1,17 +1,16 @@
 //! WASI 0.3, as the batch needs it.
 
-use crate::bindings::exports::fantail::fetch::batch::Response;
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::http::client;
+use crate::bindings::wasi::http::types as http;
 use crate::incoming::Incoming;
-use crate::{convert, error_code, outgoing};
-use fantail_engine::{Header, Instant, Request, Settings};
-use fantail_shell::{Answered, Body, Failed, Head, Wasi};
+use crate::{error_code, outgoing};
+use fantail_engine::{Instant, Request, Settings};
+use fantail_shell::{Answered, Failed, Head, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
 use url::Url;
-use wasip3::clocks::monotonic_clock;
-use wasip3::http::client;
-use wasip3::http::types as http;
 
 pub(crate) struct Wasi3 {
     /// Prepared once, cloned for each request.
@@ -20,7 +19,6 @@ pub(crate) struct Wasi3 {
 
 impl Wasi for Wasi3 {
     type Incoming = Incoming;
-    type Response = Response;
 
     fn new(settings: &Settings) -> Self {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
@@ -52,13 +50,5 @@ impl Wasi for Wasi3 {
             Ok(Head { status, headers, incoming: Incoming::new(response, transmission) })
         };
         Ok((sent, upload))
-    }
-
-    fn response(status: u16, headers: Vec<Header>, body: Body<Incoming>) -> Response {
-        convert::response(status, headers, body)
-    }
-
-    fn copy(response: &Response) -> Option<Response> {
-        convert::copy(response)
     }
 }

@@ -5,9 +5,10 @@ use fantail_engine as engine;
 use fantail_wire::{Body, Outcome, Response};
 
 engine::caller_conversions!();
+engine::guest_setters!();
 
 pub(crate) fn outcome(outcome: wit::Outcome) -> Outcome {
-    let wit::Outcome { id, url, attempts, hops, timing: spans, result } = outcome;
+    let wit::Outcome { id, url, attempts, hops, timing: spans, result, facts: _ } = outcome;
     let result = result.map_err(failure).map(|wit::Response { status, headers, body }| {
         let body = match body {
             wit::Body::Bytes(bytes) => Body::Bytes(bytes),

@@ -1,6 +1,6 @@
-//! Hands requests to the component, as it asks for them and as they arrive.
+//! Hands requests to the component, as they arrive and as it has room for them.
 
-use crate::bindings::fantail::fetch::batch;
+use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
 use crate::client::Left;
 use crate::convert;
@@ -9,39 +9,35 @@ use crate::lines::{Cut, Line, Lines};
 use crate::malformed::stand_in;
 use fantail_engine::Request;
 use fantail_wire::Problem;
-use spin_sdk::wit_bindgen::StreamWriter;
 
-/// Hands over at once at most this many requests.
+/// Lines taken at most before they are handed over.
 const AT_ONCE: usize = 256;
 
-/// Hands over all requests, unless the component has enough before. The problem is why not all of them were taken.
+/// Hands over all requests, unless the batch has enough before. The problem is why not all of them were taken.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
-    mut component: StreamWriter<batch::Request>,
+    batch: &Batch,
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, Left> {
-    match requests {
+    let fed = match requests {
         Requests::List(requests) => {
-            let mut requests = requests.into_iter();
-            while !requests.as_slice().is_empty() {
-                if !hand_over(&mut component, requests.by_ref().take(AT_ONCE)).await {
-                    break;
-                }
-            }
+            hand_over(batch, requests).await;
             Ok(None)
         }
-        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, component, ceilings).await,
-    }
+        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, batch, ceilings).await,
+    };
+    batch.finish();
+    fed
 }
 
 async fn feed_lines<B: Body>(
     first: Option<Request>,
     from: u64,
     mut lines: Box<Lines<B>>,
-    mut component: StreamWriter<batch::Request>,
+    batch: &Batch,
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, Left> {
-    let mut room = ceilings.max_requests;
+    let mut left = ceilings.max_requests;
     let mut some = Vec::from_iter(first);
     loop {
         // What has arrived goes out before more is waited for.
@@ -50,10 +46,10 @@ async fn feed_lines<B: Body>(
         {
             some.push(request(&line, from));
         }
-        let too_many = some.len() as u64 > room;
-        some.truncate(usize::try_from(room).unwrap_or(usize::MAX));
-        room -= some.len() as u64;
-        if !hand_over(&mut component, some.into_iter()).await {
+        let too_many = some.len() as u64 > left;
+        some.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= some.len() as u64;
+        if !hand_over(batch, some).await {
             return Ok(None);
         }
         if too_many {
@@ -69,10 +65,25 @@ async fn feed_lines<B: Body>(
     }
 }
 
-/// Whether the component took all of them.
-async fn hand_over(component: &mut StreamWriter<batch::Request>, some: impl Iterator<Item = Request>) -> bool {
-    let some = some.map(|request| convert::request(request.id, request)).collect();
-    component.write_all(some).await.is_empty()
+/// Pushes requests as the window has room for them. Whether the batch took all of them.
+async fn hand_over(batch: &Batch, requests: Vec<Request>) -> bool {
+    let mut requests = requests.into_iter();
+    while !requests.as_slice().is_empty() {
+        let room = batch.room().await;
+        let some: Vec<_> = requests
+            .by_ref()
+            .take(room as usize)
+            .map(|request| {
+                let options = convert::options(&request.overrides);
+                convert::request(request.id, request, options)
+            })
+            .collect();
+        // No room at all: it takes no more.
+        if some.is_empty() || batch.push(some).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The request of a line; one that fails in its place if the line has none.

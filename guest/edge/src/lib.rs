@@ -23,7 +23,7 @@ mod token;
 mod bindings {
     spin_sdk::wit_bindgen::generate!({
         inline: "package fantail:edge; world edge { import fantail:fetch/batch@0.1.0; }",
-        path: "../../wit",
+        path: "../../wit/fetch",
         world: "fantail:edge/edge",
         runtime_path: "::spin_sdk::wit_bindgen::rt",
         generate_all,

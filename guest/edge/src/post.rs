@@ -1,12 +1,11 @@
 //! A batch, from the request to the head of the answer.
 
 use crate::answer::refuse_field;
-use crate::bindings::{fantail::fetch::batch, wit_stream};
+use crate::bindings::fantail::fetch::batch::{Batch, PolicyError};
 use crate::ceilings::Ceilings;
 use crate::convert;
-use crate::feed::feed;
 use crate::intake::{Body, Intake};
-use crate::stream::{Started, answer};
+use crate::stream::answer;
 use crate::token::Token;
 use fantail_wire::Problem;
 use spin_sdk::http::{HeaderMap, StatusCode};
@@ -18,11 +17,9 @@ pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Res
     let ceilings = Ceilings::read().await?;
     let Intake { policy, requests } = Intake::receive(headers, body, ceilings).await?;
     let policy = ceilings.apply(policy)?;
-    let (component, component_reader) = wit_stream::new();
-    let started = batch::fetch(component_reader, convert::policy(&policy)).await;
-    let (outcomes, summary) = started.map_err(|batch::PolicyError { field, reason }| {
+    let batch = Batch::start(Some(convert::policy(&policy))).await.map_err(|PolicyError { field, reason }| {
         let field = format!("policy.{}", field.replace('-', "_"));
         refuse_field(StatusCode::UNPROCESSABLE_ENTITY, field, reason)
     })?;
-    Ok(answer(Started { outcomes, summary }, feed(requests, component, ceilings)))
+    Ok(answer(batch, requests, ceilings))
 }

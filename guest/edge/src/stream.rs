@@ -1,8 +1,11 @@
 //! The answer to a batch: a line per outcome, then the summary.
 
-use crate::bindings::fantail::fetch::batch;
+use crate::bindings::fantail::fetch::batch::Batch;
+use crate::ceilings::Ceilings;
 use crate::client::{Client, Left};
 use crate::convert;
+use crate::feed::feed;
+use crate::intake::{Body, Requests};
 use crate::malformed;
 use fantail_wire::{Problem, outcome_to_json, problem_to_line, summary_to_line};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
@@ -10,12 +13,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use spin_sdk::time::sleep;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Response};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
-use spin_sdk::wit_bindgen::{FutureReader, StreamReader, StreamResult};
 use std::pin::pin;
 use std::time::Duration;
 
 /// Outcomes taken from the component at once at most.
-const AT_ONCE: usize = 16;
+const AT_ONCE: u32 = 64;
 
 /// Bytes of lines that are written as soon as there are as many, so that there is never more than one large body among them.
 const ENOUGH: usize = 64 * 1024;
@@ -23,17 +25,8 @@ const ENOUGH: usize = 64 * 1024;
 /// While there is nothing to write, this often the client is asked whether it is still there.
 const PROBE: Duration = Duration::from_millis(50);
 
-/// A batch that the component has begun.
-pub(crate) struct Started {
-    pub(crate) outcomes: StreamReader<batch::Outcome>,
-    pub(crate) summary: FutureReader<batch::Summary>,
-}
-
-/// The head of the answer. Its body follows while `feed` hands over requests.
-pub(crate) fn answer(
-    started: Started,
-    feed: impl Future<Output = Result<Option<Problem>, Left>> + 'static,
-) -> Response {
+/// The head of the answer. Its body follows while requests are handed over.
+pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, ceilings: Ceilings) -> Response {
     let (body, body_reader) = wit_stream::new();
     // Without its summary an answer is not whole, and has to look so.
     let broken_off = || Err(ErrorCode::HttpResponseIncomplete);
@@ -42,7 +35,7 @@ pub(crate) fn answer(
     spawn(async move {
         let mut client = Client::new(body);
         // When it has left there is nobody to tell, and what it asked for is dropped.
-        if let Ok(()) = converse(&mut client, started, feed).await {
+        if let Ok(()) = converse(&mut client, &batch, feed(requests, &batch, ceilings)).await {
             drop(client);
             let _ = trailers.write(Ok(None)).await;
         }
@@ -75,18 +68,17 @@ enum Aside {
 /// Feeds the component and writes what comes of it.
 async fn converse(
     client: &mut Client,
-    started: Started,
+    batch: &Batch,
     feed: impl Future<Output = Result<Option<Problem>, Left>>,
 ) -> Result<(), Left> {
-    let Started { mut outcomes, summary } = started;
     let mut beside = Beside::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
     let (mut cut, mut malformed_lines) = (None, 0);
     loop {
-        let (result, some) = {
-            let mut read = pin!(outcomes.read(Vec::with_capacity(AT_ONCE)));
+        let taken = {
+            let mut next = pin!(batch.next(AT_ONCE));
             loop {
-                match select(read.as_mut(), beside.select_next_some()).await {
-                    Either::Left((read, _)) => break read,
+                match select(next.as_mut(), beside.select_next_some()).await {
+                    Either::Left((taken, _)) => break taken,
                     Either::Right((Aside::Fed(fed), _)) => cut = fed?,
                     Either::Right((Aside::Probe, _)) => {
                         client.check().await?;
@@ -95,8 +87,9 @@ async fn converse(
                 }
             }
         };
+        let Some(taken) = taken else { break };
         let mut lines = String::new();
-        for outcome in some {
+        for outcome in taken {
             let mut outcome = convert::outcome(outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
             lines.push_str(&outcome_to_json(outcome));
@@ -108,13 +101,10 @@ async fn converse(
         if !lines.is_empty() {
             client.write(lines.into_bytes()).await?;
         }
-        if result == StreamResult::Dropped {
-            break;
-        }
     }
     // Nothing more is wanted of what may still arrive.
     drop(beside);
-    let mut summary = convert::summary(summary.await);
+    let mut summary = batch.summary().map(convert::summary).unwrap_or_default();
     malformed::recount(&mut summary, malformed_lines);
     let mut end = cut.map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
     end.push_str(&summary_to_line(&summary));

@@ -268,12 +268,11 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Reads on when a good part of the window is free or nothing waits, so that reads are few and large.
+    /// Reads on as far as the window has room.
     fn read_on(&mut self) {
         let outstanding = u32::try_from(self.live.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
         let room = self.settings.window.saturating_sub(outstanding);
-        let nothing_waits = self.queue.is_empty();
-        if self.input == Input::Idle && room > 0 && (nothing_waits || room >= self.settings.window / 4) {
+        if self.input == Input::Idle && room > 0 {
             self.input = Input::Busy;
             self.actions.push_back(Action::Read(room));
         }

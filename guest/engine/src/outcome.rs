@@ -23,10 +23,10 @@ pub struct Outcome<R> {
 /// Where a request's time went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// From being read to its first attempt, or to its end if it never had one.
+    /// From entering the window to its first attempt, or to its end if it never had one.
     pub queued: Duration,
     /// From the start of the last attempt to its head.
     pub head: Option<Duration>,
-    /// From being read to the outcome.
+    /// From entering the window to the outcome.
     pub total: Duration,
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The rules of a batch as the caller gives them. Defaults, units and bounds are those of `policy` in the WIT interface.
+/// The rules of a batch as the caller gives them. Defaults, units and bounds are those of the resource `policy` in the WIT interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "explained in wit/fetch.wit")]
+#[expect(missing_docs, reason = "explained in wit/fetch/fetch.wit")]
 pub struct Policy {
     pub concurrency: Option<u32>,
     pub window: Option<u32>,
@@ -36,6 +36,44 @@ pub struct Policy {
     pub rate: Option<u32>,
     pub burst: Option<u32>,
     pub coalesce: Option<bool>,
+}
+
+/// Calls a macro with every field of [`Policy`]: what kind of value it has, its own name, that of its setter in the WIT interface, and that of the
+/// setter's call from a host.
+#[macro_export]
+macro_rules! for_each_field {
+    ($then:ident) => {
+        $then! {
+            count concurrency set_concurrency call_set_concurrency;
+            count window set_window call_set_window;
+            body_mode body set_body call_set_body;
+            size max_body set_max_body call_set_max_body;
+            count max_unread set_max_unread call_set_max_unread;
+            span connect_timeout set_connect_timeout call_set_connect_timeout;
+            span head_timeout set_head_timeout call_set_head_timeout;
+            span idle_timeout set_idle_timeout call_set_idle_timeout;
+            span attempt_timeout set_attempt_timeout call_set_attempt_timeout;
+            span timeout set_timeout call_set_timeout;
+            span deadline set_deadline call_set_deadline;
+            order order set_order call_set_order;
+            until until set_until call_set_until;
+            count retries set_retries call_set_retries;
+            span backoff set_backoff call_set_backoff;
+            span max_backoff set_max_backoff call_set_max_backoff;
+            count retry_ratio set_retry_ratio call_set_retry_ratio;
+            count retry_floor set_retry_floor call_set_retry_floor;
+            count redirects set_redirects call_set_redirects;
+            count per_origin set_per_origin call_set_per_origin;
+            count per_origin_floor set_per_origin_floor call_set_per_origin_floor;
+            count breaker_ratio set_breaker_ratio call_set_breaker_ratio;
+            count breaker_minimum set_breaker_minimum call_set_breaker_minimum;
+            span breaker_open set_breaker_open call_set_breaker_open;
+            hedge hedge set_hedge call_set_hedge;
+            count rate set_rate call_set_rate;
+            count burst set_burst call_set_burst;
+            flag coalesce set_coalesce call_set_coalesce;
+        }
+    };
 }
 
 /// What happens to a response's body.
@@ -97,7 +135,7 @@ impl std::error::Error for PolicyError {}
 
 /// A policy with every default filled in and every bound checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "explained in wit/fetch.wit")]
+#[expect(missing_docs, reason = "explained in wit/fetch/fetch.wit")]
 pub struct Settings {
     pub concurrency: u32,
     pub window: u32,
@@ -146,7 +184,7 @@ impl Policy {
             concurrency,
             window: within("window", self.window, concurrency * 2, 1..=65_536)?,
             body: self.body.unwrap_or(BodyMode::Bytes),
-            max_body: within("max-body", self.max_body, 1 << 20, 0..=256 << 20)?,
+            max_body: within("max-body", self.max_body, 1 << 20, 0..=MAX_BODY)?,
             max_unread: within("max-unread", self.max_unread, (concurrency * 2).min(4_096), 1..=4_096)?,
             connect_timeout: span("connect-timeout", self.connect_timeout, 5_000, MILLISECOND..=HOUR)?,
             head_timeout: span("head-timeout", self.head_timeout, 15_000, MILLISECOND..=HOUR)?,
@@ -184,6 +222,10 @@ impl Settings {
         self.per_origin_floor.map(|floor| floor..=self.per_origin)
     }
 }
+
+/// Bytes that may be kept of one body at most: an outcome with it passes from one component to another, or to its host, in one call, and
+/// wasmtime lets 128 MiB pass unless told otherwise.
+pub const MAX_BODY: u64 = 64 << 20;
 
 /// The longest that a request or a batch may take: 7 days.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -109,11 +109,6 @@ impl Queue {
             + self.rings.iter().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Whether nobody waits in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queued == 0
-    }
-
     /// Attempts in flight there.
     pub(crate) fn in_flight(&self, id: LaneId) -> u32 {
         self.lanes.get(id).map_or(0, |lane| lane.in_flight)

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// What became of a batch. `responses` and `failures` add up to `requests`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Requests read.
+    /// Requests that entered the window.
     pub requests: u64,
     /// Outcomes with a response, of any status.
     pub responses: u64,
@@ -32,7 +32,7 @@ pub struct Summary {
     pub body_bytes: u64,
     /// The most requests in flight at one moment.
     pub peak_in_flight: u32,
-    /// How long requests with a response took, from being read to their outcome.
+    /// How long requests with a response took, from entering the window to their outcome.
     pub latency: Latency,
     /// From the first outcome being asked for to the end.
     pub elapsed: Duration,

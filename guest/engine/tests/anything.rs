@@ -160,8 +160,8 @@ proptest! {
                 prop_assert!(driver.summary.is_some());
             }
             Err(error) => {
-                let wit = include_str!("../../../wit/fetch.wit");
-                prop_assert!(wit.contains(&format!("    {}: option<", error.field)), "{}", error);
+                let wit = include_str!("../../../wit/fetch/fetch.wit");
+                prop_assert!(wit.contains(&format!("    set-{}: func(", error.field)), "{}", error);
                 prop_assert!(!error.reason.is_empty());
             }
         }

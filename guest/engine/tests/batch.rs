@@ -33,18 +33,19 @@ fn reading_stops_at_the_window_until_outcomes_are_taken() {
 }
 
 #[test]
-fn reads_are_few_and_large() {
-    let mut driver = Driver::begun(&Policy { window: Some(40), ..policy(20) });
-    let paths: Vec<String> = (0..40).map(|n| format!("/{n}")).collect();
-    driver.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
-    for path in &paths[..9] {
-        driver.respond(path, 200);
-        driver.take();
-        assert_eq!(driver.reading, None);
-    }
-    driver.respond("/9", 200);
+fn l12_what_the_window_has_room_for_is_read_also_while_others_wait_for_a_slow_origin() {
+    let mut driver = Driver::begun(&Policy { window: Some(40), per_origin: Some(1), ..policy(20) });
+    let get = |id, url: &str| Request::get(id, url);
+    // All but one wait for the same origin.
+    let mut requests: Vec<_> = (0..39).map(|id| get(id, "http://slow.test/slow")).collect();
+    requests.push(get(39, "http://other.test/first"));
+    driver.read_requests(requests, false);
+    assert_eq!((driver.reading, driver.running.len()), (None, 2), "the window is full");
+    driver.respond("/first", 200);
     driver.take();
-    assert_eq!(driver.reading, Some(10));
+    assert_eq!(driver.reading, Some(1));
+    driver.read_requests(vec![get(40, "http://other.test/second")], false);
+    assert!(driver.running.values().any(|path| path == "/second"), "there are slots for it");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! One attempt: from a request to what its body mode asks for.
 
 use crate::message::content_length;
-use crate::wasi::{Body, Failed, Head, Incoming, More, Wasi};
+use crate::response::{Body, Incoming, More, Response};
+use crate::wasi::{Failed, Head, Wasi};
 use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings, retry_after};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -68,7 +69,7 @@ pub(crate) async fn run<W: Wasi>(
     request: Arc<Request>,
     url: Url,
     mode: BodyMode,
-) -> Event<W::Response> {
+) -> Event<Response<W::Incoming>> {
     match exchange(&context, attempt, &request, &url, mode).await {
         Ok((response, body_bytes)) => Event::Ended { attempt, response, body_bytes },
         Err((cause, detail)) => Event::Failed { attempt, cause, detail },
@@ -81,7 +82,7 @@ async fn exchange<W: Wasi>(
     request: &Request,
     url: &Url,
     mode: BodyMode,
-) -> Result<(W::Response, u64), Failed> {
+) -> Result<(Response<W::Incoming>, u64), Failed> {
     let (sent, upload) = context.shared.wasi.start(request, url)?;
     let receive = async {
         let Head { status, headers, incoming } = sent.await?;
@@ -105,7 +106,7 @@ async fn exchange<W: Wasi>(
                 (Body::Unread(body), 0)
             }
         };
-        Ok((W::response(status, headers, body), count))
+        Ok((Response { status, headers, body }, count))
     };
     // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
     match select(pin!(receive), pin!(upload)).await {

@@ -2,8 +2,10 @@
 
 use crate::alarm::Alarm;
 use crate::attempt::{self, Context as Attempts, Note};
+use crate::queues::{Caller, Ends, Reader, queues};
+use crate::response::Response;
 use crate::wasi::Wasi;
-use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Outcome, Request, Summary};
+use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
@@ -16,109 +18,61 @@ thread_local! {
     static ORIGINS: RefCell<Origins> = RefCell::default();
 }
 
-/// An answer to the engine: what was read, and whether that was the end.
-pub type Answer = (Vec<Request>, bool);
-
-/// Requests on their way in.
-pub trait Input {
-    /// Asks for that many.
-    fn read(&mut self, count: usize);
-    /// Gives up reading. What a read under way got, and what is there already, still comes as the answer.
-    fn close(&mut self);
-    /// One answer to each read, or to the close in its place.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer>;
-}
-
-/// Outcomes on their way out, and how the reader's wishes are learned.
-pub trait Outbox<R> {
-    /// One more, for the reader to take.
-    fn push(&mut self, outcome: Outcome<R>);
-    /// What the reader has done meanwhile.
-    fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Reader>;
-    /// When to look after the reader again although nothing happened.
-    fn next_probe(&self) -> Option<Instant> {
-        None
-    }
-    /// Tells the reader that nothing more comes.
-    fn close(&mut self) {}
-}
-
-/// What the reader did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// It waits for an outcome.
-    Asks,
-    /// It has taken so many.
-    Took(u32),
-    /// It is gone.
-    Left,
-}
-
-impl Reader {
-    /// It has taken so many.
-    pub fn took(outcomes: usize) -> Self {
-        Self::Took(u32::try_from(outcomes).unwrap_or(u32::MAX))
-    }
-}
+/// What the engine carries for the shell.
+type Answer<W> = Response<<W as Wasi>::Incoming>;
 
 /// A batch under way.
-pub struct Batch<W: Wasi, I, O> {
-    engine: Engine<W::Response>,
-    input: I,
-    outbox: O,
+pub struct Batch<W: Wasi> {
+    engine: Engine<Answer<W>>,
+    ends: Ends<W::Incoming>,
     alarm: Alarm,
     shared: Attempts<W>,
-    attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<W::Response>>>>,
+    attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Answer<W>>>>>,
     /// By the attempt's slot: twice as many as `window` at most.
     running: Vec<Option<AbortHandle>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
     unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,
 }
 
-impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
-    /// Between these two ends.
-    pub fn new(engine: Engine<W::Response>, input: I, outbox: O) -> Self {
-        Self {
+impl<W: Wasi> Batch<W> {
+    /// A batch that `engine` decides, and its caller's end. It goes on while it is [run](Self::run).
+    pub fn new(engine: Engine<Answer<W>>) -> (Self, Caller<W::Incoming>) {
+        let (caller, ends) = queues(engine.settings().window);
+        let batch = Self {
             shared: Attempts::new(engine.settings()),
             // No secret is made of it: it only keeps instances from waiting in step.
-            engine: engine.with_seed(W::now().as_nanos()).with_copies(W::copy),
-            input,
-            outbox,
+            engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy),
+            ends,
             alarm: Alarm::default(),
             attempts: FuturesUnordered::new(),
             running: Vec::new(),
             unread: FuturesUnordered::new(),
-        }
+        };
+        (batch, caller)
     }
 
-    /// Runs until every outcome is taken or the reader is gone.
-    pub async fn run(&mut self) -> Summary {
+    /// Runs until every outcome is taken or the caller is gone.
+    pub async fn run(&mut self) {
         loop {
             while let Some(action) = self.engine.next_action() {
                 if let Some(summary) = self.perform(action) {
-                    return summary;
+                    return self.ends.end(summary);
                 }
             }
-            self.alarm.set::<W>(self.engine.next_timer().into_iter().chain(self.outbox.next_probe()).min());
+            self.alarm.set::<W>(self.engine.next_timer());
             poll_fn(|cx| self.poll(cx)).await;
         }
     }
 
     /// Sees the bodies that were handed out to their end.
     pub async fn unread_bodies(&mut self) {
-        self.outbox.close();
         while self.unread.next().await.is_some() {}
     }
 
-    /// The end that the outcomes went to.
-    pub fn into_outbox(self) -> O {
-        self.outbox
-    }
-
-    fn perform(&mut self, action: Action<W::Response>) -> Option<Summary> {
+    fn perform(&mut self, action: Action<Answer<W>>) -> Option<Summary> {
         match action {
-            Action::Read(count) => self.input.read(count as usize),
-            Action::CloseInput => self.input.close(),
+            Action::Read(count) => self.ends.read(count),
+            Action::CloseInput => self.ends.close(),
             Action::Start { attempt, request, url, body } => {
                 let (handle, registration) = AbortHandle::new_pair();
                 let future = attempt::run(self.shared.clone(), attempt, request, url, body);
@@ -135,7 +89,7 @@ impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
                     handle.abort();
                 }
             }
-            Action::Emit(outcome) => self.outbox.push(*outcome),
+            Action::Emit(outcome) => self.ends.emit(*outcome),
             Action::Finish(summary) => return Some(*summary),
         }
         None
@@ -159,7 +113,7 @@ impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
             happened = true;
             self.tell(now, Event::UnreadEnded { attempt });
         }
-        while let Poll::Ready(reader) = self.outbox.poll(now, cx) {
+        while let Some(reader) = self.ends.next_reader() {
             happened = true;
             let event = match reader {
                 Reader::Asks => Event::Demand,
@@ -168,7 +122,7 @@ impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
             };
             self.tell(now, event);
         }
-        while let Poll::Ready((requests, ended)) = self.input.poll(cx) {
+        while let Some((requests, ended)) = self.ends.next_read() {
             happened = true;
             self.tell(now, Event::Read { requests, ended });
         }
@@ -176,10 +130,14 @@ impl<W: Wasi, I: Input, O: Outbox<W::Response>> Batch<W, I, O> {
             happened = true;
             self.tell(now, Event::Timer);
         }
-        if happened { Poll::Ready(()) } else { Poll::Pending }
+        if happened {
+            return Poll::Ready(());
+        }
+        self.ends.wait(cx);
+        Poll::Pending
     }
 
-    fn tell(&mut self, now: Instant, event: Event<W::Response>) {
+    fn tell(&mut self, now: Instant, event: Event<Answer<W>>) {
         ORIGINS.with_borrow_mut(|origins| self.engine.handle(now, event, origins));
     }
 

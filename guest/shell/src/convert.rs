@@ -1,71 +1,48 @@
 //! Between the engine's types and those that a bindings generator makes of `wit/` for one who exports it. The two components are two such;
 //! what their generators make has the same names and other types.
 
-/// Defines `request`, `policy`, `outcome`, `failure`, `summary`, `response` and `copy` between the engine's types and those in a module `wit`, which
-/// has to be in scope, as has the type `Incoming` of bodies on their way in.
+/// Defines the resources `Policy` and `RequestOptions`, and `request`, `policy`, `outcome`, `failure` and `summary` between the engine's
+/// types and those in a module `wit`, which has to be in scope, as has the type `Incoming` of bodies on their way in.
 #[macro_export]
 macro_rules! conversions {
     () => {
         $crate::conversions! { $ }
     };
     ($d:tt) => {
-        pub(crate) fn request(request: wit::Request) -> $crate::engine::Request {
-            let wit::Request { id, method, url, headers, body, overrides } = request;
-            let overrides = overrides.map_or_else($crate::engine::Overrides::default, |overrides| $crate::engine::Overrides {
-                timeout: overrides.timeout.map(std::time::Duration::from_nanos),
-                body: overrides.body.map(body_mode),
-                safe_to_repeat: overrides.safe_to_repeat,
-                secret_headers: overrides.secret_headers,
-                priority: overrides.priority.map(|priority| match priority {
-                    wit::Priority::Low => $crate::engine::Priority::Low,
-                    wit::Priority::Normal => $crate::engine::Priority::Normal,
-                    wit::Priority::High => $crate::engine::Priority::High,
-                }),
-            });
-            $crate::engine::Request { id, method, url, headers, body, overrides }
-        }
+        /// A policy as its caller sets it.
+        #[derive(Default)]
+        pub(crate) struct Policy(std::cell::RefCell<$crate::engine::Policy>);
 
-        pub(crate) fn policy(policy: &wit::Policy) -> $crate::engine::Policy {
-            $crate::engine::Policy {
-                concurrency: policy.concurrency,
-                window: policy.window,
-                body: policy.body.map(body_mode),
-                max_body: policy.max_body,
-                max_unread: policy.max_unread,
-                connect_timeout: policy.connect_timeout.map(std::time::Duration::from_nanos),
-                head_timeout: policy.head_timeout.map(std::time::Duration::from_nanos),
-                idle_timeout: policy.idle_timeout.map(std::time::Duration::from_nanos),
-                attempt_timeout: policy.attempt_timeout.map(std::time::Duration::from_nanos),
-                timeout: policy.timeout.map(std::time::Duration::from_nanos),
-                deadline: policy.deadline.map(std::time::Duration::from_nanos),
-                order: policy.order.map(|order| match order {
-                    wit::Order::Completion => $crate::engine::Order::Completion,
-                    wit::Order::Input => $crate::engine::Order::Input,
-                }),
-                retries: policy.retries,
-                backoff: policy.backoff.map(std::time::Duration::from_nanos),
-                max_backoff: policy.max_backoff.map(std::time::Duration::from_nanos),
-                retry_ratio: policy.retry_ratio,
-                retry_floor: policy.retry_floor,
-                redirects: policy.redirects,
-                per_origin: policy.per_origin,
-                per_origin_floor: policy.per_origin_floor,
-                breaker_ratio: policy.breaker_ratio,
-                breaker_minimum: policy.breaker_minimum,
-                breaker_open: policy.breaker_open.map(std::time::Duration::from_nanos),
-                hedge: policy.hedge.map(|hedge| match hedge {
-                    wit::Hedge::After(delay) => $crate::engine::Hedge::After(std::time::Duration::from_nanos(delay)),
-                    wit::Hedge::Auto => $crate::engine::Hedge::Auto,
-                }),
-                rate: policy.rate,
-                burst: policy.burst,
-                coalesce: policy.coalesce,
-                until: policy.until.map(|until| match until {
-                    wit::Until::All => $crate::engine::Until::All,
-                    wit::Until::Successes(count) => $crate::engine::Until::Successes(count),
-                    wit::Until::FirstFailure => $crate::engine::Until::FirstFailure,
-                }),
-            }
+        macro_rules! setters {
+            ($d($d kind:ident $d field:ident $d set:ident $d call:ident;)*) => {
+                impl wit::GuestPolicy for Policy {
+                    fn new() -> Self {
+                        Self::default()
+                    }
+
+                    $d(fn $d set(&self, value: setters!(type $d kind)) {
+                        self.0.borrow_mut().$d field = Some(setters!(value $d kind value));
+                    })*
+                }
+            };
+            (type count) => { u32 };
+            (type size) => { u64 };
+            (type flag) => { bool };
+            (type span) => { wit::Duration };
+            (type body_mode) => { wit::BodyMode };
+            (type order) => { wit::Order };
+            (type until) => { wit::Until };
+            (type hedge) => { wit::Hedge };
+            (value count $d value:ident) => { $d value };
+            (value size $d value:ident) => { $d value };
+            (value flag $d value:ident) => { $d value };
+            (value span $d value:ident) => { std::time::Duration::from_nanos($d value) };
+            (value $d kind:ident $d value:ident) => { $d kind($d value) };
+        }
+        $crate::engine::for_each_field!(setters);
+
+        pub(crate) fn policy(policy: Option<wit::Policy>) -> $crate::engine::Policy {
+            policy.map_or_else($crate::engine::Policy::default, |policy| policy.into_inner::<Policy>().0.into_inner())
         }
 
         fn body_mode(mode: wit::BodyMode) -> $crate::engine::BodyMode {
@@ -76,21 +53,98 @@ macro_rules! conversions {
             }
         }
 
+        fn order(order: wit::Order) -> $crate::engine::Order {
+            match order {
+                wit::Order::Completion => $crate::engine::Order::Completion,
+                wit::Order::Input => $crate::engine::Order::Input,
+            }
+        }
+
+        fn until(until: wit::Until) -> $crate::engine::Until {
+            match until {
+                wit::Until::All => $crate::engine::Until::All,
+                wit::Until::Successes(count) => $crate::engine::Until::Successes(count),
+                wit::Until::FirstFailure => $crate::engine::Until::FirstFailure,
+            }
+        }
+
+        fn hedge(hedge: wit::Hedge) -> $crate::engine::Hedge {
+            match hedge {
+                wit::Hedge::After(delay) => $crate::engine::Hedge::After(std::time::Duration::from_nanos(delay)),
+                wit::Hedge::Auto => $crate::engine::Hedge::Auto,
+            }
+        }
+
+        /// A request's options as its caller sets them.
+        #[derive(Default)]
+        pub(crate) struct RequestOptions(std::cell::RefCell<$crate::engine::Overrides>);
+
+        impl wit::GuestRequestOptions for RequestOptions {
+            fn new() -> Self {
+                Self::default()
+            }
+
+            fn set_timeout(&self, timeout: wit::Duration) {
+                self.0.borrow_mut().timeout = Some(std::time::Duration::from_nanos(timeout));
+            }
+
+            fn set_body(&self, mode: wit::BodyMode) {
+                self.0.borrow_mut().body = Some(body_mode(mode));
+            }
+
+            fn set_safe_to_repeat(&self, safe: bool) {
+                self.0.borrow_mut().safe_to_repeat = Some(safe);
+            }
+
+            fn set_secret_headers(&self, names: Vec<String>) {
+                self.0.borrow_mut().secret_headers = names;
+            }
+
+            fn set_priority(&self, priority: wit::Priority) {
+                self.0.borrow_mut().priority = Some(match priority {
+                    wit::Priority::Low => $crate::engine::Priority::Low,
+                    wit::Priority::Normal => $crate::engine::Priority::Normal,
+                    wit::Priority::High => $crate::engine::Priority::High,
+                });
+            }
+        }
+
+        pub(crate) fn request(request: wit::Request) -> $crate::engine::Request {
+            let wit::Request { id, method, url, headers, body, options } = request;
+            let overrides = options.map(|options| options.into_inner::<RequestOptions>().0.into_inner());
+            $crate::engine::Request { id, method, url, headers, body, overrides: overrides.unwrap_or_default() }
+        }
+
         impl From<$crate::engine::PolicyError> for wit::PolicyError {
             fn from($crate::engine::PolicyError { field, reason }: $crate::engine::PolicyError) -> Self {
                 Self { field: field.to_owned(), reason }
             }
         }
 
-        pub(crate) fn outcome(outcome: $crate::engine::Outcome<wit::Response>) -> wit::Outcome {
+        pub(crate) fn outcomes(outcomes: Vec<$crate::engine::Outcome<$crate::Response<Incoming>>>) -> Vec<wit::Outcome> {
+            outcomes.into_iter().map(outcome).collect()
+        }
+
+        fn outcome(outcome: $crate::engine::Outcome<$crate::Response<Incoming>>) -> wit::Outcome {
             let $crate::engine::Outcome { id, url, attempts, hops, timing, result } = outcome;
             let $crate::engine::Timing { queued, head, total } = timing;
             let timing = wit::Timing { queued: nanos(queued), head: head.map(nanos), total: nanos(total) };
-            wit::Outcome { id, url, attempts, hops, timing, result: result.map_err(failure) }
+            let result = result.map(response).map_err(failure);
+            wit::Outcome { id, url, attempts, hops, timing, result, facts: Vec::new() }
+        }
+
+        fn response(response: $crate::Response<Incoming>) -> wit::Response {
+            let $crate::Response { status, headers, body } = response;
+            let body = match body {
+                $crate::Body::Discarded => wit::Body::Discarded,
+                $crate::Body::Bytes(bytes) => wit::Body::Bytes(bytes),
+                $crate::Body::Unread(body) => wit::Body::Unread(body),
+            };
+            wit::Response { status, headers, body }
         }
 
         pub(crate) fn failure(failure: $crate::engine::Failure) -> wit::Failure {
-            let $crate::engine::Failure { cause: what, phase, fault, sent, retryable, status, detail } = failure;
+            let $crate::engine::Failure { cause, phase, fault, sent, retryable, status, detail } = failure;
             let phase = match phase {
                 $crate::engine::Phase::Request => wit::Phase::Request,
                 $crate::engine::Phase::Queue => wit::Phase::Queue,
@@ -114,17 +168,30 @@ macro_rules! conversions {
                 $crate::engine::Sent::Maybe => wit::Sent::Maybe,
                 $crate::engine::Sent::Yes => wit::Sent::Yes,
             };
-            wit::Failure { cause: cause(what), phase, fault, sent, retryable, status, detail }
+            let code = code(cause.code());
+            wit::Failure { code, cause: cause.name().to_owned(), phase, fault, sent, retryable, status, detail }
         }
 
-        macro_rules! match_every_cause {
-            ($d($d case:ident)*) => {
-                fn cause(cause: $crate::engine::Cause) -> wit::Cause {
-                    match cause { $d($crate::engine::Cause::$d case => wit::Cause::$d case,)* }
-                }
-            };
+        fn code(code: $crate::engine::Code) -> wit::Code {
+            match code {
+                $crate::engine::Code::Cancelled => wit::Code::Cancelled,
+                $crate::engine::Code::Unknown => wit::Code::Unknown,
+                $crate::engine::Code::InvalidArgument => wit::Code::InvalidArgument,
+                $crate::engine::Code::DeadlineExceeded => wit::Code::DeadlineExceeded,
+                $crate::engine::Code::NotFound => wit::Code::NotFound,
+                $crate::engine::Code::AlreadyExists => wit::Code::AlreadyExists,
+                $crate::engine::Code::PermissionDenied => wit::Code::PermissionDenied,
+                $crate::engine::Code::ResourceExhausted => wit::Code::ResourceExhausted,
+                $crate::engine::Code::FailedPrecondition => wit::Code::FailedPrecondition,
+                $crate::engine::Code::Aborted => wit::Code::Aborted,
+                $crate::engine::Code::OutOfRange => wit::Code::OutOfRange,
+                $crate::engine::Code::Unimplemented => wit::Code::Unimplemented,
+                $crate::engine::Code::Internal => wit::Code::Internal,
+                $crate::engine::Code::Unavailable => wit::Code::Unavailable,
+                $crate::engine::Code::DataLoss => wit::Code::DataLoss,
+                $crate::engine::Code::Unauthenticated => wit::Code::Unauthenticated,
+            }
         }
-        $crate::engine::for_each_cause!(match_every_cause);
 
         pub(crate) fn summary(summary: $crate::engine::Summary) -> wit::Summary {
             let $crate::engine::StatusCounts { informational, successful, redirection, client_error, server_error, other } =
@@ -134,7 +201,7 @@ macro_rules! conversions {
                 requests: summary.requests,
                 responses: summary.responses,
                 failures: summary.failures,
-                by_cause: summary.by_cause.into_iter().map(|(what, count)| (cause(what), count)).collect(),
+                by_cause: summary.by_cause.into_iter().map(|(cause, count)| (cause.name().to_owned(), count)).collect(),
                 by_status: wit::StatusCounts { informational, successful, redirection, client_error, server_error, other },
                 attempts: summary.attempts,
                 retries: summary.retries,
@@ -147,35 +214,6 @@ macro_rules! conversions {
                 elapsed: nanos(summary.elapsed),
                 input_ended: summary.input_ended,
             }
-        }
-
-        pub(crate) fn response(
-            status: u16,
-            headers: Vec<$crate::engine::Header>,
-            body: $crate::Body<Incoming>,
-        ) -> wit::Response {
-            let body = match body {
-                $crate::Body::Discarded => wit::Body::Discarded,
-                $crate::Body::Bytes(bytes) => wit::Body::Bytes(bytes),
-                $crate::Body::Unread(body) => wit::Body::Unread(body),
-            };
-            wit::Response { status, headers, body }
-        }
-
-        /// A copy for a request that shares this response; none if there is no memory for it. A body that was handed out is not shared.
-        pub(crate) fn copy(response: &wit::Response) -> Option<wit::Response> {
-            let wit::Response { status, headers, body } = response;
-            let body = match body {
-                wit::Body::Discarded => wit::Body::Discarded,
-                wit::Body::Bytes(bytes) => {
-                    let mut copy = Vec::new();
-                    copy.try_reserve_exact(bytes.len()).ok()?;
-                    copy.extend_from_slice(bytes);
-                    wit::Body::Bytes(copy)
-                }
-                wit::Body::Unread(_) => return None,
-            };
-            Some(wit::Response { status: *status, headers: headers.clone(), body })
         }
 
         fn nanos(span: std::time::Duration) -> u64 {

@@ -1,7 +1,7 @@
 //! What the components for WASI 0.2 and 0.3 have in common: everything but the calls.
 //!
-//! A component brings a [`Wasi`] (the network and the clock) and two ends ([`Input`], [`Outbox`]); the batch between them is here. It
-//! carries events to the engine and its actions out, and decides nothing.
+//! A component brings a [`Wasi`] (the network and the clock) and runs each [`Batch`]; what its caller does and takes goes through a [`Caller`].
+//! A batch carries events to the engine and its actions out, and decides nothing.
 
 mod alarm;
 mod attempt;
@@ -10,13 +10,17 @@ mod convert;
 mod error_code;
 mod list;
 mod message;
+mod queues;
 mod requests;
+mod response;
 mod wasi;
 
-pub use batch::{Answer, Batch, Input, Outbox, Reader};
-pub use list::{ListInput, ListOutbox};
+pub use batch::Batch;
+pub use list::fetch_all;
 pub use message::{announced_length, path_with_query};
-pub use wasi::{Answered, Body, Failed, Head, Incoming, More, Wasi};
+pub use queues::{Caller, Closed};
+pub use response::{Body, Incoming, More, Response};
+pub use wasi::{Answered, Failed, Head, Wasi};
 
 // For the macros.
 pub use fantail_engine as engine;

@@ -1,72 +1,53 @@
-//! The two ends of a batch whose caller hands over everything at once and takes everything at once.
+//! A whole batch at once: a list of requests in, a list of outcomes out.
 
-use crate::batch::{Answer, Input, Outbox, Reader};
-use fantail_engine::{Instant, Outcome, Request};
-use std::task::{Context, Poll};
+use crate::batch::Batch;
+use crate::queues::size;
+use crate::response::{Incoming, Response};
+use crate::wasi::Wasi;
+use fantail_engine::{Cause, Engine, Failure, Order, Outcome, Policy, PolicyError, Request};
+use futures::future::{join, poll_fn};
 
-/// Requests that are there already.
-pub struct ListInput<I> {
-    requests: I,
-    asked: usize,
-    ended: bool,
-}
+/// Bytes of outcomes that pass to the caller in one list: half of what wasmtime lets pass in one call.
+const MAX_BYTES: usize = 64 << 20;
 
-impl<I: ExactSizeIterator<Item = Request>> ListInput<I> {
-    /// From what has the requests.
-    pub fn new(requests: I) -> Self {
-        Self { requests, asked: 0, ended: false }
-    }
-}
-
-impl<I: ExactSizeIterator<Item = Request>> Input for ListInput<I> {
-    fn read(&mut self, count: usize) {
-        self.asked = count;
-    }
-
-    fn close(&mut self) {
-        self.asked = usize::MAX;
-    }
-
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<Answer> {
-        if self.asked == 0 || self.ended {
-            return Poll::Pending;
+/// One outcome per request, in the order of the list.
+pub async fn fetch_all<W: Wasi>(
+    requests: Vec<Request>,
+    policy: &Policy,
+) -> Result<Vec<Outcome<Response<W::Incoming>>>, PolicyError> {
+    // Nobody waits for the first: so none has to wait for those before it.
+    let policy = Policy { order: Some(Order::Completion), ..policy.clone() };
+    let (mut batch, caller) = Batch::<W>::new(Engine::for_list(&policy)?);
+    let mut places: Vec<_> = requests.iter().map(|request| (request.id, None)).collect();
+    let requests = (0..).zip(requests).map(|(place, request)| Request { id: place, ..request });
+    caller.push_all(requests);
+    caller.finish();
+    let take = async {
+        let mut bytes = 0;
+        while let Some(taken) = poll_fn(|cx| caller.poll_take(u32::MAX, cx)).await {
+            for outcome in taken {
+                let place = usize::try_from(outcome.id).ok().and_then(|place| places.get_mut(place));
+                if let Some((id, place)) = place {
+                    *place = Some(fit(Outcome { id: *id, ..outcome }, &mut bytes));
+                }
+            }
         }
-        let requests = self.requests.by_ref().take(std::mem::take(&mut self.asked)).collect();
-        self.ended = self.requests.len() == 0;
-        Poll::Ready((requests, self.ended))
-    }
+    };
+    join(batch.run(), take).await;
+    // The engine gives one for each.
+    Ok(places.into_iter().filter_map(|(_, outcome)| outcome).collect())
 }
 
-/// Collects what comes.
-pub struct ListOutbox<R> {
-    outcomes: Vec<Outcome<R>>,
-    taken: usize,
-    asked: bool,
-}
-
-impl<R> Default for ListOutbox<R> {
-    fn default() -> Self {
-        Self { outcomes: Vec::new(), taken: 0, asked: false }
+/// The outcome, without its response if that is too much for one list.
+fn fit<I: Incoming>(mut outcome: Outcome<Response<I>>, bytes: &mut usize) -> Outcome<Response<I>> {
+    let Ok(response) = &outcome.result else { return outcome };
+    let size = size(&outcome);
+    if *bytes + size <= MAX_BYTES {
+        *bytes += size;
+        return outcome;
     }
-}
-
-impl<R> ListOutbox<R> {
-    /// What has come.
-    pub fn into_list(self) -> Vec<Outcome<R>> {
-        self.outcomes
-    }
-}
-
-impl<R> Outbox<R> for ListOutbox<R> {
-    fn push(&mut self, outcome: Outcome<R>) {
-        self.outcomes.push(outcome);
-    }
-
-    fn poll(&mut self, _: Instant, _: &mut Context<'_>) -> Poll<Reader> {
-        if !std::mem::replace(&mut self.asked, true) {
-            return Poll::Ready(Reader::Asks);
-        }
-        let new = self.outcomes.len() - std::mem::replace(&mut self.taken, self.outcomes.len());
-        if new > 0 { Poll::Ready(Reader::took(new)) } else { Poll::Pending }
-    }
+    let detail = format!("the list has no room left for it: {MAX_BYTES} bytes pass at once. Start a batch instead");
+    let failure = Failure::after_head(Cause::BodyTooLarge, false, response.status).with_detail(detail);
+    outcome.result = Err(failure);
+    outcome
 }

@@ -2,13 +2,13 @@
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "provider", default_bindings_module: "crate::bindings" });
+    wit_bindgen::generate!({ path: "wit", world: "provider", generate_all, default_bindings_module: "crate::bindings" });
     export!(Environment);
     use super::Environment;
 }
 
 use bindings::exports::spin::variables::variables::{Error, Guest};
-use wasip3::cli::environment::get_environment;
+use bindings::wasi::cli::environment::get_environment;
 use wit_bindgen::yield_async;
 
 const PREFIX: &str = "SPIN_VARIABLE_";

@@ -1,6 +1,7 @@
 //! `fantail inspect`: what a component could do, from its imports.
 
 use super::{Exit, say};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
 use wasmtime::component::Component;
@@ -48,17 +49,37 @@ fn describe(bytes: &[u8]) -> Result<String, String> {
         if let ComponentItem::ComponentInstance(instance) = item.ty {
             let functions =
                 instance.exports(&engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
-            text += &functions.map(|(name, _)| format!("    {name}\n")).collect::<String>();
+            text += &listed(functions.map(|(name, _)| name));
         }
     }
     text += fantail(&ty, &engine);
     Ok(text)
 }
 
+/// A line for each function, and one for all those of a resource.
+fn listed<'a>(functions: impl Iterator<Item = &'a str>) -> String {
+    let mut resources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut text = String::new();
+    for function in functions {
+        // `[method]batch.next`, `[static]batch.start`, `[constructor]policy`.
+        match function.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((_, of)) => {
+                let (resource, name) = of.split_once('.').unwrap_or((of, "constructor"));
+                resources.entry(resource).or_default().push(name);
+            }
+            None => text += &format!("    {function}\n"),
+        }
+    }
+    for (resource, functions) in resources {
+        text += &format!("    resource {resource}: {}\n", functions.join(", "));
+    }
+    text
+}
+
 /// Which of the two forms of Fantail's interface it has, if it has one.
 fn fantail(ty: &wasmtime::component::types::Component, engine: &Engine) -> &'static str {
     let exports = |name| ty.exports(engine).any(|(export, _)| export.split('@').next() == Some(name));
-    if exports("fantail:fetch/batch-p2") {
+    if exports("fantail:fetch-p2/batch") {
         "a component of Fantail for WASI 0.2: --wasi 0.2 runs the one like it that is built in\n"
     } else if exports("fantail:fetch/batch") {
         "a component of Fantail for WASI 0.3: --wasi 0.3 runs the one like it that is built in\n"
@@ -83,7 +104,7 @@ fn ability(import: &str) -> &'static str {
         ("wasi:cli/environment", "see arguments and environment variables it is given"),
         ("wasi:cli/", "see arguments, environment and standard streams"),
         ("spin:variables/", "ask for the variables of its Spin application"),
-        ("fantail:fetch/", "hand requests to Fantail"),
+        ("fantail:fetch", "hand requests to Fantail"),
     ];
     ABILITIES.iter().find(|(prefix, _)| import.starts_with(prefix)).map_or("unknown to this program", |(_, what)| what)
 }

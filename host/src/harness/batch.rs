@@ -1,9 +1,10 @@
 //! One batch: one instance of the component in a store of its own, thrown away at the end.
 
+use super::feed::Feed;
 use super::ledger::never_handed_over;
 use super::receipt::Receipt;
 use super::state::State;
-use super::{Component, End, Outcome, PolicyRefused, Report, p2, p3};
+use super::{Component, End, Outbox, PolicyRefused, Report, p2, p3};
 use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy};
 use futures::channel::oneshot;
@@ -17,6 +18,7 @@ pub(super) struct Batch {
     pub(super) component: Component,
     pub(super) policy: Policy,
     pub(super) state: State,
+    pub(super) feed: Feed,
     pub(super) ways: Ways,
     /// Resolves when the reader gives up.
     pub(super) cancelled: oneshot::Receiver<()>,
@@ -30,7 +32,7 @@ pub(super) struct Batch {
 pub(super) struct Ways {
     /// Resolves when the reader asks for its first outcome.
     pub(super) asked: oneshot::Receiver<()>,
-    pub(super) outcomes: mpsc::Sender<Outcome>,
+    pub(super) outcomes: Outbox,
     /// Told what the component says of the policy.
     pub(super) accepted: oneshot::Sender<Result<(), PolicyRefused>>,
 }
@@ -39,21 +41,20 @@ impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // What is declared first is dropped last.
-        let Batch { place: _place, component, policy, state, ways, mut cancelled, report } = self;
+        let Batch { place: _place, component, policy, state, mut feed, ways, mut cancelled, report } = self;
         let outcomes = ways.outcomes.clone();
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
         let (alive, last_gone) = mpsc::channel(1);
         store.data_mut().alive = Some(alive);
-        let mut rest = match component {
-            Component::P2(_) => p2::Rest::new(std::mem::take(&mut store.data_mut().feed)),
-            Component::P3(_) => p2::Rest::default(),
-        };
+        let mut bodies = p2::Bodies::default();
         let conversation = async {
             match &component {
-                Component::P2(component) => p2::converse(component, &mut store, &policy, &mut rest, ways).await,
-                Component::P3(component) => p3::converse(component, &mut store, &policy, ways).await,
+                Component::P2(component) => {
+                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), ways).await
+                }
+                Component::P3(component) => p3::converse(component, &mut store, &policy, &mut feed, ways).await,
             }
         };
         let end = tokio::select! {
@@ -64,9 +65,6 @@ impl Batch {
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
             _ = &mut cancelled => End::Cancelled,
         };
-        if let Component::P2(_) = component {
-            store.data_mut().feed = std::mem::take(&mut rest.feed);
-        }
         if let End::Broken(reason) = &end {
             // Unread bodies that are cut off say why.
             let _ = store.data().broken.set(reason.clone());
@@ -74,28 +72,28 @@ impl Batch {
         // A component that has kept its word: unread bodies that it has handed out still need it, and nothing waits for the reader.
         let kept = store.data().ledger.len() == 0 || outcomes.is_closed();
         if matches!(end, End::Finished(_)) && kept {
-            settle(store.data_mut(), &end, outcomes, cancelled).await;
-            sum_up(store.data_mut(), end, begun, report);
+            settle(store.data_mut(), &mut feed, &end, outcomes, cancelled).await;
+            sum_up(store.data_mut(), &feed, end, begun, report);
             let bodies = async {
                 match component {
-                    Component::P2(_) => rest.unread_bodies(&mut store).await,
+                    Component::P2(_) => p2::unread_bodies(&mut bodies, &mut store).await,
                     Component::P3(_) => p3::unread_bodies(&mut store, last_gone).await,
                 }
             };
             let _ = tokio::time::timeout(wall, bodies).await;
         } else {
             // The bodies first: a reader that waits for the end of one would never come to the outcomes that follow.
-            drop(rest);
+            drop(bodies);
             let mut state = store.into_data();
-            settle(&mut state, &end, outcomes, cancelled).await;
-            sum_up(&mut state, end, begun, report);
+            settle(&mut state, &mut feed, &end, outcomes, cancelled).await;
+            sum_up(&mut state, &feed, end, begun, report);
         }
     }
 }
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
 /// that it had not come to. What nobody reads any more is counted all the same.
-async fn settle(state: &mut State, end: &End, outcomes: mpsc::Sender<Outcome>, mut cancelled: oneshot::Receiver<()>) {
+async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox, mut cancelled: oneshot::Receiver<()>) {
     let (cause, detail) = match end {
         End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
@@ -107,9 +105,9 @@ async fn settle(state: &mut State, end: &End, outcomes: mpsc::Sender<Outcome>, m
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }
-    while matches!(end, End::Broken(_)) && !state.feed.is_ended() {
+    while matches!(end, End::Broken(_)) && !feed.is_ended() {
         let entry = tokio::select! {
-            entry = state.feed.next() => entry,
+            entry = feed.next() => entry,
             () = outcomes.closed() => return,
             // Once it has been cancelled there is nothing more to hear from this one.
             _ = &mut cancelled => return,
@@ -122,12 +120,12 @@ async fn settle(state: &mut State, end: &End, outcomes: mpsc::Sender<Outcome>, m
     }
 }
 
-fn sum_up(state: &mut State, end: End, begun: Instant, report: oneshot::Sender<Report>) {
+fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Report>) {
     let receipt = Receipt::of(&state.sandbox, begun.elapsed());
     let finished = matches!(end, End::Finished(_));
     debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-    let mut summary = state.tally.close(elapsed, state.feed.is_ended());
+    let mut summary = state.tally.close(elapsed, feed.is_ended());
     if let End::Finished(Some(own)) = &end {
         summary.adopt_inner(own);
     }

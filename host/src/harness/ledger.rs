@@ -97,6 +97,13 @@ impl Open {
         let failure = self.malformed.map_or(failure, |malformed| malformed.failure());
         Outcome { id: self.id, url: self.url, attempts: 0, hops: Vec::new(), timing, result: Err(failure) }
     }
+
+    /// The outcome of a request that the component did not take: nothing of it was sent.
+    pub(super) fn not_taken<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
+        let unsent = Failure::unsent(cause, Phase::Queue).with_detail(detail);
+        let failure = self.malformed.as_ref().map_or(unsent, Malformed::failure);
+        Outcome { result: Err(failure), ..self.unanswered(cause, detail) }
+    }
 }
 
 impl Malformed {

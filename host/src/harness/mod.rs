@@ -15,8 +15,7 @@ pub use ledger::{Entry, Malformed};
 pub use outcomes::{Canceller, Outcomes};
 pub use receipt::Receipt;
 
-use crate::bindings::FantailPre;
-use crate::bindings::p2::FantailP2Pre;
+use crate::bindings::{p2::FantailPre as P2Pre, p3::FantailPre as P3Pre};
 use crate::sandbox::{Limits, Wasi};
 use crate::sender::{Connections, Sender};
 use batch::{Batch, Ways};
@@ -44,9 +43,12 @@ pub struct Harness {
 /// A component that speaks one of the two versions.
 #[derive(Clone)]
 enum Component {
-    P2(FantailP2Pre<State>),
-    P3(FantailPre<State>),
+    P2(P2Pre<State>),
+    P3(P3Pre<State>),
 }
+
+/// Where outcomes go to be read.
+type Outbox = mpsc::Sender<Outcome>;
 
 /// What became of one request.
 pub type Outcome = fantail_engine::Outcome<Response>;
@@ -116,8 +118,8 @@ impl Harness {
     ) -> wasmtime::Result<Self> {
         let places = Arc::new(Semaphore::new(batches.clamp(1, Semaphore::MAX_PERMITS)));
         let component = match wasi {
-            Wasi::P2 => Component::P2(FantailP2Pre::new(instance)?),
-            Wasi::P3 => Component::P3(FantailPre::new(instance)?),
+            Wasi::P2 => Component::P2(P2Pre::new(instance)?),
+            Wasi::P3 => Component::P3(P3Pre::new(instance)?),
         };
         Ok(Self { component, sender, limits, places })
     }
@@ -140,7 +142,8 @@ impl Harness {
         let batch = Batch {
             component: self.component.clone(),
             policy: policy.clone(),
-            state: State::new(self.limits, self.sender.clone(), Feed::new(requests.map(Into::into).boxed())),
+            state: State::new(self.limits, self.sender.clone()),
+            feed: Feed::new(requests.map(Into::into).boxed()),
             ways: Ways { asked, outcomes, accepted },
             cancelled,
             report,

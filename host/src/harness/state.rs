@@ -1,12 +1,13 @@
 //! What the store of a batch holds.
 
-use super::Outcome;
 use super::feed::Feed;
-use super::ledger::{Ledger, Open};
+use super::ledger::Ledger;
+use super::{Outcome, Response};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
 use crate::sender::Sender;
-use fantail_engine::{Failure, Phase, Tally};
+use fantail_engine::{Cause, Failure, Phase, Request, Tally, Timing};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -16,7 +17,6 @@ use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 /// What the store of a batch holds: the host's side of one instance and its batch.
 pub(crate) struct State {
     pub(super) sandbox: Sandbox,
-    pub(super) feed: Feed,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
     /// When the first request was asked for.
@@ -27,11 +27,29 @@ pub(crate) struct State {
     pub(super) alive: Option<mpsc::Sender<()>>,
 }
 
+/// Requests on their way into the component.
+pub(super) struct Given {
+    /// By the numbers it shall know them by.
+    pub(super) requests: Vec<(u64, Request)>,
+    /// The component has room for more than the input has now.
+    pub(super) is_hungry: bool,
+    /// No more will come.
+    pub(super) is_last: bool,
+}
+
+/// What the component says of a request.
+pub(super) struct Answered {
+    pub(super) url: String,
+    pub(super) attempts: u32,
+    pub(super) hops: Vec<String>,
+    pub(super) timing: Timing,
+    pub(super) result: Result<Response, Failure>,
+}
+
 impl State {
-    pub(super) fn new(limits: Limits, sender: Sender, feed: Feed) -> Self {
+    pub(super) fn new(limits: Limits, sender: Sender) -> Self {
         Self {
             sandbox: Sandbox::new(limits, sender, &[]),
-            feed,
             ledger: Ledger::default(),
             tally: Tally::new(),
             begun: None,
@@ -39,12 +57,34 @@ impl State {
             alive: None,
         }
     }
-}
 
-impl State {
-    /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better.
-    pub(super) fn close(&mut self, open: Open, outcome: Outcome) -> Outcome {
-        let mut outcome = Outcome { id: open.id, ..outcome };
+    /// The reader has asked for its first outcome.
+    pub(super) fn begin(&mut self) {
+        self.begun.get_or_insert_with(Instant::now);
+    }
+
+    /// Takes what the input has now, as far as there is room for it in the component and in the limits, and notes it in the ledger.
+    pub(super) fn take_from(&mut self, feed: &mut Feed, room: u32) -> Given {
+        let limits = &self.sandbox.limits;
+        let left = usize::try_from(limits.requests.saturating_sub(self.ledger.read())).unwrap_or(usize::MAX);
+        let room = (room as usize).min(limits.handed_over.saturating_sub(self.ledger.len())).min(left);
+        let mut requests = Vec::new();
+        while requests.len() < room
+            && let Poll::Ready(Some(entry)) = feed.poll_next(&mut Context::from_waker(Waker::noop()))
+        {
+            self.tally.arrived();
+            requests.push(self.ledger.open(entry));
+        }
+        let is_last = feed.is_ended() || left == requests.len();
+        Given { is_hungry: requests.len() < room, is_last, requests }
+    }
+
+    /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better. None if no such request is
+    /// open.
+    pub(super) fn close(&mut self, serial: u64, answered: Answered) -> Option<Outcome> {
+        let open = self.ledger.close(serial)?;
+        let Answered { url, attempts, hops, timing, result } = answered;
+        let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, result };
         if let Some(malformed) = &open.malformed {
             outcome.result = Err(malformed.failure());
         }
@@ -59,7 +99,14 @@ impl State {
         let total_us = u64::try_from(outcome.timing.total.as_micros()).unwrap_or(u64::MAX);
         debug!(id = outcome.id, attempts = outcome.attempts, status, cause, phase, total_us, "outcome");
         self.tally.finished(&outcome, status);
-        outcome
+        Some(outcome)
+    }
+
+    /// The outcome of a request that the component did not take.
+    pub(super) fn not_taken(&mut self, serial: u64, cause: Cause, detail: &str) -> Option<Outcome> {
+        let outcome = self.ledger.close(serial)?.not_taken(cause, detail);
+        self.tally.finished(&outcome, None);
+        Some(outcome)
     }
 }
 

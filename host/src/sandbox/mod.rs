@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 /// A version of WASI. The default is what has been measured to cost less in a harness (BENCHMARKS.md).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wasi {
-    /// 0.2: `fantail:fetch/batch-p2`.
+    /// 0.2: `fantail:fetch-p2/batch`.
     #[default]
     P2,
     /// 0.3: `fantail:fetch/batch`.

@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::{DynInputStream, StreamError};
 
 /// The bodies that were handed out and have not ended. Each has a task, ended with this.
 #[derive(Default)]
-pub(super) struct Bodies {
+pub(in crate::harness) struct Bodies {
     pub(super) guest: Option<Guest>,
     tasks: JoinSet<Ended>,
 }

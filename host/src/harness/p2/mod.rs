@@ -1,148 +1,185 @@
-//! The component for WASI 0.2, which has neither streams nor futures: it is asked, again and again, and waits where it is told to.
+//! The component for WASI 0.2, which goes on only while it is asked for outcomes.
 
 mod bell;
 mod bodies;
-mod talk;
 
 use super::batch::Ways;
 use super::feed::Feed;
-use super::state::State;
-use super::{Outcome, PolicyRefused};
-use crate::bindings::p2::FantailP2Pre;
+use super::state::{Answered, State};
+use super::{Body, PolicyRefused, Response};
+use crate::bindings::p2::FantailPre;
+use crate::bindings::p2::batch::{self as wit, Guest};
 use crate::convert::p2 as convert;
-use bodies::Bodies;
+use bell::Bell;
+pub(super) use bodies::Bodies;
 use fantail_engine::{Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Instant;
-use talk::Talk;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 use wasmtime::Store;
+use wasmtime::component::{Resource, ResourceAny};
+use wasmtime_wasi::p2::DynPollable;
 
-/// What of a conversation outlives it, however it ends.
-#[derive(Default)]
-pub(super) struct Rest {
-    pub(super) feed: Feed,
-    bodies: Bodies,
-}
-
-impl Rest {
-    pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, ..Self::default() }
-    }
-
-    /// Sees the unread bodies that were handed out to their end.
-    pub(super) async fn unread_bodies(&mut self, store: &mut Store<State>) {
-        if let Err(error) = self.bodies.finish_all(store).await {
-            // What is cut off says why.
-            let _ = store.data().broken.set(format!("{error:#}"));
-        }
-    }
+/// A batch of the component.
+struct Batch<'a> {
+    store: &'a mut Store<State>,
+    guest: Guest,
+    batch: ResourceAny,
+    /// Brings the component back while it waits.
+    bell: Bell,
+    rung: Resource<DynPollable>,
+    /// Whether it has room for more than the input had.
+    is_hungry: bool,
+    finished: bool,
 }
 
 /// Hands the batch over to the component and waits for its summary.
 pub(super) async fn converse(
-    component: &FantailP2Pre<State>,
+    component: &FantailPre<State>,
     store: &mut Store<State>,
     policy: &Policy,
-    rest: &mut Rest,
+    (feed, bodies): (&mut Feed, &mut Bodies),
     ways: Ways,
 ) -> wasmtime::Result<Option<Box<Summary>>> {
     let Ways { asked, outcomes, accepted } = ways;
     let instance = component.instantiate_async(&mut *store).await?;
-    let guest = instance.fantail_fetch_batch_p2().clone();
-    let batch = match guest.batch().call_start(&mut *store, convert::policy(policy)).await? {
+    let guest = instance.fantail_fetch_p2_batch().clone();
+    let policy = convert::policy(&guest, &mut *store, policy).await?;
+    let batch = match guest.batch().call_start(&mut *store, policy).await? {
         Ok(batch) => batch,
-        Err(refused) => {
-            let _ = accepted.send(Err(PolicyRefused { field: refused.field, reason: refused.reason }));
+        Err(wit::PolicyError { field, reason }) => {
+            let _ = accepted.send(Err(PolicyRefused { field, reason }));
             return Ok(None);
         }
     };
     let _ = accepted.send(Ok(()));
-    rest.bodies.guest = Some(guest.clone());
-    let mut talk = Talk::new(guest, batch, store)?;
+    bodies.guest = Some(guest.clone());
+    let mut batch = Batch::new(guest, batch, store)?;
     // Nothing is read before the reader has asked.
     if asked.await.is_err() {
-        return talk.cancel().await;
+        return batch.cancel().await;
     }
-    talk.store.data_mut().begun.get_or_insert_with(Instant::now);
+    batch.store.data_mut().begin();
     loop {
-        let delivered = deliver(&mut talk, &mut rest.bodies, &outcomes).await?;
-        if let Delivered::Left = delivered {
-            return talk.cancel().await;
-        }
-        // Now that there may be room again.
-        talk.hand_over(&mut rest.feed).await?;
-        rest.bodies.finish_ended(talk.store).await?;
-        if let Delivered::Nothing = delivered
-            && let Some(summary) = talk.summary().await?
-        {
-            return Ok(Some(Box::new(summary)));
-        }
-        let place = !matches!(delivered, Delivered::Full);
-        wait(&mut talk, rest, &outcomes, place).await?;
-    }
-}
-
-/// What came of asking for outcomes.
-enum Delivered {
-    /// All that there were.
-    All,
-    /// There were none.
-    Nothing,
-    /// There is no place for another.
-    Full,
-    /// The reader is gone.
-    Left,
-}
-
-/// Takes an outcome from the component for each place in the channel to the reader.
-async fn deliver(
-    talk: &mut Talk<'_>,
-    bodies: &mut Bodies,
-    outcomes: &mpsc::Sender<Outcome>,
-) -> wasmtime::Result<Delivered> {
-    let mut delivered = Delivered::Nothing;
-    loop {
-        match outcomes.try_reserve() {
-            Ok(place) => match talk.next(bodies).await? {
-                Some(outcome) => place.send(outcome),
-                None => return Ok(delivered),
-            },
-            Err(TrySendError::Full(())) => return Ok(Delivered::Full),
-            Err(TrySendError::Closed(())) => return Ok(Delivered::Left),
-        }
-        delivered = Delivered::All;
-    }
-}
-
-/// Lets the component go on until it, the input, the reader or a body has something new. Without a `place` for an outcome, the component has
-/// nothing new.
-async fn wait(
-    talk: &mut Talk<'_>,
-    Rest { feed, bodies }: &mut Rest,
-    outcomes: &mpsc::Sender<Outcome>,
-    place: bool,
-) -> wasmtime::Result<()> {
-    let bell = talk.bell.clone();
-    let (mut hungry, mut full, mut here, mut ended) = (talk.is_hungry, !place, true, None);
-    {
-        let mut news = pin!(talk.wait(place));
-        loop {
-            tokio::select! {
-                waited = &mut news => break waited?,
-                () = poll_fn(|cx| feed.poll_ahead(cx)), if hungry && !feed.is_ended() => hungry = false,
-                // Given back at once: it is taken again with the next outcome.
-                _ = outcomes.reserve(), if full => full = false,
-                () = outcomes.closed(), if here => here = false,
-                Some(end) = bodies.ended(), if ended.is_none() => ended = Some(end),
+        batch.hand_over(feed).await?;
+        bodies.finish_ended(batch.store).await?;
+        let Some(taken) = batch.next(feed, bodies, &outcomes).await? else {
+            return batch.summary().await;
+        };
+        for outcome in taken {
+            if let Some(outcome) = batch.accept(outcome, bodies).await? {
+                // If the reader has left, the next look finds out.
+                let _ = outcomes.send(outcome).await;
             }
-            bell.ring();
+        }
+        if outcomes.is_closed() {
+            return batch.cancel().await;
         }
     }
-    match ended {
-        Some(ended) => bodies.finish(talk.store, ended).await,
-        None => Ok(()),
+}
+
+impl<'a> Batch<'a> {
+    fn new(guest: Guest, batch: ResourceAny, store: &'a mut Store<State>) -> wasmtime::Result<Self> {
+        let bell = Bell::default();
+        let rung = bell.pollable(store.data_mut().sandbox.table())?;
+        Ok(Self { store, guest, batch, bell, rung, is_hungry: false, finished: false })
+    }
+
+    /// Gives the component what the input has, as far as it has room.
+    async fn hand_over(&mut self, feed: &mut Feed) -> wasmtime::Result<()> {
+        if self.finished {
+            return Ok(());
+        }
+        let room = self.guest.batch().call_room(&mut *self.store, self.batch).await?;
+        let given = self.store.data_mut().take_from(feed, room);
+        self.is_hungry = given.is_hungry;
+        if !given.requests.is_empty() {
+            let mut requests = Vec::with_capacity(given.requests.len());
+            for (serial, request) in given.requests {
+                let options = convert::options(&self.guest, self.store, &request.overrides).await?;
+                requests.push(convert::request(serial, request, options));
+            }
+            // There is room, so it takes them. What it does not, it does not answer: the ledger will tell.
+            let _ = self.guest.batch().call_push(&mut *self.store, self.batch, &requests).await?;
+        }
+        if given.is_last {
+            self.finished = true;
+            self.guest.batch().call_finish(&mut *self.store, self.batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the component go on until it has outcomes for which there is a place, or until the input, the reader or a body has something new.
+    /// None when it is over.
+    async fn next(
+        &mut self,
+        feed: &mut Feed,
+        bodies: &mut Bodies,
+        outcomes: &super::Outbox,
+    ) -> wasmtime::Result<Option<Vec<wit::Outcome>>> {
+        let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
+        let (mut hungry, mut full, mut here, mut ended) = (self.is_hungry, places == 0, true, None);
+        let bell = self.bell.clone();
+        let rung = Resource::new_borrow(self.rung.rep());
+        let taken = {
+            let methods = self.guest.batch();
+            let mut next = pin!(methods.call_next(&mut *self.store, self.batch, places, Some(rung)));
+            loop {
+                tokio::select! {
+                    taken = &mut next => break taken?,
+                    () = poll_fn(|cx| feed.poll_ahead(cx)), if hungry && !feed.is_ended() => hungry = false,
+                    // Given back at once: it is taken again with the next outcome.
+                    _ = outcomes.reserve(), if full => full = false,
+                    () = outcomes.closed(), if here => here = false,
+                    Some(end) = bodies.ended(), if ended.is_none() => ended = Some(end),
+                }
+                bell.ring();
+            }
+        };
+        if let Some(ended) = ended {
+            bodies.finish(self.store, ended).await?;
+        }
+        Ok(taken)
+    }
+
+    /// The outcome as the reader gets it; none if it belongs to no request.
+    async fn accept(&mut self, outcome: wit::Outcome, bodies: &mut Bodies) -> wasmtime::Result<Option<super::Outcome>> {
+        let wit::Outcome { id: serial, url, attempts, hops, timing, result, facts: _ } = outcome;
+        let known = self.store.data().ledger.contains(serial);
+        let result = match result {
+            Ok(wit::Response { status, headers, body }) => {
+                let body = match body {
+                    wit::Body::Discarded => Body::Discarded,
+                    wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
+                    wit::Body::Unread(body) if known => Body::Unread(bodies.open(self.store, body, status).await?),
+                    wit::Body::Unread(body) => {
+                        body.resource_drop_async(&mut *self.store).await?;
+                        return Ok(None);
+                    }
+                };
+                Ok(Response { status, headers, body })
+            }
+            Err(failure) => Err(convert::failure(failure)),
+        };
+        let answered = Answered { url, attempts, hops, timing: convert::timing(timing), result };
+        // Only now that nothing more can go wrong with it.
+        Ok(self.store.data_mut().close(serial, answered))
+    }
+
+    async fn summary(&mut self) -> wasmtime::Result<Option<Box<Summary>>> {
+        let summary = self.guest.batch().call_summary(&mut *self.store, self.batch).await?;
+        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
+    }
+
+    async fn cancel(&mut self) -> wasmtime::Result<Option<Box<Summary>>> {
+        self.guest.batch().call_cancel(&mut *self.store, self.batch).await?;
+        self.summary().await
+    }
+}
+
+/// Sees the unread bodies that were handed out to their end.
+pub(super) async fn unread_bodies(bodies: &mut Bodies, store: &mut Store<State>) {
+    if let Err(error) = bodies.finish_all(store).await {
+        // What is cut off says why.
+        let _ = store.data().broken.set(format!("{error:#}"));
     }
 }

@@ -1,7 +1,7 @@
 //! Bodies that never enter the component, from its streams to their readers.
 
 use super::future::receive;
-use crate::bindings::batch as wit;
+use crate::bindings::p3::batch as wit;
 use crate::convert::p3 as convert;
 use crate::harness::body::{PIECE, PIECES, UnreadBody};
 use crate::harness::state::State;
@@ -17,15 +17,15 @@ use wasmtime::{AsContextMut, StoreContextMut};
 
 /// Connects an unread body of the component to a reader outside.
 pub(super) fn unread(
-    mut store: StoreContextMut<'_, State>,
+    mut store: impl AsContextMut<Data = State>,
     bytes: StreamReader<u8>,
     end: FutureReader<Result<Vec<wit::Header>, wit::Failure>>,
     status: u16,
 ) -> wasmtime::Result<UnreadBody> {
     let (pieces, pieces_reader) = mpsc::channel(PIECES);
-    let alive = store.data().alive.clone();
+    let alive = store.as_context().data().alive.clone();
     bytes.pipe(store.as_context_mut(), Pieces { pieces: PollSender::new(pieces), _alive: alive })?;
-    let broken = Arc::clone(&store.data().broken);
+    let broken = Arc::clone(&store.as_context().data().broken);
     let end = receive(store, end, |end| end.map_err(convert::failure))?;
     Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken })
 }

@@ -1,51 +1,169 @@
-//! The component for WASI 0.3: a stream of requests in, a stream of outcomes out.
+//! The component for WASI 0.3, which goes on by itself: it is fed and asked for outcomes side by side.
 
 mod body;
 mod future;
-mod input;
-mod output;
 
-use super::PolicyRefused;
 use super::batch::Ways;
-use super::state::State;
-use crate::bindings::{Fantail, FantailPre};
+use super::feed::Feed;
+use super::state::{Answered, State};
+use super::{Body, Outcome, PolicyRefused, Response};
+use crate::bindings::p3::FantailPre;
+use crate::bindings::p3::batch::{self as wit, Guest};
 use crate::convert::p3 as convert;
-use fantail_engine::{Policy, Summary};
-use future::receive;
-use input::Input;
-use output::Output;
+use body::unread;
+use fantail_engine::{Cause, Policy, Summary};
+use std::future::poll_fn;
+use std::pin::pin;
 use tokio::sync::mpsc;
 use wasmtime::Store;
-use wasmtime::component::StreamReader;
+use wasmtime::component::{Accessor, ResourceAny};
+
+/// A batch of the component.
+struct Batch<'a> {
+    store: &'a Accessor<State>,
+    guest: &'a Guest,
+    batch: ResourceAny,
+}
 
 /// Hands the batch over to the component and waits for its summary.
 pub(super) async fn converse(
     component: &FantailPre<State>,
     store: &mut Store<State>,
     policy: &Policy,
+    feed: &mut Feed,
     ways: Ways,
 ) -> wasmtime::Result<Option<Box<Summary>>> {
     let Ways { asked, outcomes, accepted } = ways;
-    let instance: Fantail = component.instantiate_async(&mut *store).await?;
-    let policy = convert::policy(policy);
-    let conversation = store.run_concurrent(async move |accessor| -> wasmtime::Result<_> {
-        let requests = accessor.with(|mut store| StreamReader::new(&mut store, Input))?;
-        let (outcomes_reader, summary) =
-            match instance.fantail_fetch_batch().call_fetch(accessor, requests, policy).await? {
-                Ok(started) => started,
-                Err(refused) => {
-                    let _ = accepted.send(Err(PolicyRefused { field: refused.field, reason: refused.reason }));
-                    return Ok(None);
-                }
-            };
+    let instance = component.instantiate_async(&mut *store).await?;
+    let conversation = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
+        let guest = instance.fantail_fetch_batch();
+        let policy = convert::policy(guest, store, policy).await?;
+        let batch = match guest.batch().call_start(store, policy).await? {
+            Ok(batch) => Batch { store, guest, batch },
+            Err(wit::PolicyError { field, reason }) => {
+                let _ = accepted.send(Err(PolicyRefused { field, reason }));
+                return Ok(None);
+            }
+        };
         let _ = accepted.send(Ok(()));
-        let done = accessor.with(|mut store| -> wasmtime::Result<_> {
-            outcomes_reader.pipe(&mut store, Output::new(asked, outcomes))?;
-            receive(&mut store, summary, convert::summary)
-        })?;
-        Ok(done.await.ok().map(Box::new))
+        // Nothing is read before the reader has asked.
+        if asked.await.is_err() {
+            batch.cancel().await?;
+        } else {
+            store.with(|mut store| store.data_mut().begin());
+            let mut feeding = pin!(batch.feed(feed, &outcomes));
+            let mut taking = pin!(batch.take(&outcomes));
+            tokio::select! {
+                taken = &mut taking => taken?,
+                fed = &mut feeding => {
+                    fed?;
+                    taking.await?;
+                }
+            }
+        }
+        let summary = batch.guest.batch().call_summary(store, batch.batch).await?;
+        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
     });
     conversation.await?
+}
+
+impl Batch<'_> {
+    /// Gives the component what the input has, as far as it has room.
+    async fn feed(&self, feed: &mut Feed, outcomes: &super::Outbox) -> wasmtime::Result<()> {
+        loop {
+            let room = self.guest.batch().call_room(self.store, self.batch).await?;
+            if room == 0 {
+                return Ok(());
+            }
+            poll_fn(|cx| feed.poll_ahead(cx)).await;
+            let given = self.store.with(|mut store| store.data_mut().take_from(feed, room));
+            let serials: Vec<u64> = given.requests.iter().map(|(serial, _)| *serial).collect();
+            let mut requests = Vec::with_capacity(serials.len());
+            for (serial, request) in given.requests {
+                let options = convert::options(self.guest, self.store, &request.overrides).await?;
+                requests.push(convert::request(serial, request, options));
+            }
+            if !requests.is_empty() && self.guest.batch().call_push(self.store, self.batch, requests).await?.is_err() {
+                self.refused(serials, outcomes).await;
+                return Ok(());
+            }
+            if given.is_last {
+                return self.guest.batch().call_finish(self.store, self.batch).await;
+            }
+        }
+    }
+
+    /// The batch stopped while these were on their way.
+    async fn refused(&self, serials: Vec<u64>, outcomes: &super::Outbox) {
+        for serial in serials {
+            let outcome: Option<Outcome> = self.store.with(|mut store| {
+                store.data_mut().not_taken(serial, Cause::Cancelled, "the batch had stopped before it was begun")
+            });
+            if let Some(outcome) = outcome {
+                let _ = outcomes.send(outcome).await;
+            }
+        }
+    }
+
+    /// Takes outcomes as there are places for them, until there are no more.
+    async fn take(&self, outcomes: &super::Outbox) -> wasmtime::Result<()> {
+        loop {
+            // Given back at once: it is taken again with the outcome.
+            let left = outcomes.reserve().await.is_err();
+            if left {
+                return self.cancel().await;
+            }
+            let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
+            let taken = {
+                let methods = self.guest.batch();
+                let mut next = pin!(methods.call_next(self.store, self.batch, places));
+                tokio::select! {
+                    taken = &mut next => taken?,
+                    () = outcomes.closed() => {
+                        methods.call_cancel(self.store, self.batch).await?;
+                        next.await?
+                    }
+                }
+            };
+            let Some(taken) = taken else { return Ok(()) };
+            for outcome in taken {
+                if let Some(outcome) = self.accept(outcome)? {
+                    // If the reader has left, the next look finds out.
+                    let _ = outcomes.send(outcome).await;
+                }
+            }
+        }
+    }
+
+    /// Cancels the batch, and waits until it is over.
+    async fn cancel(&self) -> wasmtime::Result<()> {
+        self.guest.batch().call_cancel(self.store, self.batch).await?;
+        self.guest.batch().call_next(self.store, self.batch, 1).await.map(drop)
+    }
+
+    /// The outcome as the reader gets it; none if it belongs to no request.
+    fn accept(&self, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
+        self.store.with(|mut store| {
+            let wit::Outcome { id: serial, url, attempts, hops, timing, result, facts: _ } = outcome;
+            if !store.data_mut().ledger.contains(serial) {
+                return Ok(None);
+            }
+            let result = match result {
+                Ok(wit::Response { status, headers, body }) => {
+                    let body = match body {
+                        wit::Body::Discarded => Body::Discarded,
+                        wit::Body::Bytes(bytes) => Body::Bytes(bytes.into()),
+                        wit::Body::Unread((bytes, end)) => Body::Unread(unread(&mut store, bytes, end, status)?),
+                    };
+                    Ok(Response { status, headers, body })
+                }
+                Err(failure) => Err(convert::failure(failure)),
+            };
+            let answered = Answered { url, attempts, hops, timing: convert::timing(timing), result };
+            // Only now that nothing more can go wrong with it.
+            Ok(store.data_mut().close(serial, answered))
+        })
+    }
 }
 
 /// Sees the unread bodies that were handed out to their end.

@@ -1,0 +1,23 @@
+//! What the caller is as a component.
+
+#[expect(unsafe_code, reason = "generated")]
+mod bindings {
+    wit_bindgen::generate!({
+        inline: "package example:caller;
+            world caller {
+                import fantail:fetch-p2/batch@0.1.0;
+                export fastest: func(mirrors: list<string>) -> result<list<u8>, string>;
+            }",
+        path: "../../wit/fetch-p2",
+        world: "example:caller/caller",
+        generate_all,
+        default_bindings_module: "crate::component::bindings",
+    });
+    export!(Caller);
+    use super::Caller;
+}
+
+pub(crate) use bindings::Guest;
+pub(crate) use bindings::fantail::fetch_p2::batch;
+
+pub(crate) struct Caller;

@@ -1,0 +1,10 @@
+//! What is imported and exported, as a generator makes it of `wit/`.
+
+wit_bindgen::generate!({
+    path: "../../wit/component",
+    world: "fantail:component/fantail",
+    generate_all,
+    default_bindings_module: "crate::bindings",
+});
+export!(Component);
+use crate::Component;

@@ -1,0 +1,294 @@
+//! Between a batch and the calls of its caller: requests on their way in, outcomes on their way out.
+
+use crate::response::{Incoming, Response};
+use fantail_engine::{Outcome, Request, Summary};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// Requests that a batch holds at most which have not entered its window.
+const MAX_WAITING: usize = 1 << 20;
+
+/// Bytes of outcomes that pass in one call, unless one alone is larger: far less than any host allows (wasmtime lets 128 MiB pass), and so
+/// much that a call more or less does not matter.
+const MAX_TAKEN_BYTES: usize = 4 << 20;
+
+/// An answer to the engine: what was read, and whether that was the end.
+pub(crate) type Read = (Vec<Request>, bool);
+
+/// What the caller has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// It waits for outcomes.
+    Asks,
+    /// It has taken so many.
+    Took(u32),
+    /// It is gone.
+    Left,
+}
+
+struct Queues<I: Incoming> {
+    /// Pushed, and not read by the engine.
+    requests: VecDeque<Request>,
+    /// No more requests come: the caller has said so, or the engine.
+    closed: bool,
+    /// How many requests the engine waits for.
+    wanted: usize,
+    /// The engine knows that no more requests come.
+    ended: bool,
+    outcomes: VecDeque<Outcome<Response<I>>>,
+    /// Requests pushed whose outcome has not been taken.
+    open: usize,
+    window: usize,
+    /// Whether outcomes have been asked for.
+    asked: bool,
+    /// What the caller has done and the engine has not heard of.
+    asks: bool,
+    taken: u32,
+    left: bool,
+    /// There when the batch is over.
+    summary: Option<Summary>,
+    batch: Waiting,
+    takers: Waiting,
+    pushers: Waiting,
+}
+
+/// Who is to be woken.
+#[derive(Default)]
+struct Waiting(Vec<Waker>);
+
+impl Waiting {
+    fn add(&mut self, cx: &Context<'_>) {
+        if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.0.push(cx.waker().clone());
+        }
+    }
+
+    fn wake(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// The caller's end of a batch. Dropping it cancels the batch.
+pub struct Caller<I: Incoming>(Rc<RefCell<Queues<I>>>);
+
+/// The batch's end.
+pub(crate) struct Ends<I: Incoming>(Rc<RefCell<Queues<I>>>);
+
+/// Both ends of a batch with so large a window.
+pub(crate) fn queues<I: Incoming>(window: u32) -> (Caller<I>, Ends<I>) {
+    let queues = Queues {
+        requests: VecDeque::new(),
+        closed: false,
+        wanted: 0,
+        ended: false,
+        outcomes: VecDeque::new(),
+        open: 0,
+        window: window as usize,
+        asked: false,
+        asks: false,
+        taken: 0,
+        left: false,
+        summary: None,
+        batch: Waiting::default(),
+        takers: Waiting::default(),
+        pushers: Waiting::default(),
+    };
+    let queues = Rc::new(RefCell::new(queues));
+    (Caller(Rc::clone(&queues)), Ends(queues))
+}
+
+/// The batch takes no more requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl<I: Incoming> Caller<I> {
+    /// Hands all of them over, or none.
+    pub fn push(&self, requests: impl ExactSizeIterator<Item = Request>) -> Result<(), Closed> {
+        let queues = self.0.borrow();
+        if queues.closed || queues.requests.len().saturating_add(requests.len()) > MAX_WAITING {
+            return Err(Closed);
+        }
+        drop(queues);
+        self.push_all(requests);
+        Ok(())
+    }
+
+    /// Hands them over, however many.
+    pub(crate) fn push_all(&self, requests: impl Iterator<Item = Request>) {
+        let mut queues = self.0.borrow_mut();
+        let before = queues.requests.len();
+        queues.requests.extend(requests);
+        queues.open += queues.requests.len() - before;
+        queues.batch.wake();
+    }
+
+    /// For how many requests the window has room. 0 also when no more are taken.
+    pub fn room(&self) -> u32 {
+        let queues = self.0.borrow();
+        let room = if queues.closed { 0 } else { queues.window.saturating_sub(queues.open) };
+        u32::try_from(room).unwrap_or(u32::MAX)
+    }
+
+    /// Waits for room, or until no more are taken.
+    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<u32> {
+        let room = self.room();
+        let mut queues = self.0.borrow_mut();
+        if room > 0 || queues.closed {
+            return Poll::Ready(room);
+        }
+        queues.pushers.add(cx);
+        Poll::Pending
+    }
+
+    /// No more requests come.
+    pub fn finish(&self) {
+        let mut queues = self.0.borrow_mut();
+        queues.closed = true;
+        queues.batch.wake();
+        queues.pushers.wake();
+    }
+
+    /// Says that outcomes are wanted: before that, nothing is sent.
+    pub fn ask(&self) {
+        let mut queues = self.0.borrow_mut();
+        if !std::mem::replace(&mut queues.asked, true) {
+            queues.asks = true;
+            queues.batch.wake();
+        }
+    }
+
+    /// Takes what is there, `max` at most and within what may pass at once. None: the batch is over, and all has been taken.
+    pub fn take(&self, max: u32) -> Option<Vec<Outcome<Response<I>>>> {
+        let mut queues = self.0.borrow_mut();
+        if queues.outcomes.is_empty() {
+            return queues.summary.is_none().then(Vec::new);
+        }
+        let mut bytes = 0;
+        let fitting = queues.outcomes.iter().take(max as usize).take_while(|outcome| {
+            let first = bytes == 0;
+            bytes += size(outcome);
+            first || bytes <= MAX_TAKEN_BYTES
+        });
+        let count = fitting.count();
+        let taken = queues.outcomes.drain(..count).collect();
+        queues.open = queues.open.saturating_sub(count);
+        queues.taken = queues.taken.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        queues.batch.wake();
+        queues.pushers.wake();
+        Some(taken)
+    }
+
+    /// Waits for at least one. `max` is not 0.
+    pub fn poll_take(&self, max: u32, cx: &mut Context<'_>) -> Poll<Option<Vec<Outcome<Response<I>>>>> {
+        match self.take(max) {
+            Some(taken) if taken.is_empty() => {
+                self.ask();
+                self.0.borrow_mut().takers.add(cx);
+                Poll::Pending
+            }
+            taken => Poll::Ready(taken),
+        }
+    }
+
+    /// Whether no request is under way, and more may come.
+    pub fn is_idle(&self) -> bool {
+        let queues = self.0.borrow();
+        queues.open == 0 && !queues.closed
+    }
+
+    /// Cancels the batch. What is there and was not taken is dropped.
+    pub fn cancel(&self) {
+        let mut queues = self.0.borrow_mut();
+        (queues.left, queues.closed, queues.open) = (true, true, 0);
+        let dropped = std::mem::take(&mut queues.outcomes);
+        queues.batch.wake();
+        queues.pushers.wake();
+        drop(queues);
+        // Unread bodies among them close connections.
+        drop(dropped);
+    }
+
+    /// What became of the batch, when it is over.
+    pub fn summary(&self) -> Option<Summary> {
+        self.0.borrow().summary.clone()
+    }
+}
+
+impl<I: Incoming> Drop for Caller<I> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl<I: Incoming> Ends<I> {
+    /// The engine wants so many requests.
+    pub(crate) fn read(&self, count: u32) {
+        self.0.borrow_mut().wanted = count as usize;
+    }
+
+    /// The engine gives up reading. What has been pushed still comes.
+    pub(crate) fn close(&self) {
+        let mut queues = self.0.borrow_mut();
+        (queues.wanted, queues.closed) = (usize::MAX, true);
+        queues.pushers.wake();
+    }
+
+    /// One answer to each read, or to the close in its place.
+    pub(crate) fn next_read(&self) -> Option<Read> {
+        let Queues { requests, closed, wanted, ended, .. } = &mut *self.0.borrow_mut();
+        if *wanted == 0 || *ended || (requests.is_empty() && !*closed) {
+            return None;
+        }
+        let count = std::mem::take(wanted).min(requests.len());
+        let read = requests.drain(..count).collect();
+        *ended = *closed && requests.is_empty();
+        Some((read, *ended))
+    }
+
+    /// What the caller has done meanwhile.
+    pub(crate) fn next_reader(&self) -> Option<Reader> {
+        let Queues { asks, taken, left, .. } = &mut *self.0.borrow_mut();
+        if std::mem::take(left) {
+            return Some(Reader::Left);
+        }
+        if std::mem::take(asks) {
+            return Some(Reader::Asks);
+        }
+        match std::mem::take(taken) {
+            0 => None,
+            taken => Some(Reader::Took(taken)),
+        }
+    }
+
+    /// Has the batch woken when the caller does something.
+    pub(crate) fn wait(&self, cx: &Context<'_>) {
+        self.0.borrow_mut().batch.add(cx);
+    }
+
+    pub(crate) fn emit(&self, outcome: Outcome<Response<I>>) {
+        let mut queues = self.0.borrow_mut();
+        queues.outcomes.push_back(outcome);
+        queues.takers.wake();
+    }
+
+    /// The batch is over.
+    pub(crate) fn end(&self, summary: Summary) {
+        let mut queues = self.0.borrow_mut();
+        (queues.summary, queues.closed) = (Some(summary), true);
+        queues.takers.wake();
+        queues.pushers.wake();
+    }
+}
+
+/// About what an outcome takes as it passes: its texts and bytes, and the records they are in.
+pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
+    const RECORD: usize = 512;
+    let hops: usize = outcome.hops.iter().map(|hop| hop.len() + 16).sum();
+    let result = match &outcome.result {
+        Ok(response) => response.size(),
+        Err(failure) => failure.detail.as_ref().map_or(0, String::len),
+    };
+    RECORD + outcome.url.len() + hops + result
+}

@@ -1,0 +1,140 @@
+//! The resource `batch`, called as any host would call it, over either WASI.
+
+use crate::callers::Caller;
+use crate::support::{root, wasi};
+use fantail::{BodyMode, Cause, Policy, Until, Wasi};
+use std::time::{Duration, Instant};
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn the_two_interfaces_say_the_same_where_they_can() {
+    let read = |package: &str| std::fs::read_to_string(root().join("wit").join(package).join("fetch.wit")).unwrap();
+    let (p3, p2) = (read("fetch"), read("fetch-p2"));
+    let between = |text: &str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
+        rest.split_once(to).unwrap_or_else(|| panic!("no {to}")).0.to_owned()
+    };
+    // Every type, with all that is said of it, but for the unread body.
+    let types = |text: &str| between(text, "  /// A field name and its value.", "  /// Mode `unread`.");
+    assert_eq!(types(&p2), types(&p3));
+    // Every function, but for what waits.
+    let functions = |text: &str| {
+        let text = between(text, "  resource batch {", "world\n").replace("async func", "func");
+        let functions = text.lines().filter(|line| line.contains("func(")).map(|line| line.trim().to_owned());
+        functions.collect::<Vec<_>>()
+    };
+    let functions = |text: &str| functions(&(text.to_owned() + "world\n"));
+    let also = ", also: option<borrow<pollable>>";
+    assert_eq!(functions(&p2).iter().map(|function| function.replace(also, "")).collect::<Vec<_>>(), functions(&p3));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_outcomes_are_asked_for() {
+    let mut caller = Caller::start(&Policy::default()).await;
+    assert!(caller.push(&["/ok", "/ok"]).await);
+    tokio::time::sleep(20 * MS).await;
+    assert_eq!((caller.host.asked(), caller.summary().await), (0, None));
+    assert!(!caller.next(10).await.unwrap().is_empty());
+    assert_eq!(caller.host.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_the_window_is_taken_and_waits() {
+    let policy = Policy { window: Some(2), concurrency: Some(2), ..Policy::default() };
+    let mut caller = Caller::start(&policy).await;
+    assert_eq!(caller.room().await, 2);
+    assert!(caller.push(&["/hang", "/hang", "/ok"]).await);
+    caller.finish().await;
+    assert!(!caller.push(&["/ok"]).await, "after finish");
+    assert_eq!(caller.room().await, 0);
+    let next = tokio::time::timeout(50 * MS, caller.next(1));
+    assert!(next.await.is_err());
+    assert_eq!(caller.host.asked(), 2, "the third waits");
+}
+
+#[tokio::test]
+async fn a_batch_comes_to_its_end_when_it_is_finished_and_all_is_taken() {
+    let mut caller = Caller::start(&Policy::default()).await;
+    assert!(caller.push(&["/ok", "/fail", "/ok"]).await);
+    caller.finish().await;
+    assert_eq!(caller.rest().await.len(), 3);
+    let summary = caller.summary().await.unwrap();
+    assert_eq!((summary.requests, summary.responses, summary.input_ended), (3, 3, true));
+    assert_eq!(caller.next(1).await, None, "as often as it is asked");
+}
+
+#[tokio::test]
+async fn an_early_stop_refuses_what_is_pushed_after_it() {
+    let policy = Policy { until: Some(Until::Successes(1)), ..Policy::default() };
+    let mut caller = Caller::start(&policy).await;
+    assert!(caller.push(&["/ok", "/hang", "/hang"]).await);
+    let outcomes = caller.rest().await;
+    assert_eq!(outcomes.len(), 3, "one for each that was pushed before");
+    assert!(!caller.push(&["/ok"]).await && caller.room().await == 0);
+    let summary = caller.summary().await.unwrap();
+    assert_eq!((summary.responses, summary.by_cause.get(&Cause::Cancelled), summary.input_ended), (1, Some(&2), false));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_between_calls_is_seen_by_the_next() {
+    let mut caller = Caller::start(&Policy { deadline: Some(50 * MS), ..Policy::default() }).await;
+    assert!(caller.push(&["/hang", "/ok"]).await);
+    assert_eq!(caller.next(1).await.unwrap()[0].id, 1);
+    tokio::time::sleep(60 * MS).await;
+    let outcome = caller.next(1).await.unwrap().remove(0);
+    assert_eq!(outcome.result.unwrap_err().cause, Cause::Deadline);
+    assert!(!caller.push(&["/ok"]).await);
+    assert_eq!(caller.next(1).await, None);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_cancelled_says_at_once_what_became_of_it() {
+    let mut caller = Caller::start(&Policy::default()).await;
+    assert!(caller.push(&["/hang", "/hang", "/ok"]).await);
+    assert_eq!(caller.next(10).await.unwrap().len(), 1);
+    caller.cancel().await;
+    let begun = Instant::now();
+    assert_eq!((caller.next(10).await, caller.room().await), (None, 0));
+    assert!(begun.elapsed() < 1_000 * MS);
+    let summary = caller.summary().await.unwrap();
+    assert_eq!((summary.requests, summary.responses, summary.failures), (3, 1, 2));
+    assert_eq!(summary.by_cause.get(&Cause::Cancelled), Some(&2), "{summary:?}");
+}
+
+#[tokio::test]
+async fn batches_of_one_instance_do_not_disturb_each_other() {
+    let mut caller = Caller::start(&Policy::default()).await;
+    let (first, second) = (caller.batch, caller.another(&Policy::default()).await);
+    assert!(caller.push(&["/hang", "/ok", "/ok"]).await);
+    assert!(!caller.next(1).await.unwrap().is_empty());
+    caller.batch = Some(second);
+    assert!(caller.push(&["/ok", "/fail"]).await);
+    caller.finish().await;
+    assert_eq!(caller.rest().await.len(), 2);
+    caller.batch = first;
+    assert_eq!(caller.next(10).await.unwrap().len(), 1);
+    second.resource_drop_async(&mut caller.host.store).await.unwrap();
+    assert_eq!(caller.host.asked(), 5);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_for_one_call_cannot_be_asked_for() {
+    let most = 64 << 20;
+    assert!(Policy { max_body: Some(most), ..Policy::default() }.resolve().is_ok());
+    let refused = Policy { max_body: Some(most + 1), ..Policy::default() }.resolve().unwrap_err();
+    assert_eq!(refused.field, "max-body");
+}
+
+#[tokio::test]
+async fn unread_bodies_outlive_their_batch() {
+    // Over WASI 0.2 tests/twin.rs looks closer.
+    if wasi() == Wasi::P2 {
+        return;
+    }
+    let mut caller = Caller::start(&Policy { body: Some(BodyMode::Unread), ..Policy::default() }).await;
+    assert!(caller.push(&["/ok"]).await);
+    caller.finish().await;
+    // Dropped with their outcomes.
+    assert_eq!(caller.rest().await.len(), 1);
+}

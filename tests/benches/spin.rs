@@ -1,0 +1,150 @@
+//! The application beside the same fan-out written by hand, both on Spin, in turns: where `spin` is on PATH.
+
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
+
+mod origin;
+
+use component_builder::{build, target_dir};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// Upstreams of a batch, and the bytes of their bodies.
+const BATCHES: [(usize, usize); 5] = [(20, 1_024), (100, 1_024), (500, 1_024), (20, 100_000), (100, 100_000)];
+
+/// Rounds of each application; what is printed is their median.
+const ROUNDS: usize = 15;
+
+/// Callers at once.
+const CALLERS: [usize; 2] = [1, 16];
+
+fn main() {
+    if Command::new("spin").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: there is no spin on PATH");
+        return;
+    }
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let base = origin::start().trim_end_matches("/ok").to_owned();
+    let applications = [Application::own(), Application::by_hand()];
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    println!(
+        "{:>8} {:>10} {:>8} {:>14} {:>12} {:>10}",
+        "callers", "upstreams", "bytes", "application", "by hand", "x by hand"
+    );
+    for callers in CALLERS {
+        for (count, size) in BATCHES {
+            let urls = vec![format!("{base}/bytes/{size}"); count];
+            let mut times = [Vec::new(), Vec::new()];
+            for _ in 0..ROUNDS {
+                for (application, times) in applications.iter().zip(&mut times) {
+                    times.push(application.time(&runtime, &client, &urls, callers));
+                }
+            }
+            let [own, by_hand] = times.map(|mut times| {
+                times.sort_unstable();
+                times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
+            });
+            println!(
+                "{callers:>8} {count:>10} {size:>8} {:>11.1} ms {:>9.1} ms {:>10.2}",
+                own * 1e3,
+                by_hand * 1e3,
+                by_hand / own
+            );
+        }
+    }
+}
+
+/// An application on Spin, ended with this.
+struct Application {
+    url: String,
+    spin: Child,
+    folder: tempfile::TempDir,
+    is_own: bool,
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        let _ = self.spin.kill();
+        let _ = self.spin.wait();
+    }
+}
+
+const MANIFEST: &str = r#"spin_manifest_version = 2
+[application]
+name = "by-hand"
+version = "0.1.0"
+[[trigger.http]]
+route = "/..."
+component = "by-hand"
+[component.by-hand]
+source = "by-hand.wasm"
+allowed_outbound_hosts = ["http://127.0.0.1:*"]
+"#;
+
+impl Application {
+    fn own() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let folder = tempfile::tempdir().expect("a folder");
+        let components = folder.path().join("target/components");
+        std::fs::create_dir_all(&components).expect("a folder");
+        let edge = build(root, "fantail-edge", &target_dir(root)).expect("a component");
+        std::fs::write(components.join("fantail-edge.wasm"), edge).expect("a file");
+        std::fs::write(components.join("fantail.wasm"), fantail::COMPONENT).expect("a file");
+        let manifest = std::fs::read_to_string(root.join("spin.toml")).expect("the manifest");
+        Self::start(folder, &manifest, true)
+    }
+
+    fn by_hand() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let folder = tempfile::tempdir().expect("a folder");
+        let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
+        std::fs::write(folder.path().join("by-hand.wasm"), by_hand).expect("a file");
+        Self::start(folder, MANIFEST, false)
+    }
+
+    fn start(folder: tempfile::TempDir, manifest: &str, is_own: bool) -> Self {
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let manifest = file("spin.toml", manifest);
+        let config = file("runtime-config.toml", "[outbound_http]\nconnection_pooling = true\n");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a port").to_string();
+        let mut spin = Command::new("spin");
+        spin.args(["up", "--quiet", "--listen", &address, "--from"]).arg(manifest);
+        spin.arg("--runtime-config-file").arg(config).arg("--state-dir").arg(folder.path());
+        spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
+        let spin = spin.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it ran once already");
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(&address).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { url: format!("http://{address}/"), spin, folder, is_own }
+    }
+
+    /// How long so many callers take, each with one batch.
+    fn time(&self, runtime: &Runtime, client: &reqwest::Client, urls: &[String], callers: usize) -> Duration {
+        assert!(self.folder.path().exists());
+        let batch = if self.is_own {
+            serde_json::json!({"policy": {"concurrency": 64}, "requests": urls})
+        } else {
+            serde_json::json!({"concurrency": 64, "requests": urls})
+        };
+        let batch = batch.to_string();
+        let post = || async {
+            let request = client.post(&self.url).header("authorization", "Bearer secret");
+            let request = request.header("content-type", "application/json").body(batch.clone());
+            let body = request.send().await.expect("an answer").bytes().await.expect("a whole answer");
+            body.windows(12).filter(|window| *window == b"\"status\":200").count()
+        };
+        let begun = Instant::now();
+        let whole = runtime.block_on(futures::future::join_all((0..callers).map(|_| post())));
+        let took = begun.elapsed();
+        assert!(whole.iter().all(|count| *count == urls.len()), "each a response: {whole:?}");
+        took
+    }
+}

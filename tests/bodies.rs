@@ -1,0 +1,105 @@
+//! Bodies as people have them: from none to many megabytes, one and many at once, both ways, each whole.
+
+use crate::stock::Stock;
+use crate::support::{by_id, failure, guest, harness, origin, requests, run, wasi};
+use component_builder::compose;
+use fantail::{Body, Policy, Request, Wasi};
+
+mod p3 {
+    wasmtime::component::bindgen!({
+        inline: "package example:caller;
+            world caller { export fastest: async func(mirrors: list<string>) -> result<list<u8>, string>; }",
+        require_store_data_send: true,
+    });
+}
+
+mod p2 {
+    wasmtime::component::bindgen!({
+        inline: "package example:caller;
+            world caller { export fastest: func(mirrors: list<string>) -> result<list<u8>, string>; }",
+        require_store_data_send: true,
+        exports: { default: async },
+    });
+}
+
+const MIB: usize = 1 << 20;
+const SIZES: [usize; 5] = [0, 1_024, 100_000, 900_000, 8 * MIB];
+
+/// So many in flight that their bodies are 64 MiB at most.
+fn policy(size: usize) -> Policy {
+    let concurrency = u32::try_from((64 * MIB / size.max(1)).clamp(1, 64)).unwrap();
+    Policy { concurrency: Some(concurrency), window: Some(concurrency), max_body: Some(16 << 20), ..Policy::default() }
+}
+
+#[tokio::test]
+async fn x1_the_harness_gets_bodies_of_every_size_whole_alone_and_many_at_once() {
+    let (harness, origin) = (harness(), origin().await);
+    for size in SIZES {
+        for count in [1, 20, 200] {
+            let urls = (0..count).map(|_| origin.url(&format!("/bytes/{size}")));
+            let (outcomes, report) = run(&harness, requests(urls), &policy(size)).await;
+            assert_eq!(outcomes.len(), count, "{size}: {:?}", report.end);
+            for outcome in by_id(outcomes) {
+                let Ok(response) = &outcome.result else { panic!("{size}: {:?}", failure(&outcome)) };
+                let Body::Bytes(body) = &response.body else { panic!("not kept") };
+                assert!(body.len() == size && body.iter().all(|byte| *byte == b'x'), "{size}");
+            }
+            assert!(report.receipt.memory < 256 << 20, "{size}, {count}: {:?}", report.receipt);
+        }
+    }
+}
+
+#[tokio::test]
+async fn uploads_of_every_size_go_whole() {
+    let (harness, origin) = (harness(), origin().await);
+    for size in SIZES {
+        for count in [1, 20, 200] {
+            let (url, upload) = (origin.url("/echo"), vec![b'u'; size]);
+            // As many in all as the component's memory has room for.
+            let count = count.min(200 * MIB / size.max(1));
+            let post = move |id| Request {
+                method: "POST".to_owned(),
+                body: Some(upload.clone()),
+                ..Request::get(id, url.clone())
+            };
+            let uploads = futures::stream::iter((0..count as u64).map(post));
+            let (outcomes, report) = run(&harness, uploads, &policy(size * 2)).await;
+            assert_eq!(outcomes.len(), count, "{size}: {:?}", report.end);
+            for outcome in by_id(outcomes) {
+                let Ok(response) = &outcome.result else { panic!("{size}: {:?}", failure(&outcome)) };
+                let Body::Bytes(body) = &response.body else { panic!("not kept") };
+                let sent = body.iter().rev().take_while(|byte| **byte == b'u').count();
+                assert_eq!(sent, size);
+            }
+        }
+    }
+}
+
+/// What the example of a caller, composed with the component, makes of one mirror.
+async fn fastest(path: &str) -> Result<Vec<u8>, String> {
+    let mirrors = vec![format!("http://mirror.test{path}")];
+    match wasi() {
+        Wasi::P2 => {
+            let caller = compose(&guest("fantail-example-caller-p2"), &[fantail::COMPONENT_P2]).unwrap();
+            let mut host = Stock::new(&caller, &[]);
+            let made = p2::Caller::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
+            made.call_fastest(&mut host.store, &mirrors).await.unwrap()
+        }
+        Wasi::P3 => {
+            let caller = compose(&guest("fantail-example-caller"), &[fantail::COMPONENT]).unwrap();
+            let mut host = Stock::new(&caller, &[]);
+            let made = p3::Caller::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
+            host.store.run_concurrent(async |store| made.call_fastest(store, mirrors).await).await.unwrap().unwrap()
+        }
+    }
+}
+
+#[tokio::test]
+async fn x1_the_example_of_a_caller_gets_bodies_whole() {
+    // 1 MiB is what a policy that says nothing keeps of a body.
+    for size in [0, 1_024, 100_000, 900_000] {
+        assert_eq!(fastest(&format!("/bytes/{size}")).await.map(|body| body.len()), Ok(size));
+    }
+    let failed = fastest("/bytes/8388608").await.unwrap_err();
+    assert!(failed.ends_with("body-too-large"), "{failed}");
+}

@@ -1,0 +1,180 @@
+//! A caller for tests, composed with the component for WASI 0.3.
+
+#![cfg_attr(not(test), allow(clippy::unwrap_used, clippy::expect_used, reason = "a trap fails the test"))]
+
+#[expect(unsafe_code, reason = "generated")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: ["../../wit/component", "wit"],
+        world: "test:crossing/crossing",
+        generate_all,
+        default_bindings_module: "crate::bindings",
+    });
+    export!(Caller);
+    use super::Caller;
+}
+
+use bindings::exports::test::crossing::caller::{Answer, Guest, Wanted};
+use bindings::fantail::fetch::batch::{Batch, Body, BodyMode, Outcome, Policy, Request, fetch_all};
+use bindings::wasi::clocks::monotonic_clock::{now, wait_for};
+use futures::future::{Either, select};
+use futures::{join, pin_mut};
+
+struct Caller;
+
+const MS: u64 = 1_000_000;
+
+impl Guest for Caller {
+    async fn by_batch(wanted: Wanted) -> Vec<Answer> {
+        let batch = Batch::start(Some(policy(&wanted))).await.expect("the policy");
+        let mut requests = requests(wanted).into_iter();
+        let feed = async {
+            while !requests.as_slice().is_empty() {
+                let room = batch.room().await;
+                batch.push(requests.by_ref().take(room as usize).collect()).expect("the batch takes them");
+            }
+            batch.finish();
+        };
+        let mut answers = Vec::new();
+        let take = async {
+            while let Some(outcomes) = batch.next(100).await {
+                answers.extend(outcomes.into_iter().map(answer));
+            }
+        };
+        join!(feed, take);
+        answers.sort_by_key(|answer| answer.id);
+        answers
+    }
+
+    async fn by_list(wanted: Wanted) -> Vec<Answer> {
+        let policy = policy(&wanted);
+        fetch_all(requests(wanted), Some(policy)).await.expect("the policy").into_iter().map(answer).collect()
+    }
+
+    async fn between_calls(url: String, count: u32) -> u32 {
+        let batch = Batch::start(None).await.expect("no policy");
+        batch.push((0..count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        let first = batch.next(1).await.expect("the first").len();
+        // Nobody calls meanwhile.
+        wait_for(500 * MS).await;
+        // All the rest is there: it comes at once, or not at all.
+        let mut there = first;
+        loop {
+            let next = batch.next(u32::MAX);
+            let soon = wait_for(MS);
+            pin_mut!(next, soon);
+            match select(next, soon).await {
+                Either::Left((Some(outcomes), _)) => there += outcomes.len(),
+                Either::Left((None, _)) | Either::Right(_) => return u32::try_from(there).expect("a count"),
+            }
+        }
+    }
+
+    async fn side_by_side(url: String, count: u32) -> u32 {
+        let batch = Batch::start(None).await.expect("no policy");
+        let push = async {
+            for id in 0..count {
+                batch.room().await;
+                batch.push(vec![get(id.into(), &url)]).expect("it takes it");
+            }
+            batch.finish();
+        };
+        let take = async || {
+            let mut taken = 0;
+            while let Some(outcomes) = batch.next(1).await {
+                taken += outcomes.len();
+            }
+            taken
+        };
+        let (first, second, ()) = join!(take(), take(), push);
+        u32::try_from(first + second).expect("a count")
+    }
+
+    async fn leave(url: String, count: u32, how: u32) -> u64 {
+        let policy = Policy::new();
+        policy.set_body(if how == 2 { BodyMode::Unread } else { BodyMode::Bytes });
+        let batch = Batch::start(Some(policy)).await.expect("the policy");
+        let mut held = None;
+        if how == 2 {
+            batch.push(vec![get(0, "http://origin.test/ok")]).expect("it takes it");
+            held = batch.next(1).await;
+        }
+        batch.push((0..count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        {
+            let (next, soon) = (batch.next(1), wait_for(100 * MS));
+            pin_mut!(next, soon);
+            let Either::Right(((), next)) = select(next, soon).await else { return u64::MAX };
+            if how == 1 {
+                // The call is under way while it ends.
+                batch.cancel();
+                assert!(next.await.is_none(), "there is nothing more");
+                assert!(batch.summary().is_some(), "it is over");
+            }
+        }
+        let left = now();
+        drop(batch);
+        let took = now() - left;
+        if let Some(outcomes) = held {
+            // Long enough for the test to look.
+            wait_for(50 * MS).await;
+            assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "the body that is held");
+        }
+        took
+    }
+
+    async fn many(url: String, count: u32) {
+        for id in 0..count {
+            let batch = Batch::start(None).await.expect("no policy");
+            batch.push(vec![get(id.into(), &url)]).expect("it takes it");
+            if id % 2 == 0 {
+                batch.next(1).await.expect("an outcome");
+            }
+        }
+    }
+}
+
+fn policy(wanted: &Wanted) -> Policy {
+    let policy = Policy::new();
+    policy.set_concurrency(wanted.concurrency);
+    policy.set_window(wanted.concurrency);
+    policy.set_max_body(16 << 20);
+    policy
+}
+
+fn requests(wanted: Wanted) -> Vec<Request> {
+    let upload = |size: u32| vec![b'u'; size as usize];
+    let headers = vec![("x-filler".to_owned(), vec![b'h'; wanted.header as usize])];
+    let request = |id| Request {
+        id,
+        method: if wanted.upload.is_some() { "POST" } else { "GET" }.to_owned(),
+        url: wanted.url.clone(),
+        headers: if wanted.header > 0 { headers.clone() } else { Vec::new() },
+        body: wanted.upload.map(upload),
+        options: None,
+    };
+    (0..wanted.count.into()).map(request).collect()
+}
+
+fn get(id: u64, url: &str) -> Request {
+    Request { id, method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None, options: None }
+}
+
+/// What of an outcome shows whether it is whole.
+fn answer(outcome: Outcome) -> Answer {
+    let Outcome { id, result, .. } = outcome;
+    match result {
+        Ok(response) => {
+            let body = match response.body {
+                Body::Bytes(body) => body,
+                Body::Discarded | Body::Unread(_) => Vec::new(),
+            };
+            let headers = response.headers.iter().map(|(_, value)| value.len() as u64).sum();
+            let sum = body.iter().map(|byte| u64::from(*byte)).sum();
+            Answer { id, status: response.status, length: body.len() as u64, sum, headers, failure: String::new() }
+        }
+        Err(failure) => {
+            let failure = format!("{}: {}", failure.cause, failure.detail.unwrap_or_default());
+            Answer { id, status: 0, length: 0, sum: 0, headers: 0, failure }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What other programs make of the components: stock wasmtime, Spin and wac, where they are on PATH. `cargo xtask test` runs each of these where its
+//! tool is there, and counts it as skipped where it is not.
+
+use crate::support::{guest, origin, root};
+use component_builder::compose;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+const SIZES: [usize; 4] = [0, 1_024, 100_000, 900_000];
+
+/// A program that serves the application.
+struct Server {
+    url: String,
+    client: reqwest::Client,
+    _folder: TempDir,
+    _process: Child,
+}
+
+impl Server {
+    async fn start(mut command: Command, port: u16, folder: TempDir) -> Self {
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://127.0.0.1:{port}/");
+        for _ in 0..600 {
+            if client.get(format!("{url}healthz")).send().await.is_ok_and(|answer| answer.status() == 200) {
+                return Self { url, client, _folder: folder, _process: process };
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it does not answer");
+    }
+
+    /// The outcomes by id, and the summary.
+    async fn post(&self, batch: Value) -> (Vec<Value>, Value) {
+        let request = self.client.post(&self.url).header("authorization", "Bearer secret");
+        let request = request.header("content-type", "application/json").body(batch.to_string());
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let summary = lines.pop().expect("a summary")["summary"].clone();
+        lines.sort_by_key(|line| line["id"].as_u64());
+        (lines, summary)
+    }
+
+    /// X1: bodies of every size come whole, alone and many at once, and the large ones of one caller are nobody else's failure.
+    async fn sends_bodies_of_every_size(&self) {
+        let origin = origin().await;
+        let batch = |size: usize, count: usize| {
+            let urls = vec![origin.url(&format!("/bytes/{size}")); count];
+            json!({"policy": {"concurrency": 64}, "requests": urls})
+        };
+        let check = async |size: usize, count: usize| {
+            let (outcomes, summary) = self.post(batch(size, count)).await;
+            assert_eq!((outcomes.len(), &summary["responses"]), (count, &json!(count)), "{size}: {summary}");
+            for outcome in outcomes {
+                assert_eq!(outcome["body"].as_str().map(str::len), Some(size), "{size}");
+            }
+        };
+        for size in SIZES {
+            for count in [1, 20, 100] {
+                check(size, count).await;
+            }
+        }
+        tokio::join!(check(900_000, 60), check(900_000, 60), check(1_024, 100), check(1_024, 100));
+    }
+}
+
+/// A port that was free a moment ago.
+async fn port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
+    let path = folder.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs spin on PATH"]
+async fn spin_runs_the_application_as_the_manifest_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "target/components/fantail-edge.wasm", &guest("fantail-edge"));
+    write(&folder, "target/components/fantail.wasm", fantail::COMPONENT);
+    let manifest = std::fs::read(root().join("spin.toml")).unwrap();
+    let manifest = write(&folder, "spin.toml", &manifest);
+    let config = write(&folder, "runtime-config.toml", b"[outbound_http]\nconnection_pooling = true\n");
+    let port = port().await;
+    let mut spin = Command::new("spin");
+    spin.args(["up", "--quiet", "--from", &manifest, "--listen", &format!("127.0.0.1:{port}")]);
+    spin.args(["--runtime-config-file", &config, "--state-dir", folder.path().to_str().unwrap()]);
+    spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
+    spin.env("DISABLE_WASMTIME_CACHE", "true");
+    Server::start(spin, port, folder).await.sends_bodies_of_every_size().await;
+}
+
+#[tokio::test]
+#[ignore = "needs wasmtime on PATH"]
+async fn wasmtime_serves_the_application_and_runs_both_components_without_any_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let application = write(&folder, "application.wasm", fantail::APPLICATION);
+    let port = port().await;
+    let mut wasmtime = Command::new("wasmtime");
+    wasmtime.args(["serve", "-Scli", "--addr", &format!("127.0.0.1:{port}")]);
+    wasmtime.args(["--env", "SPIN_VARIABLE_API_TOKEN=secret", &application]);
+    let origin = origin().await;
+    let requests = format!(r#"[{{id: 7, method: "GET", url: "{}", headers: []}}]"#, origin.url("/ok"));
+    for (name, component) in [("p3.wasm", fantail::COMPONENT), ("p2.wasm", fantail::COMPONENT_P2)] {
+        let component = write(&folder, name, component);
+        let call = format!("fetch-all({requests}, none)");
+        let output = Command::new("wasmtime").args(["run", "-Shttp", "--invoke", &call, &component]).output().await;
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("id: 7") && said.contains("status: 200"), "{said}{:?}", String::from_utf8(output.stderr));
+    }
+    Server::start(wasmtime, port, folder).await.sends_bodies_of_every_size().await;
+}
+
+#[tokio::test]
+#[ignore = "needs wac on PATH"]
+async fn wac_finds_that_the_components_target_their_worlds_and_fit_their_callers() {
+    let folder = tempfile::tempdir().unwrap();
+    let wac = async |arguments: &[&str]| {
+        let output = Command::new("wac").args(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let parts = [
+        ("component", fantail::COMPONENT, "fantail-example-caller"),
+        ("component-p2", fantail::COMPONENT_P2, "fantail-example-caller-p2"),
+    ];
+    for (world, bytes, caller) in parts {
+        let component = write(&folder, &format!("{world}.wasm"), bytes);
+        let wit = root().join("wit").join(world);
+        wac(&["targets", "--wit", wit.to_str().unwrap(), &component]).await;
+        let caller_bytes = guest(caller);
+        let caller = write(&folder, &format!("{caller}.wasm"), &caller_bytes);
+        let composed = folder.path().join("composed.wasm");
+        wac(&["plug", "--plug", &component, &caller, "-o", composed.to_str().unwrap()]).await;
+        assert!(Path::new(&composed).exists() && compose(&caller_bytes, &[bytes]).is_ok());
+    }
+}
