@@ -19,13 +19,13 @@ struct WayOut {
 
 const P2: WayOut = WayOut {
     component: fantail::COMPONENT_P2,
-    interface: "wasi:http/outgoing-handler@0.2.12",
+    interface: "wasi:http/outgoing-handler@0.2.0",
     function: "handle",
     parameters: "i32 i32 i32",
 };
 
 const P3: WayOut =
-    WayOut { component: fantail::COMPONENT, interface: "wasi:http/client@0.3.2", function: "send", parameters: "i32" };
+    WayOut { component: fantail::COMPONENT, interface: "wasi:http/client@0.3.0", function: "send", parameters: "i32" };
 
 /// A component that exports the way out and refuses whatever is sent, as Spin puts in the place of the real one.
 fn refusing(WayOut { component, interface, function, parameters }: WayOut) -> Vec<u8> {

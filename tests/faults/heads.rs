@@ -117,8 +117,11 @@ async fn h8_headers_that_are_none() {
 #[tokio::test]
 async fn h9_informational_responses_without_end() {
     let flood = Step::SendForEver(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(100));
+    // Compiled before the time is taken.
+    let harness = harness();
     let begun = Instant::now();
-    assert_eq!(told(&played([Step::Head, flood]).await), "HTTP-protocol-error head");
+    let (outcome, ..) = played_to(&harness, Request::default(), [Step::Head, flood], &policy()).await;
+    assert_eq!(told(&outcome), "HTTP-protocol-error head");
     assert!(begun.elapsed() < 2_000 * MS, "{:?}", begun.elapsed());
     let some =
         [b"HTTP/1.1 100 Continue\r\n\r\n".repeat(16), [b"HTTP/1.1 200 OK\r\n".as_slice(), REST].concat()].concat();

@@ -33,6 +33,9 @@ impl wit::GuestBatch for Batch {
     }
 
     async fn room(&self) -> u32 {
+        if self.0.room() > 0 || self.0.is_closed() {
+            not_at_once().await;
+        }
         poll_fn(|cx| self.0.poll_room(cx)).await
     }
 
@@ -42,6 +45,10 @@ impl wit::GuestBatch for Batch {
 
     async fn next(&self, max: u32) -> Option<Vec<wit::Outcome>> {
         let max = max.max(1);
+        if self.0.has_news() {
+            // Before anything is taken: who gives the call up now loses nothing.
+            not_at_once().await;
+        }
         poll_fn(|cx| self.0.poll_take(max, cx)).await.map(convert::outcomes)
     }
 

@@ -192,6 +192,17 @@ impl<I: Incoming> Caller<I> {
         }
     }
 
+    /// Whether there is something to take, or the batch is over.
+    pub fn has_news(&self) -> bool {
+        let queues = self.0.borrow();
+        !queues.outcomes.is_empty() || queues.summary.is_some()
+    }
+
+    /// Whether no more requests are taken.
+    pub fn is_closed(&self) -> bool {
+        self.0.borrow().closed
+    }
+
     /// Whether no request is under way, and more may come.
     pub fn is_idle(&self) -> bool {
         let queues = self.0.borrow();

@@ -122,6 +122,20 @@ impl Guest for Caller {
         took
     }
 
+    async fn at_once(url: String, count: u32) {
+        let policy = Policy::new();
+        policy.set_window(2 * count);
+        let batch = Batch::start(Some(policy)).await.expect("the policy");
+        batch.push((0..=count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        batch.next(1).await.expect("the first");
+        // Until they are all there.
+        wait_for(300 * MS).await;
+        for _ in 0..count {
+            assert!(batch.room().await > 0, "half of the window is free");
+            assert_eq!(batch.next(1).await.map(|outcomes| outcomes.len()), Some(1));
+        }
+    }
+
     async fn many(url: String, count: u32) {
         for id in 0..count {
             let batch = Batch::start(None).await.expect("no policy");
