@@ -4,6 +4,7 @@ use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Re
 use fantail_origin::{Counts, Origin};
 use futures::{Stream, StreamExt};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A harness that may connect to loopback and nowhere else.
@@ -17,6 +18,9 @@ pub(crate) fn builder() -> fantail::Builder {
 
 /// With another policy, which must not let anything out but to loopback.
 pub(crate) fn builder_for(egress: Egress) -> fantail::Builder {
+    // What is in use is not compiled again: this one is, for as long as the tests run.
+    static IN_USE: OnceLock<Harness> = OnceLock::new();
+    IN_USE.get_or_init(|| Harness::builder(Egress::nothing()).wasi(wasi()).build().unwrap());
     Harness::builder(egress).wasi(wasi())
 }
 

@@ -1,15 +1,15 @@
 //! From a component's bytes to a harness.
 
 use crate::Egress;
+use crate::compiled::Compiled;
 use crate::harness::{Harness, State};
-use crate::sandbox::{Limits, Sandboxed, Wasi, config, linker, start_ticking};
+use crate::sandbox::{Limits, Sandboxed, Wasi, linker};
 use crate::sender::{
     Connect, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust, Ways,
 };
 use crate::service::{Instances, Service, ServiceOptions};
 use std::sync::Arc;
-use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// By this a component for WASI 0.2 is known.
@@ -135,46 +135,47 @@ impl Builder {
         self
     }
 
-    /// Compiles the component and checks that it fits.
+    /// Compiles the component, unless it is one of those that come with this library and in use already, and checks that it fits.
     pub fn build(self) -> Result<Harness, BuildError> {
         let default = match self.wasi {
             Wasi::P2 => crate::COMPONENT_P2,
             Wasi::P3 => crate::COMPONENT,
         };
-        let (instance, wasi) = self.compile::<State>(default, |_| Ok(()))?;
+        let compiled = self.compiled(default)?;
+        let (instance, wasi) = link::<State>(&compiled, |_| Ok(()))?;
         let (limits, batches) = (self.limits, self.batches);
-        Harness::new(instance, wasi, self.sender(), limits, batches).map_err(BuildError::Link)
+        Harness::new((compiled, instance, wasi), self.sender(), limits, batches).map_err(BuildError::Link)
     }
 
-    /// Compiles the application, or the component given in its place, and checks that it fits.
+    /// The same for the application, or the component given in its place.
     pub fn build_service(self, options: ServiceOptions) -> Result<Service, BuildError> {
-        let (instance, _) = self.compile(crate::APPLICATION, crate::service::add_to_linker)?;
+        let compiled = self.compiled(crate::APPLICATION)?;
+        let (instance, _) = link(&compiled, crate::service::add_to_linker)?;
         let component = ServicePre::new(instance).map_err(BuildError::Link)?;
         let limits = self.limits;
-        Ok(Service::new(Instances::new(component, self.sender(), limits, options)))
+        Ok(Service::new(Instances::new((compiled, component), self.sender(), limits, options)))
     }
 
-    fn compile<T: Sandboxed>(
-        &self,
-        default: &[u8],
-        extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
-    ) -> Result<(InstancePre<T>, Wasi), BuildError> {
-        let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
-        let bytes = self.component.as_deref().unwrap_or(default);
-        let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
-        let wasi = if component.get_export_index(None, EXPORT_P2).is_some() { Wasi::P2 } else { Wasi::P3 };
-        let link = || {
-            let mut linker = linker(&engine, wasi)?;
-            extend(&mut linker)?;
-            linker.instantiate_pre(&component)
-        };
-        let instance = link().map_err(BuildError::Link)?;
-        start_ticking(&engine).map_err(BuildError::Thread)?;
-        Ok((instance, wasi))
+    fn compiled(&self, default: &'static [u8]) -> Result<Arc<Compiled>, BuildError> {
+        self.component.as_deref().map_or_else(|| Compiled::built_in(default), Compiled::new)
     }
 
     fn sender(self) -> Sender {
         let Self { egress, resolver, transports, tls, timeouts, pool, .. } = self;
         Sender::new(Ways { egress, resolver, transports, tls }, timeouts, pool)
     }
+}
+
+/// Gives a component what it may import. Which version of WASI it is for, is known by what it exports.
+fn link<T: Sandboxed>(
+    Compiled { engine, component }: &Compiled,
+    extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
+) -> Result<(InstancePre<T>, Wasi), BuildError> {
+    let wasi = if component.get_export_index(None, EXPORT_P2).is_some() { Wasi::P2 } else { Wasi::P3 };
+    let link = || {
+        let mut linker = linker(engine, wasi)?;
+        extend(&mut linker)?;
+        linker.instantiate_pre(component)
+    };
+    Ok((link().map_err(BuildError::Link)?, wasi))
 }

@@ -1,8 +1,8 @@
 //! The application on a port of its own, and a client that sees its answers arrive.
 
-use crate::support::builder;
+use crate::support::{builder, builder_for};
 use bytes::Bytes;
-use fantail::{Builder, Listening, ServiceOptions};
+use fantail::{Builder, Egress, Listening, Service, ServiceOptions};
 use futures::channel::mpsc;
 use futures::{SinkExt, Stream, StreamExt};
 use http::{HeaderMap, Method, Request};
@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -48,6 +49,9 @@ pub(crate) async fn edge(options: ServiceOptions) -> Edge {
 
 impl Edge {
     pub(crate) async fn start(builder: Builder, options: ServiceOptions) -> Self {
+        // What is in use is not compiled again: this one is, for as long as the tests run.
+        static IN_USE: OnceLock<Service> = OnceLock::new();
+        IN_USE.get_or_init(|| builder_for(Egress::nothing()).build_service(with_variables(&[])).unwrap());
         let service = builder.build_service(options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

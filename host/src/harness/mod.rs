@@ -16,6 +16,7 @@ pub use outcomes::{Canceller, Outcomes};
 pub use receipt::Receipt;
 
 use crate::bindings::{p2::FantailPre as P2Pre, p3::FantailPre as P3Pre};
+use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Wasi};
 use crate::sender::{Connections, Sender};
 use batch::{Batch, Ways};
@@ -38,6 +39,8 @@ pub struct Harness {
     limits: Limits,
     /// One for each batch that may run.
     places: Arc<Semaphore>,
+    /// For as long as it is in use here, others need not compile it.
+    _compiled: Arc<Compiled>,
 }
 
 /// A component that speaks one of the two versions.
@@ -110,8 +113,7 @@ impl Harness {
 
     /// What the builder has compiled.
     pub(crate) fn new(
-        instance: InstancePre<State>,
-        wasi: Wasi,
+        (compiled, instance, wasi): (Arc<Compiled>, InstancePre<State>, Wasi),
         sender: Sender,
         limits: Limits,
         batches: usize,
@@ -121,7 +123,7 @@ impl Harness {
             Wasi::P2 => Component::P2(P2Pre::new(instance)?),
             Wasi::P3 => Component::P3(P3Pre::new(instance)?),
         };
-        Ok(Self { component, sender, limits, places })
+        Ok(Self { component, sender, limits, places, _compiled: compiled })
     }
 
     /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be

@@ -2,6 +2,7 @@
 
 use super::ServiceOptions;
 use super::instance::{Instance, Job};
+use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
 use crate::sender::{Account, Sender};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,6 +12,8 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The instances of one application.
 pub(crate) struct Instances {
+    /// For as long as it is in use here, others need not compile it.
+    _compiled: Arc<Compiled>,
     component: ServicePre<Sandbox>,
     sender: Sender,
     limits: Limits,
@@ -84,9 +87,14 @@ impl Live {
 }
 
 impl Instances {
-    pub(crate) fn new(component: ServicePre<Sandbox>, sender: Sender, limits: Limits, options: ServiceOptions) -> Self {
+    pub(crate) fn new(
+        (compiled, component): (Arc<Compiled>, ServicePre<Sandbox>),
+        sender: Sender,
+        limits: Limits,
+        options: ServiceOptions,
+    ) -> Self {
         let environment = options.environment();
-        Self { component, sender, limits, options, environment, live: Mutex::default() }
+        Self { _compiled: compiled, component, sender, limits, options, environment, live: Mutex::default() }
     }
 
     pub(super) fn options(&self) -> &ServiceOptions {

@@ -1,0 +1,41 @@
+//! Compiled components.
+
+use crate::BuildError;
+use crate::sandbox::{config, start_ticking};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A compiled component, in an engine of its own.
+pub(crate) struct Compiled {
+    pub(crate) engine: Engine,
+    pub(crate) component: Component,
+}
+
+/// Those of the library's own components that are in use, by where their bytes are.
+static IN_USE: Mutex<Vec<(usize, Weak<Compiled>)>> = Mutex::new(Vec::new());
+
+impl Compiled {
+    /// Compiles a component.
+    pub(crate) fn new(bytes: &[u8]) -> Result<Arc<Self>, BuildError> {
+        let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
+        let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
+        start_ticking(&engine).map_err(BuildError::Thread)?;
+        Ok(Arc::new(Self { engine, component }))
+    }
+
+    /// One that the library brings: compiled once for all that use it at the same time. Who comes while it is compiled waits.
+    pub(crate) fn built_in(bytes: &'static [u8]) -> Result<Arc<Self>, BuildError> {
+        let place = bytes.as_ptr() as usize;
+        // Nothing in here leaves it half changed.
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.retain(|(_, compiled)| compiled.strong_count() > 0);
+        let known = in_use.iter().find(|(known, _)| *known == place).and_then(|(_, compiled)| compiled.upgrade());
+        if let Some(compiled) = known {
+            return Ok(compiled);
+        }
+        let compiled = Self::new(bytes)?;
+        in_use.push((place, Arc::downgrade(&compiled)));
+        Ok(compiled)
+    }
+}
