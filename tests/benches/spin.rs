@@ -90,7 +90,8 @@ impl Application {
         std::fs::create_dir_all(&components).expect("a folder");
         let edge = build(root, "fantail-edge", &target_dir(root)).expect("a component");
         std::fs::write(components.join("fantail-edge.wasm"), edge).expect("a file");
-        std::fs::write(components.join("fantail.wasm"), fantail::COMPONENT).expect("a file");
+        let component = build(root, "fantail-component", &target_dir(root)).expect("a component");
+        std::fs::write(components.join("fantail.wasm"), component).expect("a file");
         let manifest = std::fs::read_to_string(root.join("spin.toml")).expect("the manifest");
         Self::start(folder, &manifest, true)
     }

@@ -2,6 +2,8 @@
 
 use super::{Edge, JSON, NDJSON, edge, options};
 use crate::support::{builder, origin, until};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use fantail::{Limits, ServiceOptions};
 use futures::future::join_all;
 use serde_json::json;
@@ -85,11 +87,14 @@ async fn an_instance_keeps_nothing_of_the_batches_it_has_served() {
 #[tokio::test]
 async fn an_instance_that_breaks_down_is_replaced() {
     let origin = origin().await;
-    // Enough for a small batch, and not for one with large bodies: the growth is refused, and the instance traps.
-    let limits = Limits { memory: 8 << 20, ..Limits::default() };
+    // Enough for a small batch, and not for a line of control characters, each of which is six in JSON: the growth is refused, and the
+    // instance traps.
+    let limits = Limits { memory: 12 << 20, ..Limits::default() };
     let edge = Edge::start(builder().limits(limits), options()).await;
     let small = json!({"requests": [origin.url("/ok")]}).to_string();
-    let large = json!({"requests": (0..32).map(|_| origin.url("/bytes/1000000")).collect::<Vec<_>>()}).to_string();
+    let controls = BASE64_STANDARD.encode(vec![0; 900_000]);
+    let echo = json!({"method": "POST", "url": origin.url("/echo"), "body_base64": controls});
+    let large = json!({"requests": [echo]}).to_string();
     for _ in 0..3 {
         let reply = edge.post(JSON, small.clone()).await;
         assert_eq!(reply.outcomes().await.1["responses"], 1);

@@ -16,15 +16,15 @@ impl Client {
     }
 
     /// Writes all of it, however slowly it is read.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Left> {
-        if self.body.write_all(bytes).await.is_empty() { Ok(()) } else { Err(Left) }
+    pub(crate) async fn write(mut self, bytes: Vec<u8>) -> Result<Self, Left> {
+        if self.body.write_all(bytes).await.is_empty() { Ok(self) } else { Err(Left) }
     }
 
     /// Asks whether it is still there. A write of nothing waits for a client that is slow, and fails once it has gone.
-    pub(crate) async fn check(&mut self) -> Result<(), Left> {
+    pub(crate) async fn check(mut self) -> Result<Self, Left> {
         match self.body.write(Vec::new()).await {
             (StreamResult::Dropped, _) => Err(Left),
-            (StreamResult::Complete(_) | StreamResult::Cancelled, _) => Ok(()),
+            (StreamResult::Complete(_) | StreamResult::Cancelled, _) => Ok(self),
         }
     }
 }

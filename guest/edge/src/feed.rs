@@ -10,7 +10,7 @@ use crate::malformed::stand_in;
 use fantail_engine::Request;
 use fantail_wire::Problem;
 
-/// Lines taken at most before they are handed over.
+/// Requests handed over at once at most.
 const AT_ONCE: usize = 256;
 
 /// Hands over all requests, unless the batch has enough before. The problem is why not all of them were taken.
@@ -21,7 +21,11 @@ pub(crate) async fn feed<B: Body>(
 ) -> Result<Option<Problem>, Left> {
     let fed = match requests {
         Requests::List(requests) => {
-            hand_over(batch, requests).await;
+            let mut requests = requests.into_iter();
+            // The first go without asking for room: most lists are no longer.
+            if push(batch, requests.by_ref().take(AT_ONCE)) {
+                hand_over(batch, requests).await;
+            }
             Ok(None)
         }
         Requests::Lines { first, from, lines } => feed_lines(first, from, lines, batch, ceilings).await,
@@ -49,7 +53,7 @@ async fn feed_lines<B: Body>(
         let too_many = some.len() as u64 > left;
         some.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= some.len() as u64;
-        if !hand_over(batch, some).await {
+        if !hand_over(batch, some.into_iter()).await {
             return Ok(None);
         }
         if too_many {
@@ -66,24 +70,24 @@ async fn feed_lines<B: Body>(
 }
 
 /// Pushes requests as the window has room for them. Whether the batch took all of them.
-async fn hand_over(batch: &Batch, requests: Vec<Request>) -> bool {
-    let mut requests = requests.into_iter();
+async fn hand_over(batch: &Batch, mut requests: std::vec::IntoIter<Request>) -> bool {
     while !requests.as_slice().is_empty() {
         let room = batch.room().await;
-        let some: Vec<_> = requests
-            .by_ref()
-            .take(room as usize)
-            .map(|request| {
-                let options = convert::options(&request.overrides);
-                convert::request(request.id, request, options)
-            })
-            .collect();
         // No room at all: it takes no more.
-        if some.is_empty() || batch.push(some).is_err() {
+        if room == 0 || !push(batch, requests.by_ref().take(room as usize)) {
             return false;
         }
     }
     true
+}
+
+/// Whether the batch took them.
+fn push(batch: &Batch, requests: impl IntoIterator<Item = Request>) -> bool {
+    let requests = requests.into_iter().map(|request| {
+        let options = convert::options(&request.overrides);
+        convert::request(request.id, request, options)
+    });
+    batch.push(requests.collect()).is_ok()
 }
 
 /// The request of a line; one that fails in its place if the line has none.

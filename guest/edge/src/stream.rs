@@ -7,7 +7,7 @@ use crate::convert;
 use crate::feed::feed;
 use crate::intake::{Body, Requests};
 use crate::malformed;
-use fantail_wire::{Problem, outcome_to_json, problem_to_line, summary_to_line};
+use fantail_wire::{Problem, problem_to_line, summary_to_line, write_outcome};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use spin_sdk::time::sleep;
@@ -18,9 +18,6 @@ use std::time::Duration;
 
 /// Outcomes taken from the component at once at most.
 const AT_ONCE: u32 = 64;
-
-/// Bytes of lines that are written as soon as there are as many, so that there is never more than one large body among them.
-const ENOUGH: usize = 64 * 1024;
 
 /// While there is nothing to write, this often the client is asked whether it is still there.
 const PROBE: Duration = Duration::from_millis(50);
@@ -33,9 +30,8 @@ pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, cei
     let (trailers, trailers_reader) = wit_future::new(broken_off);
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
-        let mut client = Client::new(body);
-        // When it has left there is nobody to tell, and what it asked for is dropped.
-        if let Ok(()) = converse(&mut client, &batch, feed(requests, &batch, ceilings)).await {
+        // When the client has left there is nobody to tell, and what it asked for is dropped.
+        if let Ok(client) = converse(Client::new(body), &batch, feed(requests, &batch, ceilings)).await {
             drop(client);
             let _ = trailers.write(Ok(None)).await;
         }
@@ -54,62 +50,93 @@ fn headers() -> Fields {
     Fields::from_list(&headers).unwrap_or_else(|_| Fields::new())
 }
 
-/// What goes on beside the reading of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
+/// What goes on beside the taking of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
 /// host for everything that is polled.
-type Beside<'a> = FuturesUnordered<LocalBoxFuture<'a, Aside>>;
+struct Beside<'a> {
+    set: FuturesUnordered<LocalBoxFuture<'a, Aside>>,
+    /// None while something is written to it.
+    client: Option<Client>,
+    /// Why the component was not fed with all there was.
+    cut: Option<Problem>,
+}
 
 enum Aside {
     /// No more is fed to the component.
     Fed(Result<Option<Problem>, Left>),
+    /// The client has taken what was written.
+    Written(Result<Client, Left>),
     /// Time to ask whether the client is still there.
     Probe,
 }
 
-/// Feeds the component and writes what comes of it.
+/// Feeds the component and writes what comes of it. Gives the client back after the last line.
 async fn converse(
-    client: &mut Client,
+    client: Client,
     batch: &Batch,
     feed: impl Future<Output = Result<Option<Problem>, Left>>,
-) -> Result<(), Left> {
-    let mut beside = Beside::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
-    let (mut cut, mut malformed_lines) = (None, 0);
-    loop {
-        let taken = {
-            let mut next = pin!(batch.next(AT_ONCE));
-            loop {
-                match select(next.as_mut(), beside.select_next_some()).await {
-                    Either::Left((taken, _)) => break taken,
-                    Either::Right((Aside::Fed(fed), _)) => cut = fed?,
-                    Either::Right((Aside::Probe, _)) => {
-                        client.check().await?;
-                        beside.push(probe());
-                    }
-                }
-            }
-        };
-        let Some(taken) = taken else { break };
-        let mut lines = String::new();
+) -> Result<Client, Left> {
+    let set = FuturesUnordered::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
+    let mut beside = Beside { set, client: Some(client), cut: None };
+    let mut malformed_lines = 0;
+    // More is taken while what was taken before is written.
+    while let Some(taken) = beside.until(batch.next(AT_ONCE)).await? {
+        let mut lines = Vec::new();
         for outcome in taken {
             let mut outcome = convert::outcome(outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
-            lines.push_str(&outcome_to_json(outcome));
-            lines.push('\n');
-            if lines.len() >= ENOUGH {
-                client.write(std::mem::take(&mut lines).into_bytes()).await?;
-            }
+            write_outcome(outcome, &mut lines);
         }
-        if !lines.is_empty() {
-            client.write(lines.into_bytes()).await?;
-        }
+        let client = beside.client().await?;
+        beside.set.push(client.write(lines).map(Aside::Written).boxed_local());
     }
-    // Nothing more is wanted of what may still arrive.
-    drop(beside);
+    let client = beside.client().await?;
     let mut summary = batch.summary().map(convert::summary).unwrap_or_default();
     malformed::recount(&mut summary, malformed_lines);
-    let mut end = cut.map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
+    let mut end = beside.cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
+    // Nothing more is wanted of what may still arrive.
+    drop(beside);
     end.push_str(&summary_to_line(&summary));
     end.push('\n');
     client.write(end.into_bytes()).await
+}
+
+impl Beside<'_> {
+    /// Waits for this, and sees to what happens meanwhile.
+    async fn until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, Left> {
+        let mut wanted = pin!(wanted);
+        loop {
+            match select(wanted.as_mut(), self.set.select_next_some()).await {
+                Either::Left((result, _)) => return Ok(result),
+                Either::Right((aside, _)) => self.see_to(aside)?,
+            }
+        }
+    }
+
+    /// The client, when it has taken all that was written.
+    async fn client(&mut self) -> Result<Client, Left> {
+        loop {
+            if let Some(client) = self.client.take() {
+                return Ok(client);
+            }
+            let aside = self.set.select_next_some().await;
+            self.see_to(aside)?;
+        }
+    }
+
+    fn see_to(&mut self, aside: Aside) -> Result<(), Left> {
+        match aside {
+            Aside::Fed(fed) => self.cut = fed?,
+            Aside::Written(written) => self.client = Some(written?),
+            Aside::Probe => {
+                // One that is being written to says by itself when it has gone.
+                if let Some(client) = self.client.take() {
+                    self.set.push(client.check().map(Aside::Written).boxed_local());
+                }
+                self.set.push(probe());
+            }
+        }
+        Ok(())
+    }
 }
 
 fn probe() -> LocalBoxFuture<'static, Aside> {

@@ -19,6 +19,9 @@ const SHORT: usize = 64 * 1024;
 /// Bytes read at once from a body of unknown length.
 const PIECE: usize = 16 * 1024;
 
+/// Bytes of a body for which room is made because they are announced, before they arrive.
+const TRUSTED: usize = 128 * 1024;
+
 /// What all attempts of a batch share.
 pub(crate) struct Context<W> {
     shared: Rc<Shared<W>>,
@@ -153,8 +156,9 @@ async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) ->
             return Ok(body);
         }
         if body.len() == body.capacity() {
-            // What is announced is believed only as it arrives.
-            let more = body.len().max(PIECE).min(announced.saturating_sub(body.len()).max(1));
+            // More than a little that is announced is believed only as it arrives.
+            let first = if length.is_some() { TRUSTED } else { PIECE };
+            let more = body.len().max(first).min(announced.saturating_sub(body.len()).max(1));
             if body.try_reserve_exact(more).is_err() {
                 return Err((Cause::BodyTooLarge, Some("the component has no memory left for it".to_owned())));
             }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 const MAX_WAITING: usize = 1 << 20;
 
 /// Bytes of outcomes that pass in one call, unless one alone is larger: far less than any host allows (wasmtime lets 128 MiB pass), and so
-/// much that a call more or less does not matter.
-const MAX_TAKEN_BYTES: usize = 4 << 20;
+/// much that a call more or less does not matter. Less still, and large bodies would come one by one.
+const MAX_TAKEN_BYTES: usize = 512 << 10;
 
 /// An answer to the engine: what was read, and whether that was the end.
 pub(crate) type Read = (Vec<Request>, bool);

@@ -3,6 +3,7 @@
 use crate::WireError;
 use crate::error::parse;
 use crate::headers::Headers;
+use crate::text::write_text;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use fantail_engine::{Failure, Fault, Header, Phase, Sent, Timing};
@@ -34,20 +35,40 @@ pub enum Body {
     File(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutcomeJson {
     id: u64,
     url: String,
     attempts: u32,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
+    hops: Vec<String>,
+    status: Option<u16>,
+    headers: Option<Headers>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    body_file: Option<String>,
+    error: Option<ErrorJson>,
+    timing: TimingJson,
+}
+
+/// What is written before a body that is text.
+#[derive(Serialize)]
+struct BeforeBody {
+    id: u64,
+    url: String,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     hops: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<Headers>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
+}
+
+/// And what is written behind it.
+#[derive(Serialize)]
+struct AfterBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,8 +102,9 @@ struct TimingJson {
     total_us: u64,
 }
 
-/// The outcome as an object on one line, without the line's end.
-pub fn outcome_to_json(outcome: Outcome) -> String {
+/// The outcome as an object on one line, with the line's end, behind what is there already: a large body is written once, and not copied
+/// after that.
+pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
     let Outcome { id, url, attempts, hops, timing, result } = outcome;
     let (mut body, mut body_base64, mut body_file) = (None, None, None);
     let (status, headers, error) = match result {
@@ -104,7 +126,43 @@ pub fn outcome_to_json(outcome: Outcome) -> String {
         head_us: timing.head.map(micros),
         total_us: micros(timing.total),
     };
-    line(&OutcomeJson { id, url, attempts, hops, status, headers, body, body_base64, body_file, error, timing })
+    write(&BeforeBody { id, url, attempts, hops, status, headers }, into);
+    if let Some(text) = body {
+        reopen(into);
+        into.extend_from_slice(b"\"body\":");
+        write_text(&text, into);
+        into.push(b'}');
+    }
+    reopen(into);
+    let from = into.len();
+    write(&AfterBody { body_base64, body_file, error, timing }, into);
+    // It goes on with its fields, not with another object.
+    into.remove(from);
+    into.push(b'\n');
+}
+
+/// The same as a text of its own, without the line's end.
+pub fn outcome_to_json(outcome: Outcome) -> String {
+    let mut line = Vec::new();
+    write_outcome(outcome, &mut line);
+    line.pop();
+    #[expect(clippy::expect_used, reason = "it is made of texts, and of ASCII between them")]
+    String::from_utf8(line).expect("JSON is text")
+}
+
+/// Lets another field follow the last one of an object.
+fn reopen(object: &mut Vec<u8>) {
+    if let Some(end) = object.last_mut() {
+        *end = b',';
+    }
+}
+
+fn write<T: Serialize>(value: &T, into: &mut Vec<u8>) {
+    #[expect(
+        clippy::expect_used,
+        reason = "strings, numbers and maps with string keys can always be written to memory"
+    )]
+    serde_json::to_writer(into, value).expect("our own types can be written");
 }
 
 fn error_json(failure: Failure) -> ErrorJson {
