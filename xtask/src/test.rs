@@ -37,12 +37,20 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What some tests need beside this repository: the name of the test that does, and where it is to be had.
-const NEEDED: [(&str, fn() -> bool, &str); 4] = [
-    ("browser::", setup::browser, "chromium and chromedriver cannot be installed here"),
-    ("on_path::spin", || on_path("spin"), "there is no spin on PATH"),
-    ("on_path::wac", || on_path("wac"), "there is no wac on PATH"),
-    ("on_path::wasmtime", || on_path("wasmtime"), "there is no wasmtime on PATH"),
+/// What a test needs beside this repository.
+struct Need {
+    /// A part of the name of the test.
+    test: &'static str,
+    is_there: fn() -> bool,
+    /// What is wrong where it is not.
+    lacking: &'static str,
+}
+
+const NEEDS: [Need; 4] = [
+    Need { test: "browser::", is_there: setup::browser, lacking: "chromium and chromedriver cannot be installed here" },
+    Need { test: "on_path::spin", is_there: || on_path("spin"), lacking: "there is no spin on PATH" },
+    Need { test: "on_path::wac", is_there: || on_path("wac"), lacking: "there is no wac on PATH" },
+    Need { test: "on_path::wasmtime", is_there: || on_path("wasmtime"), lacking: "there is no wasmtime on PATH" },
 ];
 
 fn on_path(tool: &str) -> bool {
@@ -53,10 +61,10 @@ fn on_path(tool: &str) -> bool {
 fn missing() -> (Vec<&'static str>, u64) {
     let mut arguments = Vec::new();
     let mut count = 0;
-    for (name, is_there, why) in NEEDED {
+    for Need { test, is_there, lacking } in NEEDS {
         if !is_there() {
-            say(format_args!("skipped: {name}, because {why}"));
-            arguments.extend(["--skip", name]);
+            say(format_args!("skipped: {test}, because {lacking}"));
+            arguments.extend(["--skip", test]);
             count += 1;
         }
     }

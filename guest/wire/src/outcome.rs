@@ -151,7 +151,7 @@ pub fn outcome_to_json(outcome: Outcome) -> String {
 }
 
 /// Lets another field follow the last one of an object.
-fn reopen(object: &mut Vec<u8>) {
+fn reopen(object: &mut [u8]) {
     if let Some(end) = object.last_mut() {
         *end = b',';
     }

@@ -1,6 +1,6 @@
 //! A caller for tests, composed with the component for WASI 0.3.
 
-#![cfg_attr(not(test), allow(clippy::unwrap_used, clippy::expect_used, reason = "a trap fails the test"))]
+#![allow(clippy::expect_used, reason = "a trap fails the test")]
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
