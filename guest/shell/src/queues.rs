@@ -47,6 +47,7 @@ struct Queues<I: Incoming> {
     asks: bool,
     taken: u32,
     left: bool,
+    cancelled: bool,
     /// There when the batch is over.
     summary: Option<Summary>,
     batch: Waiting,
@@ -90,6 +91,7 @@ pub(crate) fn queues<I: Incoming>(window: u32) -> (Caller<I>, Ends<I>) {
         asks: false,
         taken: 0,
         left: false,
+        cancelled: false,
         summary: None,
         batch: Waiting::default(),
         takers: Waiting::default(),
@@ -212,7 +214,7 @@ impl<I: Incoming> Caller<I> {
     /// Cancels the batch. What is there and was not taken is dropped.
     pub fn cancel(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.left, queues.closed, queues.open) = (true, true, 0);
+        (queues.left, queues.cancelled, queues.closed, queues.open) = (true, true, true, 0);
         let dropped = std::mem::take(&mut queues.outcomes);
         queues.batch.wake();
         queues.pushers.wake();
@@ -280,6 +282,10 @@ impl<I: Incoming> Ends<I> {
 
     pub(crate) fn emit(&self, outcome: Outcome<Response<I>>) {
         let mut queues = self.0.borrow_mut();
+        if queues.cancelled {
+            // It was decided before the engine heard of that.
+            return;
+        }
         queues.outcomes.push_back(outcome);
         queues.takers.wake();
     }
@@ -302,4 +308,86 @@ pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
         Err(failure) => failure.detail.as_ref().map_or(0, String::len),
     };
     RECORD + outcome.url.len() + hops + result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{Body, More};
+    use crate::wasi::Failed;
+    use fantail_engine::Timing;
+    use futures::future::LocalBoxFuture;
+
+    /// No body comes in here.
+    struct Nothing;
+
+    impl Incoming for Nothing {
+        type Unread = ();
+
+        async fn read(&mut self, into: Vec<u8>) -> (Vec<u8>, More) {
+            (into, More::No)
+        }
+
+        async fn whole(self) {}
+
+        async fn end(self) -> Result<(), Failed> {
+            Ok(())
+        }
+
+        fn hand_out(self, _: u16, _: bool) -> ((), LocalBoxFuture<'static, ()>) {
+            ((), Box::pin(async {}))
+        }
+    }
+
+    fn outcome(id: u64, bytes: usize) -> Outcome<Response<Nothing>> {
+        let body = Body::Bytes(vec![0; bytes]);
+        let response = Response { status: 200, headers: Vec::new(), body };
+        let (url, hops, timing) = (String::new(), Vec::new(), Timing::default());
+        Outcome { id, url, attempts: 1, hops, timing, result: Ok(response) }
+    }
+
+    fn taken(caller: &Caller<Nothing>, max: u32) -> Option<Vec<u64>> {
+        caller.take(max).map(|taken| taken.into_iter().map(|outcome| outcome.id).collect())
+    }
+
+    #[test]
+    fn what_is_taken_at_once_is_bounded_in_number_and_in_bytes_and_is_never_nothing() {
+        let (caller, ends) = queues::<Nothing>(10);
+        for (id, bytes) in [(0, 10), (1, 10), (2, 10), (3, 300 << 10), (4, 300 << 10), (5, 8 << 20), (6, 10)] {
+            ends.emit(outcome(id, bytes));
+        }
+        assert_eq!(taken(&caller, 2), Some(vec![0, 1]));
+        assert_eq!(taken(&caller, 10), Some(vec![2, 3]), "the next would be too much");
+        assert_eq!(taken(&caller, 10), Some(vec![4]));
+        assert_eq!(taken(&caller, 10), Some(vec![5]), "one alone may be larger");
+        assert_eq!(taken(&caller, 10), Some(vec![6]));
+        assert_eq!(taken(&caller, 10), Some(vec![]), "there is none now");
+        ends.end(Summary::default());
+        assert_eq!(taken(&caller, 10), None, "it is over");
+    }
+
+    #[test]
+    fn a_caller_that_cancels_gets_nothing_that_was_decided_meanwhile() {
+        let (caller, ends) = queues::<Nothing>(10);
+        ends.emit(outcome(0, 1));
+        caller.cancel();
+        ends.emit(outcome(1, 1));
+        assert_eq!((taken(&caller, 10), caller.room()), (Some(vec![]), 0));
+        assert_eq!(ends.next_reader(), Some(Reader::Left));
+    }
+
+    #[test]
+    fn what_is_pushed_beyond_the_window_waits_and_is_bounded_too() {
+        let (caller, ends) = queues::<Nothing>(4);
+        let requests = |count: usize| (0..count).map(|id| Request::get(id as u64, "http://origin.test/"));
+        assert_eq!((caller.push(requests(6)), caller.room()), (Ok(()), 0));
+        ends.read(4);
+        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((4, false)));
+        assert!(ends.next_read().is_none(), "none was asked for");
+        assert_eq!(caller.push(requests(MAX_WAITING)), Err(Closed));
+        caller.finish();
+        assert_eq!(caller.push(requests(1)), Err(Closed));
+        ends.read(4);
+        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((2, true)));
+    }
 }

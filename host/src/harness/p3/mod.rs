@@ -15,8 +15,8 @@ use fantail_engine::{Cause, Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
 use tokio::sync::mpsc;
-use wasmtime::Store;
 use wasmtime::component::{Accessor, ResourceAny};
+use wasmtime::{Error, Store};
 
 /// A batch of the component.
 struct Batch<'a> {
@@ -77,6 +77,10 @@ impl Batch<'_> {
             }
             poll_fn(|cx| feed.poll_ahead(cx)).await;
             let given = self.store.with(|mut store| store.data_mut().take_from(feed, room));
+            if given.requests.is_empty() && !given.is_last {
+                // It says that it has room, again and again, and gives no outcome.
+                return Err(Error::msg("the component takes more requests than it may hold"));
+            }
             let serials: Vec<u64> = given.requests.iter().map(|(serial, _)| *serial).collect();
             let mut requests = Vec::with_capacity(serials.len());
             for (serial, request) in given.requests {
