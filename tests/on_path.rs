@@ -17,17 +17,26 @@ struct Server {
     url: String,
     client: reqwest::Client,
     _folder: TempDir,
-    _process: Child,
+    process: Child,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Spin serves in a process of its own: the whole group ends.
+        let group = self.process.id().map(|id| format!("-{id}"));
+        let _ = std::process::Command::new("kill").arg("--").args(group).status();
+    }
 }
 
 impl Server {
     async fn start(mut command: Command, port: u16, folder: TempDir) -> Self {
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let process =
+            command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://127.0.0.1:{port}/");
         for _ in 0..600 {
             if client.get(format!("{url}healthz")).send().await.is_ok_and(|answer| answer.status() == 200) {
-                return Self { url, client, _folder: folder, _process: process };
+                return Self { url, client, _folder: folder, process };
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -5,6 +5,7 @@
 mod origin;
 
 use component_builder::{build, target_dir};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,7 +66,8 @@ struct Application {
 
 impl Drop for Application {
     fn drop(&mut self) {
-        let _ = self.spin.kill();
+        // It serves in a process of its own: the whole group ends.
+        let _ = Command::new("kill").args(["--", &format!("-{}", self.spin.id())]).status();
         let _ = self.spin.wait();
     }
 }
@@ -118,7 +120,8 @@ impl Application {
         spin.args(["up", "--quiet", "--listen", &address, "--from"]).arg(manifest);
         spin.arg("--runtime-config-file").arg(config).arg("--state-dir").arg(folder.path());
         spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
-        let spin = spin.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it ran once already");
+        let spin =
+            spin.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it ran once already");
         let begun = Instant::now();
         while std::net::TcpStream::connect(&address).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(60), "it does not answer");
