@@ -8,6 +8,24 @@ use wasmtime::Store;
 use wasmtime::component::{Accessor, Resource, ResourceAny};
 use wasmtime_wasi::p2::DynPollable;
 
+/// Defines `requests` between the engine's type and the interface's, whose options are made with a store of this type.
+macro_rules! requests {
+    ($Store:ty) => {
+        pub(crate) async fn requests(
+            guest: &wit::Guest,
+            store: $Store,
+            given: Vec<fantail::Request>,
+        ) -> Vec<wit::Request> {
+            let mut requests = Vec::new();
+            for one in given {
+                let options = options(guest, store, &one.overrides).await.unwrap();
+                requests.push(request(one.id, one, options));
+            }
+            requests
+        }
+    };
+}
+
 /// WASI 0.2.
 pub(crate) mod p2 {
     use super::{Host, Store};
@@ -28,18 +46,7 @@ pub(crate) mod p2 {
         names
     }
 
-    pub(crate) async fn requests(
-        guest: &wit::Guest,
-        store: &mut Store<Host>,
-        given: Vec<super::Request>,
-    ) -> Vec<wit::Request> {
-        let mut requests = Vec::new();
-        for one in given {
-            let options = options(guest, store, &one.overrides).await.unwrap();
-            requests.push(request(one.id, one, options));
-        }
-        requests
-    }
+    requests!(&mut Store<Host>);
 }
 
 /// WASI 0.3.
@@ -60,18 +67,7 @@ pub(crate) mod p3 {
         names.to_vec()
     }
 
-    pub(crate) async fn requests(
-        guest: &wit::Guest,
-        store: &Accessor<Host>,
-        given: Vec<super::Request>,
-    ) -> Vec<wit::Request> {
-        let mut requests = Vec::new();
-        for one in given {
-            let options = options(guest, store, &one.overrides).await.unwrap();
-            requests.push(request(one.id, one, options));
-        }
-        requests
-    }
+    requests!(&Accessor<Host>);
 }
 
 /// What the caller gets: of a response, its status.

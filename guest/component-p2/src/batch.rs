@@ -78,7 +78,6 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         // What all batches know of origins must not wait for this one.
-        self.caller.cancel();
-        self.go_on();
+        wit::GuestBatch::cancel(self);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ledger::Entry;
 use futures::StreamExt;
-use futures::stream::{BoxStream, empty};
+use futures::stream::BoxStream;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
@@ -12,12 +12,6 @@ pub(super) struct Feed {
     /// Read, and not taken yet.
     ahead: Option<Entry>,
     ended: bool,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self::new(empty().boxed())
-    }
 }
 
 impl Feed {
