@@ -20,10 +20,14 @@ type Sent = Result<(http::Response<WasiBody>, Transmission), Error>;
 impl WasiHttpHooks for Hooks {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        // Not answered yet, and nobody else's business.
+        if request.headers_mut().remove(fantail_facts::ATTEMPT).is_some_and(|number| number == fantail_facts::EVENTS) {
+            return Box::new(async { Err(Error::DestinationNotFound) });
+        }
         let (sender, diary, account) = (self.sender.clone(), self.diary.clone(), Arc::clone(&self.account));
         let origin = Origin::of(request.uri());
         let span = attempt(request.method(), origin.as_ref().ok());
