@@ -1,16 +1,17 @@
 //! The engine of one batch.
 
 mod course;
-mod hedge;
+mod launch;
 mod learn;
 mod share;
 
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
-use crate::live::{Head, LiveSet};
+use crate::live::LiveSet;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;
+use crate::state::{Attempt, Head};
 use crate::summary::Tally;
 use crate::timers::Timers;
 use crate::{BodyMode, Cause, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
@@ -33,7 +34,7 @@ pub struct Engine<R> {
     finished: bool,
     /// Requests read so far; the next one's serial.
     serial: u64,
-    live: LiveSet,
+    live: LiveSet<R>,
     queue: Queue,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
@@ -77,7 +78,7 @@ impl<R> Engine<R> {
             reader_gone: false,
             finished: false,
             serial: 0,
-            live: LiveSet::default(),
+            live: LiveSet::new(),
             queue: Queue::new(settings.per_origin),
             in_flight: 0,
             unread: BTreeSet::new(),
@@ -138,8 +139,8 @@ impl<R> Engine<R> {
     /// Entries held for requests and what belongs to them: at most some 100 for each request of the window, and 300 (an
     /// attempt leaves up to three in the timers until they are due). For tests of that.
     pub fn held(&self) -> usize {
-        let followers: usize =
-            self.shared.values().filter_map(|key| self.live.get(*key)).map(|live| live.followers.len()).sum();
+        let leads = self.shared.values().filter_map(|key| self.live.get(*key)?.lead.as_ref());
+        let followers: usize = leads.map(|lead| lead.followers.len()).sum();
         let waiting = self.queue.held() + self.timers.len() + self.reorder.len() + self.actions.len();
         self.live.len() + self.unread.len() + self.shared.len() + followers + waiting
     }
@@ -164,13 +165,13 @@ impl<R> Engine<R> {
             }
             Event::Ended { attempt, response, body_bytes } => {
                 self.tally.body(body_bytes);
-                self.conclude(now, attempt, |_| Ok(response), origins);
+                self.conclude(now, attempt, |_, _| Ok(response), origins);
             }
             Event::Failed { attempt, failed } => {
                 if let Some(running) = self.live.running_mut(attempt) {
                     running.facts = failed.seen.map(|seen| seen.facts).or(running.facts);
                 }
-                self.conclude(now, attempt, |live| Err(live.failed(failed)), origins);
+                self.conclude(now, attempt, |running, repeatable| Err(running.failed(failed, repeatable)), origins);
             }
             Event::Sent { attempt } => self.sent(now, attempt, origins),
             Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
@@ -226,10 +227,11 @@ impl<R> Engine<R> {
                 self.abort(now, key, Cause::TimeoutTotal);
             } else if let Some(attempt) = live.expired_attempt(now, key) {
                 self.actions.push_back(Action::Cancel(attempt));
-                self.conclude(now, attempt, |live| Err(live.failure(Cause::TimeoutAttempt)), origins);
+                let failure = |running: &Attempt, repeatable| Err(running.failure(Cause::TimeoutAttempt, repeatable));
+                self.conclude(now, attempt, failure, origins);
             } else {
                 self.wake(now, key);
-                self.hedge(now, key, origins);
+                self.consider_second(now, key);
             }
         }
         self.queue.unpark(now);
@@ -262,14 +264,9 @@ impl<R> Engine<R> {
         while self.in_flight < self.settings.concurrency && !self.enough {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
-            let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
-            if let Some(next_probe) = self.left_alone_until(now, key, origins) {
-                self.refuse(now, key, next_probe);
-            } else if let Err(until) = self.paced(now, key, origins) {
-                self.put_off(now, key, until);
-            } else {
-                self.start(now, key, origins);
-            }
+            let waits = |key, lane, second| live.waits(key, lane, second);
+            let Some(key) = self.queue.pop(unread_may_go, waits) else { break };
+            self.start(now, key, origins);
         }
     }
 

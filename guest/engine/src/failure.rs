@@ -5,7 +5,7 @@ use crate::{Cause, Failed};
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $text:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$doc])* $variant,)*
         }
@@ -68,7 +68,7 @@ named! {
 }
 
 named! {
-    /// Whether the request may have reached the peer.
+    /// Whether the request may have reached the peer. In the order of how far it came.
     Sent {
         /// Nothing of it was sent.
         No "no",

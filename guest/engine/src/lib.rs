@@ -68,6 +68,7 @@ mod request;
 mod retry;
 mod retry_after;
 mod slowness;
+mod state;
 mod summary;
 mod time;
 mod timers;

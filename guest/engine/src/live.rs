@@ -1,9 +1,9 @@
 //! Requests that were read and have no outcome yet.
 
 use crate::event::{AttemptId, Key};
-use crate::event::{Failed, Seen};
 use crate::identity::Identity;
-use crate::queue::{LaneId, Place};
+use crate::queue::{LaneId, Place, Turn};
+use crate::state::{Attempt, State, Why};
 use crate::{BodyMode, Cause, Facts, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -13,8 +13,9 @@ use url::Url;
 
 /// One request that was read and has no outcome yet.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct Live<R> {
     pub(crate) serial: u64,
+    /// As it is sent next: a redirect makes another of it.
     pub(crate) request: Arc<Request>,
     pub(crate) url: Url,
     pub(crate) body: BodyMode,
@@ -23,246 +24,191 @@ pub(crate) struct Live {
     pub(crate) arrived: Instant,
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
-    pub(crate) attempt: Option<Attempt>,
-    /// A second attempt beside it, of which the first to answer counts.
-    pub(crate) rival: Option<Attempt>,
-    /// Which attempt was the second beside another, if there was one.
-    pub(crate) hedge: Option<u32>,
+    pub(crate) state: State,
+    pub(crate) past: Past<R>,
+    /// There if others may follow it.
+    pub(crate) lead: Option<Lead>,
+}
+
+/// What has become of a request so far.
+#[derive(Debug)]
+pub(crate) struct Past<R> {
+    /// Whether it may be sent twice without harm, as the caller gave it.
+    repeatable: bool,
     /// Attempts started.
     pub(crate) attempts: u32,
     /// How often a failed one was repeated, or is to be.
     pub(crate) retries: u32,
-    /// The next one repeats one before.
-    pub(crate) repeats: bool,
-    /// URLs that redirected to `url`, oldest first.
-    pub(crate) hops: Vec<Url>,
+    /// Which attempt was the second beside another, if there was one.
+    pub(crate) second: Option<u32>,
+    /// It has been sent again because its connection had been closed.
+    pub(crate) renewed: bool,
+    /// Where it was redirected from, oldest first.
+    pub(crate) hops: Vec<Hop>,
     /// When the first attempt was started.
     pub(crate) first_started: Option<Instant>,
-    /// When it is to be sent again, if it waits for that.
-    pub(crate) again_at: Option<Instant>,
-    /// When it is to be sent a second time beside its attempt, unless a head has come.
-    pub(crate) hedge_at: Option<Instant>,
-    /// Whether an attempt of it was over a connection that had been closed.
-    pub(crate) renewal: Renewal,
-    /// What it is shared as, if others may follow it.
-    pub(crate) identity: Option<Identity>,
-    /// What the host said of the last attempt that has ended.
-    pub(crate) last_facts: Option<Facts>,
-    /// Those that get what it gets.
+    /// Whether an attempt that is over may have reached a peer.
+    sent: Sent,
+    /// What the host said of the last attempt that is over.
+    facts: Option<Facts>,
+    /// The status of the last one, if its head had come, and how long head and body took.
+    status: Option<u16>,
+    head: Option<Duration>,
+    body: Option<Duration>,
+    /// What the last one brought, while the next has not been started: the outcome if there is no next.
+    pub(crate) answer: Option<R>,
+}
+
+/// A URL that redirected, and how it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Hop {
+    pub(crate) method: String,
+    pub(crate) url: Url,
+}
+
+/// Those that get what a request gets, and what they have in common.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    pub(crate) identity: Identity,
     pub(crate) followers: VecDeque<Key>,
 }
 
-/// A request may be sent again once because the connection had been closed that it was sent over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Renewal {
-    Unused,
-    /// It waits for its slot.
-    Due,
-    Done,
-}
-
-/// An attempt that is in flight for a request.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    pub(crate) number: u32,
-    pub(crate) started: Instant,
-    /// When the attempt's timeout strikes.
-    pub(crate) expires: Instant,
-    pub(crate) head: Option<Head>,
-    /// What the host says of it.
-    pub(crate) facts: Option<Facts>,
-    /// It may have been sent over a connection that was open before.
-    pub(crate) kept: bool,
-}
-
-impl Attempt {
-    /// Whether it may have been sent over a connection that was open before.
-    pub(crate) fn may_be_kept(&self) -> bool {
-        self.facts.and_then(|facts| facts.reused).unwrap_or(self.kept)
-    }
-}
-
-/// The head of a response.
-#[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) at: Instant,
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) location: Option<String>,
-}
-
-impl Live {
+impl<R> Live<R> {
     /// A request that waits for its first attempt.
     pub(crate) fn new(
         serial: u64,
-        request: Arc<Request>,
+        request: Request,
         url: Url,
         body: BodyMode,
         lane: LaneId,
         (arrived, expires): (Instant, Instant),
     ) -> Self {
-        Self {
-            serial,
-            request,
-            url,
-            body,
-            lane,
-            arrived,
-            expires,
-            attempt: None,
-            rival: None,
-            hedge: None,
+        let past = Past {
+            repeatable: request.is_repeatable(),
             attempts: 0,
             retries: 0,
-            repeats: false,
+            second: None,
+            renewed: false,
             hops: Vec::new(),
             first_started: None,
-            again_at: None,
-            hedge_at: None,
-            renewal: Renewal::Unused,
-            identity: None,
-            last_facts: None,
-            followers: VecDeque::new(),
-        }
+            sent: Sent::No,
+            facts: None,
+            status: None,
+            head: None,
+            body: None,
+            answer: None,
+        };
+        let (request, state) = (Arc::new(request), State::Waiting(Why::First));
+        Self { serial, request, url, body, lane, arrived, expires, state, past, lead: None }
     }
 
-    /// The attempt in flight, `key` being this request's.
-    pub(crate) fn attempt_id(&self, key: Key) -> AttemptId {
-        AttemptId { key, number: self.attempt.as_ref().map_or(self.attempts, |attempt| attempt.number) }
-    }
-
-    /// The one beside it.
-    pub(crate) fn rival_id(&self, key: Key) -> Option<AttemptId> {
-        self.rival.as_ref().map(|rival| AttemptId { key, number: rival.number })
-    }
-
-    /// Makes this attempt, which is in flight, the one that counts.
-    pub(crate) fn promote(&mut self, attempt: AttemptId) {
-        if self.rival.as_ref().is_some_and(|rival| rival.number == attempt.number) {
-            std::mem::swap(&mut self.attempt, &mut self.rival);
-        }
-    }
-
-    /// Takes an attempt away; one that was beside it takes its place.
-    pub(crate) fn remove(&mut self, attempt: AttemptId) {
-        self.promote(attempt);
-        self.last_facts = self.attempt.as_ref().and_then(|attempt| attempt.facts);
-        self.attempt = self.rival.take();
-    }
-
-    /// Where in the queue it belongs; `first` if it has had its turn already.
-    pub(crate) fn place(&self, first: bool) -> Place {
-        let priority = self.request.overrides.priority.unwrap_or_default();
-        Place { lane: self.lane, priority, body: self.body, first }
+    /// The attempt in flight; of two the one that has come further.
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
+        self.state.attempts().find(|attempt| attempt.head.is_some()).or_else(|| self.state.attempts().next())
     }
 
     /// Whether this attempt is in flight, and not an earlier one.
     pub(crate) fn is_running(&self, attempt: AttemptId) -> bool {
-        self.in_flight().any(|running| running.number == attempt.number)
+        self.state.attempts().any(|running| running.number == attempt.number)
     }
 
-    fn in_flight(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempt.iter().chain(&self.rival)
+    /// Where in the queue it belongs.
+    pub(crate) fn place(&self, turn: Turn) -> Place {
+        let priority = self.request.overrides.priority.unwrap_or_default();
+        Place { lane: self.lane, priority, body: self.body, turn }
     }
 
     /// An attempt in flight whose time is over, `key` being this request's.
     pub(crate) fn expired_attempt(&self, now: Instant, key: Key) -> Option<AttemptId> {
-        let expired = self.in_flight().find(|attempt| attempt.expires <= now)?;
-        Some(AttemptId { key, number: expired.number })
-    }
-
-    pub(crate) fn head(&self) -> Option<&Head> {
-        self.attempt.as_ref()?.head.as_ref()
+        self.state.attempts().find(|attempt| attempt.expires <= now).map(|attempt| attempt.id(key))
     }
 
     /// The failure that `cause` means at the point this request has come to.
     pub(crate) fn failure(&self, cause: Cause) -> Failure {
-        let repeatable = self.request.is_repeatable();
-        match (&self.attempt, self.head()) {
-            (_, Some(head)) => Failure::after_head(cause, repeatable, head.status),
-            (Some(_), None) => Failure::new(cause, repeatable),
-            (None, None) if self.attempts > 0 => {
-                let failure = Failure::new(cause, repeatable);
-                Failure {
-                    phase: Phase::Queue,
-                    sent: Sent::Maybe,
-                    retryable: failure.retryable && repeatable,
-                    ..failure
-                }
-            }
-            (None, None) => Failure::unsent(cause, Phase::Queue),
+        match self.attempt() {
+            Some(attempt) => attempt.failure(cause, self.request.is_repeatable()),
+            None => Failure { status: self.past.status, ..Failure::unsent(cause, Phase::Queue) },
         }
     }
 
-    /// The failure of the attempt in flight, with what the host says of it: it knows better than the table of causes.
-    pub(crate) fn failed(&self, failed: Failed) -> Failure {
-        let Failed { cause, detail, seen } = failed;
-        let failure = Failure { detail, ..self.failure(cause) };
-        let repeatable = self.request.is_repeatable();
-        match seen {
-            Some(Seen { phase, sent, .. }) => {
-                let retryable = cause.is_transient() && (repeatable || sent == Sent::No);
-                Failure { phase, sent, retryable, ..failure }
-            }
-            // Most hosts say this of a connection that ended too early, which may pass, as of what is not HTTP, which does not.
-            None if cause == Cause::HttpProtocolError => Failure { retryable: repeatable, ..failure },
-            None => failure,
-        }
+    /// Notes that an attempt is over which is not in `state` any more; `sent` says whether it may have reached the peer.
+    pub(crate) fn over(&mut self, now: Instant, attempt: &Attempt, sent: Sent) {
+        let Past { sent: before, facts, status, head, body, .. } = &mut self.past;
+        *before = (*before).max(sent);
+        (*facts, *status) = (attempt.facts, attempt.status());
+        (*head, *body) = (attempt.head_latency(), attempt.body_latency(now));
     }
 
-    /// How long the attempt took to its head.
-    pub(crate) fn head_latency(&self) -> Option<Duration> {
-        let attempt = self.attempt.as_ref()?;
-        let seen = attempt.facts.and_then(|facts| facts.head);
-        seen.or_else(|| Some(attempt.head.as_ref()?.at.since(attempt.started)))
+    /// The status of the response that it has, or had last.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.attempt().map_or(self.past.status, Attempt::status)
+    }
+
+    /// What it shows of its failure: whatever has become of the last attempt, those before may have reached a peer.
+    fn settled(&self, failure: Failure) -> Failure {
+        let sent = failure.sent.max(self.past.sent);
+        let retryable = failure.retryable && (self.past.repeatable || sent == Sent::No);
+        Failure { sent, retryable, ..failure }
+    }
+
+    /// It got what `leader` got: by the way that one went, and with what that one knows.
+    pub(crate) fn take_after(&mut self, leader: &Self) {
+        if !leader.past.hops.is_empty() {
+            self.url.clone_from(&leader.url);
+            self.past.hops.clone_from(&leader.past.hops);
+        }
+        self.past.sent = leader.past.sent;
     }
 
     /// What has become of it by now.
-    pub(crate) fn outcome<R>(&self, now: Instant, result: Result<R, Failure>) -> Outcome<R> {
+    pub(crate) fn outcome(&self, now: Instant, result: Result<R, Failure>) -> Outcome<R> {
+        let running = self.attempt();
+        let queued = self.past.first_started.unwrap_or(now).since(self.arrived);
+        let (head, body) = match running {
+            Some(attempt) => (attempt.head_latency(), attempt.body_latency(now)),
+            None => (self.past.head, self.past.body),
+        };
         Outcome {
             id: self.request.id,
             url: self.url.to_string(),
-            attempts: self.attempts,
-            hops: self.hops.iter().map(Url::to_string).collect(),
-            timing: self.timing(now),
-            last_attempt: self.attempt.as_ref().map_or(self.last_facts, |attempt| attempt.facts),
-            result,
+            attempts: self.past.attempts,
+            hops: self.past.hops.iter().map(|hop| hop.url.to_string()).collect(),
+            timing: Timing { queued, head, body, total: now.since(self.arrived) },
+            last_attempt: running.map_or(self.past.facts, |attempt| attempt.facts),
+            result: result.map_err(|failure| self.settled(failure)),
         }
-    }
-
-    fn timing(&self, now: Instant) -> Timing {
-        let queued = self.first_started.unwrap_or(now).since(self.arrived);
-        let body = self.head().map(|head| now.since(head.at));
-        Timing { queued, head: self.head_latency(), body, total: now.since(self.arrived) }
     }
 }
 
 /// All of them, found by key in O(1).
-#[derive(Debug, Default)]
-pub(crate) struct LiveSet {
-    slab: Slab<Live>,
+#[derive(Debug)]
+pub(crate) struct LiveSet<R> {
+    slab: Slab<Live<R>>,
 }
 
-impl LiveSet {
-    pub(crate) fn insert(&mut self, live: Live) -> Key {
+impl<R> LiveSet<R> {
+    pub(crate) fn new() -> Self {
+        Self { slab: Slab::new() }
+    }
+
+    pub(crate) fn insert(&mut self, live: Live<R>) -> Key {
         let serial = live.serial;
         Key { serial, slot: self.slab.insert(live) }
     }
 
-    pub(crate) fn get(&self, key: Key) -> Option<&Live> {
+    pub(crate) fn get(&self, key: Key) -> Option<&Live<R>> {
         self.slab.get(key.slot).filter(|live| live.serial == key.serial)
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Live> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Live<R>> {
         self.slab.get_mut(key.slot).filter(|live| live.serial == key.serial)
     }
 
     pub(crate) fn running_mut(&mut self, attempt: AttemptId) -> Option<&mut Attempt> {
-        let Live { attempt: first, rival, .. } = self.get_mut(attempt.key)?;
-        first.iter_mut().chain(rival).find(|running| running.number == attempt.number)
+        self.get_mut(attempt.key)?.state.attempt_mut(attempt.number)
     }
 
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Live> {
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Live<R>> {
         self.get(key)?;
         self.slab.try_remove(key.slot)
     }
@@ -271,8 +217,9 @@ impl LiveSet {
         self.get(key).is_some()
     }
 
-    pub(crate) fn is_waiting(&self, key: Key) -> bool {
-        self.get(key).is_some_and(|live| live.attempt.is_none() && live.again_at.is_none())
+    /// Whether it still waits in this lane, for a second attempt or for its next.
+    pub(crate) fn waits(&self, key: Key, lane: LaneId, for_second: bool) -> bool {
+        self.get(key).is_some_and(|live| live.lane == lane && live.state.waits(for_second))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -16,12 +16,17 @@ pub(crate) struct Queue {
     lanes: Slab<Lane>,
     by_name: BTreeMap<String, LaneId>,
     /// For each kind the lanes that have such requests and room for them, the one whose turn it is in front.
-    rings: [VecDeque<LaneId>; KINDS],
+    rings: [VecDeque<Entry>; KINDS],
+    /// Counts turns, to tell who has waited longer for one.
+    turns: u64,
     /// Keys in all lines.
     queued: usize,
     /// Lanes out of which nothing may go for a while.
     parked: BTreeSet<(Instant, LaneId)>,
 }
+
+/// A lane in a ring, and since which turn.
+type Entry = (LaneId, u64);
 
 /// Names one origin of a batch, for as long as it has requests.
 pub(crate) type LaneId = usize;
@@ -38,20 +43,28 @@ struct Lane {
     /// By kind, those that waited longest in front.
     lines: [VecDeque<Key>; KINDS],
     in_ring: [bool; KINDS],
+    /// By rank, its last turn.
+    turned: [u64; KINDS / 2],
     /// Nothing of it may go before then.
     parked: Option<Instant>,
 }
 
-/// Three priorities, and for each those for unread bodies apart, because they may have to wait while others go on.
-const KINDS: usize = 6;
+/// Second attempts before three priorities, and for each those for unread bodies apart, because they may have to wait while others go on.
+const KINDS: usize = 8;
 
-fn kind(priority: Priority, body: BodyMode) -> usize {
-    let first = match priority {
-        Priority::High => 0,
-        Priority::Normal => 2,
-        Priority::Low => 4,
+fn kind(place: Place) -> usize {
+    let rank = match (place.turn, place.priority) {
+        (Turn::Second, _) => 0,
+        (_, Priority::High) => 1,
+        (_, Priority::Normal) => 2,
+        (_, Priority::Low) => 3,
     };
-    first + usize::from(body == BodyMode::Unread)
+    2 * rank + usize::from(place.body == BodyMode::Unread)
+}
+
+/// Whether those of this kind wait for a second attempt.
+fn is_second(kind: usize) -> bool {
+    kind < 2
 }
 
 impl Lane {
@@ -66,8 +79,8 @@ impl Lane {
 
 impl Queue {
     pub(crate) fn new(per_origin: u32) -> Self {
-        let (lanes, by_name, rings, queued, parked) = Default::default();
-        Self { per_origin, lanes, by_name, rings, queued, parked }
+        let (lanes, by_name, rings, turns, queued, parked) = Default::default();
+        Self { per_origin, lanes, by_name, rings, turns, queued, parked }
     }
 
     /// Counts a request to the origin of this name, and gives its lane.
@@ -93,11 +106,6 @@ impl Queue {
             }
         }
         self.forget_if_empty(id);
-    }
-
-    /// Whether one more attempt may be started there.
-    pub(crate) fn has_room(&self, id: LaneId) -> bool {
-        self.lanes.get(id).is_some_and(Lane::has_room)
     }
 
     /// Entries of all kinds.
@@ -169,25 +177,26 @@ impl Queue {
         for ((line, in_ring), ring) in lane.lines.iter().zip(&mut lane.in_ring).zip(&mut self.rings) {
             if !*in_ring && !line.is_empty() {
                 *in_ring = true;
-                ring.push_back(id);
+                self.turns += 1;
+                ring.push_back((id, self.turns));
             }
         }
     }
 
-    /// Adds a request, behind the others of its kind or before them. `waiting` tells which still wait, of which there are
-    /// `count`.
-    pub(crate) fn push(&mut self, key: Key, place: Place, count: usize, waiting: impl Fn(Key) -> bool) {
+    /// Adds a request, behind the others of its kind or before them. `waits` tells which still wait in a lane,
+    /// for a second attempt or for their next; there are `count`.
+    pub(crate) fn push(&mut self, key: Key, place: Place, count: usize, waits: impl Fn(Key, LaneId, bool) -> bool) {
         if self.queued >= 64 + 2 * count {
-            self.sweep(waiting);
+            self.sweep(waits);
         }
-        let kind = kind(place.priority, place.body);
+        let kind = kind(place);
         let Some(lane) = self.lanes.get_mut(place.lane) else { return };
         let (Some(line), Some(in_ring), Some(ring)) =
             (lane.lines.get_mut(kind), lane.in_ring.get_mut(kind), self.rings.get_mut(kind))
         else {
             return;
         };
-        if place.first {
+        if place.turn == Turn::First {
             line.push_front(key);
         } else {
             line.push_back(key);
@@ -196,41 +205,53 @@ impl Queue {
         // One that has no room, or is parked, comes in when that is over.
         if !*in_ring && lane.in_flight < lane.limit && lane.parked.is_none() {
             *in_ring = true;
-            if place.first {
-                ring.push_front(place.lane);
+            if place.turn == Turn::First {
+                ring.push_front((place.lane, 0));
             } else {
-                ring.push_back(place.lane);
+                self.turns += 1;
+                ring.push_back((place.lane, self.turns));
             }
         }
     }
 
     /// The request whose turn it is; those for unread bodies only if `unread_may_go`.
-    pub(crate) fn pop(&mut self, unread_may_go: bool, waiting: impl Fn(Key) -> bool) -> Option<Key> {
+    pub(crate) fn pop(&mut self, unread_may_go: bool, waits: impl Fn(Key, LaneId, bool) -> bool) -> Option<Key> {
         (0..KINDS).step_by(2).find_map(|read| {
             let unread = read + 1;
-            let first = self.front(read, &waiting);
-            let first_unread = if unread_may_go { self.front(unread, &waiting) } else { None };
-            match (first, first_unread) {
-                (None, None) => None,
-                (Some(read_key), Some(unread_key)) if unread_key < read_key => self.take(unread),
-                (Some(_), _) => self.take(read),
-                (None, Some(_)) => self.take(unread),
-            }
+            let front = self.front(read, &waits);
+            let front_unread = if unread_may_go { self.front(unread, &waits) } else { None };
+            let unread_first = match (front, front_unread) {
+                (None, None) => return None,
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+                // Of one lane who waited longest; of two the lane that has waited longer for its turn.
+                (Some(((lane, _), key)), Some(((other, _), unread_key))) if lane == other => unread_key < key,
+                (Some(((_, since), _)), Some(((_, unread_since), _))) => unread_since < since,
+            };
+            self.take(if unread_first { unread } else { read })
         })
     }
 
     /// The first request of this kind in the lane whose turn it is, after clearing away what is not waiting any more.
-    fn front(&mut self, kind: usize, waiting: impl Fn(Key) -> bool) -> Option<Key> {
+    fn front(&mut self, kind: usize, waits: impl Fn(Key, LaneId, bool) -> bool) -> Option<(Entry, Key)> {
         loop {
-            let id = *self.rings.get(kind)?.front()?;
+            let (id, since) = *self.rings.get(kind)?.front()?;
             let lane = self.lanes.get_mut(id)?;
+            if lane.turned.get(kind / 2).is_some_and(|turned| *turned > since && since > 0) {
+                // It has had a turn of the other kind meanwhile.
+                self.turns += 1;
+                let ring = self.rings.get_mut(kind)?;
+                ring.pop_front();
+                ring.push_back((id, self.turns));
+                continue;
+            }
             let line = lane.lines.get_mut(kind)?;
-            while line.front().is_some_and(|key| !waiting(*key)) {
+            while line.front().is_some_and(|key| !waits(*key, id, is_second(kind))) {
                 line.pop_front();
                 self.queued -= 1;
             }
             match line.front() {
-                Some(key) if lane.in_flight < lane.limit && lane.parked.is_none() => return Some(*key),
+                Some(key) if lane.in_flight < lane.limit && lane.parked.is_none() => return Some(((id, since), *key)),
                 Some(_) | None => {
                     self.rings.get_mut(kind)?.pop_front();
                     *lane.in_ring.get_mut(kind)? = false;
@@ -243,32 +264,35 @@ impl Queue {
     /// Takes what [`Queue::front`] has shown, and lets the next lane have its turn.
     fn take(&mut self, kind: usize) -> Option<Key> {
         let ring = self.rings.get_mut(kind)?;
-        let id = ring.pop_front()?;
+        let (id, _) = ring.pop_front()?;
         let lane = self.lanes.get_mut(id)?;
         let line = lane.lines.get_mut(kind)?;
         let key = line.pop_front()?;
         self.queued -= 1;
+        self.turns += 1;
+        *lane.turned.get_mut(kind / 2)? = self.turns;
         let more = !line.is_empty();
         if more {
-            ring.push_back(id);
+            self.turns += 1;
+            ring.push_back((id, self.turns));
         }
         *lane.in_ring.get_mut(kind)? = more;
         Some(key)
     }
 
     /// Clears out the keys of requests that are not waiting any more, and the origins that have no others.
-    fn sweep(&mut self, waiting: impl Fn(Key) -> bool) {
+    fn sweep(&mut self, waits: impl Fn(Key, LaneId, bool) -> bool) {
         self.queued = 0;
-        for (_, lane) in &mut self.lanes {
-            for (line, in_ring) in lane.lines.iter_mut().zip(&mut lane.in_ring) {
-                line.retain(|key| waiting(*key));
+        for (id, lane) in &mut self.lanes {
+            for (kind, (line, in_ring)) in lane.lines.iter_mut().zip(&mut lane.in_ring).enumerate() {
+                line.retain(|key| waits(*key, id, is_second(kind)));
                 *in_ring &= !line.is_empty();
                 self.queued += line.len();
             }
         }
         let Self { lanes, by_name, rings, .. } = self;
         for (kind, ring) in rings.iter_mut().enumerate() {
-            ring.retain(|id| lanes.get(*id).and_then(|lane| lane.in_ring.get(kind)) == Some(&true));
+            ring.retain(|(id, _)| lanes.get(*id).and_then(|lane| lane.in_ring.get(kind)) == Some(&true));
         }
         lanes.retain(|_, lane| {
             if lane.is_unused() {
@@ -293,8 +317,18 @@ pub(crate) struct Place {
     pub(crate) lane: LaneId,
     pub(crate) priority: Priority,
     pub(crate) body: BodyMode,
-    /// Before all others of its kind.
-    pub(crate) first: bool,
+    pub(crate) turn: Turn,
+}
+
+/// When a request has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Behind those of its priority.
+    Last,
+    /// Before them: it has had its turn already.
+    First,
+    /// For a second attempt, before everything that waits for its first.
+    Second,
 }
 
 #[cfg(test)]
@@ -306,18 +340,18 @@ mod tests {
     }
 
     fn place(lane: LaneId, body: BodyMode) -> Place {
-        Place { lane, priority: Priority::Normal, body, first: false }
+        Place { lane, priority: Priority::Normal, body, turn: Turn::Last }
     }
 
     /// Enters a request to `name`, and lets it wait.
     fn add(queue: &mut Queue, serial: u64, name: &str, body: BodyMode) -> LaneId {
         let lane = queue.enter(name);
-        queue.push(key(serial), place(lane, body), 1_000, |_| true);
+        queue.push(key(serial), place(lane, body), 1_000, |_, _, _| true);
         lane
     }
 
     fn popped(queue: &mut Queue) -> Vec<u64> {
-        std::iter::from_fn(|| queue.pop(true, |_| true)).map(|key| key.serial).collect()
+        std::iter::from_fn(|| queue.pop(true, |_, _, _| true)).map(|key| key.serial).collect()
     }
 
     #[test]
@@ -334,9 +368,36 @@ mod tests {
         let mut queue = Queue::new(9);
         add(&mut queue, 0, "a", BodyMode::Unread);
         add(&mut queue, 1, "a", BodyMode::Discard);
-        assert_eq!(queue.pop(false, |_| true), Some(key(1)));
-        assert_eq!(queue.pop(false, |_| true), None);
-        assert_eq!(queue.pop(true, |_| true), Some(key(0)));
+        assert_eq!(queue.pop(false, |_, _, _| true), Some(key(1)));
+        assert_eq!(queue.pop(false, |_, _, _| true), None);
+        assert_eq!(queue.pop(true, |_, _, _| true), Some(key(0)));
+    }
+
+    /// L11: who asks for unread bodies waits as long as the others, and the other way round.
+    #[test]
+    fn origins_have_their_turns_whatever_they_ask_for() {
+        let mut queue = Queue::new(9);
+        for serial in 0..4 {
+            add(&mut queue, serial, "flooded", BodyMode::Bytes);
+        }
+        add(&mut queue, 4, "b", BodyMode::Unread);
+        add(&mut queue, 5, "c", BodyMode::Bytes);
+        assert_eq!(popped(&mut queue), [0, 4, 5, 1, 2, 3]);
+        for serial in 0..4 {
+            add(&mut queue, serial, "flooded", [BodyMode::Bytes, BodyMode::Unread][serial as usize % 2]);
+        }
+        add(&mut queue, 4, "b", BodyMode::Unread);
+        assert_eq!(popped(&mut queue), [0, 4, 1, 2, 3], "an origin that asks for both has one turn");
+    }
+
+    #[test]
+    fn second_attempts_go_before_everything_else() {
+        let mut queue = Queue::new(9);
+        let lane = queue.enter("a");
+        queue.push(key(0), Place { priority: Priority::High, ..place(lane, BodyMode::Bytes) }, 9, |_, _, _| true);
+        let second = Place { turn: Turn::Second, priority: Priority::Low, ..place(lane, BodyMode::Bytes) };
+        queue.push(key(1), second, 9, |_, _, _| true);
+        assert_eq!(popped(&mut queue), [1, 0]);
     }
 
     #[test]
@@ -356,14 +417,14 @@ mod tests {
         let lane = add(&mut queue, 0, "a", BodyMode::Bytes);
         add(&mut queue, 1, "a", BodyMode::Bytes);
         add(&mut queue, 2, "b", BodyMode::Bytes);
-        assert_eq!(queue.pop(true, |_| true), Some(key(0)));
+        assert_eq!(queue.pop(true, |_, _, _| true), Some(key(0)));
         queue.started(lane);
-        assert_eq!(queue.pop(true, |_| true), Some(key(2)));
-        assert_eq!(queue.pop(true, |_| true), None);
+        assert_eq!(queue.pop(true, |_, _, _| true), Some(key(2)));
+        assert_eq!(queue.pop(true, |_, _, _| true), None);
         add(&mut queue, 3, "a", BodyMode::Bytes);
-        assert_eq!(queue.pop(true, |_| true), None);
+        assert_eq!(queue.pop(true, |_, _, _| true), None);
         queue.released(lane);
-        assert_eq!(queue.pop(true, |_| true), Some(key(1)));
+        assert_eq!(queue.pop(true, |_, _, _| true), Some(key(1)));
     }
 
     #[test]
@@ -372,7 +433,7 @@ mod tests {
         for (serial, priority) in [(0, Priority::Low), (1, Priority::Normal), (2, Priority::High), (3, Priority::High)]
         {
             let lane = queue.enter(["a", "b"][serial as usize % 2]);
-            queue.push(key(serial), Place { priority, ..place(lane, BodyMode::Bytes) }, 9, |_| true);
+            queue.push(key(serial), Place { priority, ..place(lane, BodyMode::Bytes) }, 9, |_, _, _| true);
         }
         assert_eq!(popped(&mut queue), [2, 3, 1, 0]);
     }
@@ -384,18 +445,18 @@ mod tests {
             let mut waiting = VecDeque::new();
             for serial in 0..20_000 {
                 let lane = queue.enter(&format!("origin {serial}"));
-                queue.push(key(serial), place(lane, BodyMode::Bytes), 10, |other| other.serial + 10 > serial);
+                queue.push(key(serial), place(lane, BodyMode::Bytes), 10, |other, _, _| other.serial + 10 > serial);
                 waiting.push_back(lane);
                 if waiting.len() > 10 {
                     waiting.pop_front().into_iter().for_each(|lane| queue.leave(lane));
                 }
                 if serial % pops == 1 {
-                    queue.pop(true, |other| other.serial + 10 > serial);
+                    queue.pop(true, |other, _, _| other.serial + 10 > serial);
                 }
                 assert!(queue.queued <= 64 + 2 * 10 + 1 && queue.lanes.len() <= 64 + 2 * 10 + 12);
             }
             waiting.into_iter().for_each(|lane| queue.leave(lane));
-            assert_eq!(queue.pop(true, |_| false), None);
+            assert_eq!(queue.pop(true, |_, _, _| false), None);
             assert_eq!((queue.lanes.len(), queue.by_name.len(), queue.queued), (0, 0, 0));
         }
     }

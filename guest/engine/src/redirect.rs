@@ -12,15 +12,15 @@ const OF_THE_BODY: [&str; 5] =
     ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
 
 /// The next request of a chain.
-pub(crate) struct Hop {
+pub(crate) struct Next {
     pub(crate) request: Request,
     pub(crate) url: Url,
 }
 
-/// The next hop, if the response that has arrived for `live` redirects it; the failure, if that must not be followed. With none
+/// Where it goes next, if the response that has arrived for `live` redirects it; the failure, if that must not be followed. With none
 /// the response stands for itself. `most` hops may be made.
-pub(crate) fn next_hop(live: &Live, most: u32) -> Option<Result<Hop, Failure>> {
-    let head = live.head()?;
+pub(crate) fn next<R>(live: &Live<R>, most: u32) -> Option<Result<Next, Failure>> {
+    let head = live.attempt()?.head.as_ref()?;
     let location = head.location.as_deref().filter(|_| most > 0 && [301, 302, 303, 307, 308].contains(&head.status))?;
     let refuse = |cause, detail: String| {
         let failure = Failure::after_head(cause, false, head.status).with_detail(detail);
@@ -30,15 +30,17 @@ pub(crate) fn next_hop(live: &Live, most: u32) -> Option<Result<Hop, Failure>> {
         Ok(url) => url,
         Err(reason) => return refuse(Cause::RedirectDenied, reason),
     };
-    if live.hops.len() >= most as usize {
+    if live.past.hops.len() >= most as usize {
         return refuse(Cause::RedirectLimit, format!("more than {most} redirects"));
     }
     let request = request(live, head.status, &url);
     // Whoever asks the same again with the same method gets the same answer.
-    if request.method == live.request.method && (url == live.url || live.hops.contains(&url)) {
+    let asked_before = |(method, before): (&String, &Url)| *method == request.method && *before == url;
+    let hops = live.past.hops.iter().map(|hop| (&hop.method, &hop.url));
+    if hops.chain([(&live.request.method, &live.url)]).any(asked_before) {
         return refuse(Cause::RedirectLimit, "the redirects go in a circle".to_owned());
     }
-    Some(Ok(Hop { request, url }))
+    Some(Ok(Next { request, url }))
 }
 
 fn target(from: &Url, location: &str) -> Result<Url, String> {
@@ -61,7 +63,7 @@ fn target(from: &Url, location: &str) -> Result<Url, String> {
 }
 
 /// The request as it goes to `url`: by which method, and without what is not meant for it.
-fn request(live: &Live, status: u16, url: &Url) -> Request {
+fn request<R>(live: &Live<R>, status: u16, url: &Url) -> Request {
     let mut request = Request::clone(&live.request);
     let becomes_get = match status {
         303 => request.method != "HEAD",

@@ -1,8 +1,9 @@
 //! Whether a request is sent again, and when.
 
-use crate::live::{Live, Renewal};
+use crate::live::Live;
 use crate::origins::Origins;
 use crate::random::Random;
+use crate::state::Attempt;
 use crate::{Cause, Failure, Instant, Settings};
 use std::time::Duration;
 
@@ -20,9 +21,9 @@ pub(crate) enum Again {
 
 /// Whether a request whose attempt has ended this way is sent again. `failure` is none for a response. `ends` is when the batch
 /// does. Draws from the origin's budget only if everything else allows it.
-pub(crate) fn again(
+pub(crate) fn again<R>(
     now: Instant,
-    live: &Live,
+    live: &Live<R>,
     failure: Option<&Failure>,
     ends: Option<Instant>,
     settings: &Settings,
@@ -33,13 +34,13 @@ pub(crate) fn again(
         Some(failure) => {
             failure.retryable && !matches!(failure.cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled)
         }
-        None => live.request.is_repeatable() && is_passing(live),
+        None => live.request.is_repeatable() && is_passing(live.status()),
     };
-    if !may_help || live.retries >= settings.retries {
+    if !may_help || live.past.retries >= settings.retries {
         return Again::No;
     }
-    let asked = live.head().and_then(|head| head.retry_after);
-    let at = now + asked.unwrap_or_else(|| back_off(live.retries, settings, random));
+    let asked = live.attempt().and_then(|attempt| attempt.head.as_ref()?.retry_after);
+    let at = now + asked.unwrap_or_else(|| back_off(live.past.retries, settings, random));
     // Waiting for what cannot come in time would only keep the caller from knowing.
     if at >= live.expires {
         return Again::OutOfTime;
@@ -51,22 +52,20 @@ pub(crate) fn again(
 
 /// Whether an attempt failed as it does when the connection that it was sent over had been closed meanwhile (RFC 9112, section
 /// 9.3.1). It is repeated at once then, once for a request, and counts for nothing else.
-pub(crate) fn found_closed(live: &Live, failure: &Failure) -> bool {
-    let Some(attempt) = live.attempt.as_ref().filter(|attempt| attempt.head.is_none() && attempt.may_be_kept()) else {
-        return false;
-    };
+pub(crate) fn found_closed<R>(live: &Live<R>, attempt: &Attempt, failure: &Failure) -> bool {
     let broke = match failure.cause {
         Cause::ConnectionTerminated | Cause::HttpResponseIncomplete => true,
         // What most hosts say then.
         Cause::HttpProtocolError => attempt.facts.is_none(),
         _ => false,
     };
-    broke && live.renewal == Renewal::Unused && live.request.is_repeatable()
+    let kept = attempt.head.is_none() && attempt.may_be_kept();
+    broke && kept && !live.past.renewed && live.request.is_repeatable()
 }
 
-/// Whether the response that has arrived says that another attempt may succeed.
-pub(crate) fn is_passing(live: &Live) -> bool {
-    live.head().is_some_and(|head| STATUSES.contains(&head.status))
+/// Whether a response of this status says that another attempt may succeed.
+pub(crate) fn is_passing(status: Option<u16>) -> bool {
+    status.is_some_and(|status| STATUSES.contains(&status))
 }
 
 /// Anything up to twice as long as before: spread out, those that failed together do not come back together.

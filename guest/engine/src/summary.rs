@@ -121,11 +121,11 @@ impl Tally {
         self.summary.peak_in_flight = self.summary.peak_in_flight.max(in_flight);
     }
 
-    pub(crate) fn hedged(&mut self) {
+    pub(crate) fn seconded(&mut self) {
         self.summary.hedges += 1;
     }
 
-    pub(crate) fn hedge_won(&mut self) {
+    pub(crate) fn second_won(&mut self) {
         self.summary.hedges_won += 1;
     }
 

@@ -15,3 +15,4 @@ mod redirects;
 mod requests;
 mod retries;
 mod sharing;
+mod truth;

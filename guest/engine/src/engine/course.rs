@@ -1,15 +1,14 @@
 //! The course of one request: from its arrival to its outcome, through as many attempts as it takes.
 
 use super::{Engine, UNREAD_IN_LIST};
-use crate::event::{Action, AttemptId, Key};
-use crate::live::{Attempt, Live, Renewal, attempt_expires};
+use crate::event::{AttemptId, Key};
+use crate::live::{Hop, Live};
 use crate::origins::name;
-use crate::queue::LaneId;
-use crate::redirect::{self, Hop};
+use crate::queue::{LaneId, Turn};
+use crate::redirect::{self, Next};
 use crate::retry::Again;
-use crate::{
-    BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, retry,
-};
+use crate::state::{Attempt, Second, State, Why};
+use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Sent, Timing, retry};
 use std::sync::Arc;
 use url::Url;
 
@@ -35,12 +34,11 @@ impl<R> Engine<R> {
             }
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
-                let request = Arc::new(request);
                 let lane = self.lane(now, &url, origins);
                 let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
                 self.remind(expires, key);
                 if !self.joins(key) {
-                    self.enqueue(key, false);
+                    self.wait(key, Why::First, Turn::Last);
                 }
             }
         }
@@ -55,76 +53,116 @@ impl<R> Engine<R> {
         lane
     }
 
-    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
+    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again. `result` makes it of what is
+    /// known of the attempt, and whether it may be repeated.
     pub(super) fn conclude(
         &mut self,
         now: Instant,
         attempt: AttemptId,
-        result: impl FnOnce(&Live) -> Result<R, Failure>,
+        result: impl FnOnce(&Attempt, bool) -> Result<R, Failure>,
         origins: &mut Origins,
     ) {
         let ends = self.batch_expires();
-        let Some(live) = self.live.get_mut(attempt.key).filter(|live| live.is_running(attempt)) else { return };
-        live.promote(attempt);
-        let mut result = result(live);
-        let found_closed = result.as_ref().err().is_some_and(|failure| retry::found_closed(live, failure));
-        if !found_closed {
-            self.learn(now, attempt.key, result.as_ref().err(), origins);
-        }
         let Some(live) = self.live.get(attempt.key) else { return };
-        if let Some(rival) = live.rival_id(attempt.key) {
-            if result.is_err() || retry::is_passing(live) {
-                // The other one may do better.
-                return self.drop_attempt(attempt);
-            }
-            if live.hedge == Some(attempt.number) {
-                self.tally.hedge_won();
-            }
-            self.actions.push_back(Action::Cancel(rival));
-            self.drop_attempt(rival);
+        let Some(running) = live.state.attempts().find(|running| running.number == attempt.number) else { return };
+        let mut result = result(running, live.request.is_repeatable());
+        let found_closed = result.as_ref().err().is_some_and(|failure| retry::found_closed(live, running, failure));
+        if !found_closed {
+            self.learn(now, attempt, result.as_ref().err(), origins);
+        }
+        if !self.outdoes_other(now, attempt, &result) {
+            return;
         }
         let Some(live) = self.live.get(attempt.key) else { return };
         if result.is_ok() && !self.enough {
-            match redirect::next_hop(live, self.settings.redirects) {
-                Some(Ok(hop)) => return self.follow(now, attempt, hop, origins),
+            match redirect::next(live, self.settings.redirects) {
+                Some(Ok(next)) => return self.follow(now, attempt.key, next, origins),
                 Some(Err(failure)) => result = Err(failure),
                 None => {}
             }
         }
         if found_closed && !self.enough {
-            return self.renew(attempt);
+            return self.renew(now, attempt.key);
         }
         let failure = result.as_ref().err();
         match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
-            Again::At(at) if !self.enough => return self.send_again(attempt, at),
+            Again::At(at) if !self.enough => return self.back_off(now, attempt.key, at, result),
             Again::OutOfTime => self.part(attempt.key),
             Again::At(_) | Again::No => {}
         }
-        self.end(now, attempt.key, |_| result);
+        self.end(now, attempt.key, result);
+    }
+
+    /// If there is another attempt beside this one, the other is waited for, which may do better; or it is given up. True if the request
+    /// goes on with this one.
+    fn outdoes_other(&mut self, now: Instant, attempt: AttemptId, result: &Result<R, Failure>) -> bool {
+        let Some(live) = self.live.get_mut(attempt.key) else { return false };
+        let (first, second) = match std::mem::replace(&mut live.state, State::Following) {
+            State::RunningTwice(first, second) => (first, second),
+            alone => {
+                live.state = alone;
+                return true;
+            }
+        };
+        let (this, other) = if first.number == attempt.number { (first, second) } else { (second, first) };
+        let better = match result {
+            Ok(_) => !retry::is_passing(this.status()),
+            Err(_) => false,
+        };
+        let (kept, given_up, sent) = match result {
+            _ if better => (this, other, Sent::Maybe),
+            Ok(_) => (other, this, Sent::Yes),
+            Err(failure) => (other, this, failure.sent),
+        };
+        let sent = if given_up.head.is_some() { Sent::Yes } else { sent };
+        live.over(now, &given_up, sent);
+        live.state = State::Running(kept, Second::Never);
+        let won = live.past.second == Some(attempt.number);
+        if better {
+            self.actions.push_back(crate::Action::Cancel(given_up.id(attempt.key)));
+            if won {
+                self.tally.second_won();
+            }
+        }
+        self.give_back(attempt.key, &given_up);
+        better
+    }
+
+    /// Drops the one attempt of a request that is over: the request goes on without it.
+    fn drop_attempt(&mut self, now: Instant, key: Key, sent: Sent) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        match std::mem::replace(&mut live.state, State::Following) {
+            State::Running(attempt, _) => {
+                live.over(now, &attempt, sent);
+                self.give_back(key, &attempt);
+            }
+            other => live.state = other,
+        }
+    }
+
+    /// Gives back what an attempt held that is over.
+    fn give_back(&mut self, key: Key, attempt: &Attempt) {
+        self.in_flight -= 1;
+        self.unread.remove(&attempt.id(key));
+        if let Some(live) = self.live.get(key) {
+            self.queue.released(live.lane);
+        }
     }
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
     /// dropped.
-    fn follow(&mut self, now: Instant, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
-        self.drop_attempt(attempt);
-        let lane = self.lane(now, &hop.url, origins);
-        if let Some(live) = self.live.get_mut(attempt.key) {
+    fn follow(&mut self, now: Instant, key: Key, next: Next, origins: &mut Origins) {
+        self.drop_attempt(now, key, Sent::Yes);
+        let lane = self.lane(now, &next.url, origins);
+        if let Some(live) = self.live.get_mut(key) {
             self.queue.leave(live.lane);
             live.lane = lane;
-            live.request = Arc::new(hop.request);
-            live.hops.push(std::mem::replace(&mut live.url, hop.url));
+            let method = live.request.method.clone();
+            live.request = Arc::new(next.request);
+            let url = std::mem::replace(&mut live.url, next.url);
+            live.past.hops.push(Hop { method, url });
         }
-        self.enqueue(attempt.key, true);
-    }
-
-    /// Gives back what an attempt held whose request goes on without it.
-    pub(super) fn drop_attempt(&mut self, attempt: AttemptId) {
-        self.in_flight -= 1;
-        self.unread.remove(&attempt);
-        if let Some(live) = self.live.get_mut(attempt.key) {
-            live.remove(attempt);
-            self.queue.released(live.lane);
-        }
+        self.wait(key, Why::Redirected, Turn::First);
     }
 
     /// Looks after a request again at that time, if it has no outcome by then.
@@ -134,33 +172,48 @@ impl<R> Engine<R> {
     }
 
     /// Lets a request wait for a slot.
-    pub(super) fn enqueue(&mut self, key: Key, first: bool) {
+    pub(super) fn wait(&mut self, key: Key, why: Why, turn: Turn) {
+        if let Some(live) = self.live.get_mut(key) {
+            live.state = State::Waiting(why);
+        }
+        self.enqueue(key, turn);
+    }
+
+    /// Puts a request into the queue that waits for a slot.
+    pub(super) fn enqueue(&mut self, key: Key, turn: Turn) {
         let (live, count) = (&self.live, self.live.len());
-        if let Some(place) = live.get(key).map(|live| live.place(first)) {
-            self.queue.push(key, place, count, |key| live.is_waiting(key));
+        if let Some(place) = live.get(key).map(|live| live.place(turn)) {
+            self.queue.push(key, place, count, |key, lane, second| live.waits(key, lane, second));
         }
     }
 
-    /// Puts a request aside until it is sent again. Whatever its attempt brought is dropped.
-    fn send_again(&mut self, attempt: AttemptId, at: Instant) {
-        let key = attempt.key;
-        self.drop_attempt(attempt);
+    /// Puts a request aside until it is sent again. An answer that its attempt brought is kept until then, unless its body is still to be read:
+    /// it would hold a place that the next may need.
+    fn back_off(&mut self, now: Instant, key: Key, at: Instant, result: Result<R, Failure>) {
+        let sent = result.as_ref().err().map_or(Sent::Yes, |failure| failure.sent);
+        self.drop_attempt(now, key, sent);
         if let Some(live) = self.live.get_mut(key) {
-            live.retries += 1;
-            live.repeats = true;
-            live.again_at = Some(at);
+            live.past.retries += 1;
+            live.past.answer = result.ok().filter(|_| live.body != BodyMode::Unread);
+            live.state = State::BackingOff(at);
         }
         self.remind(at, key);
     }
 
-    /// Sends a request again at once whose connection was found closed.
-    fn renew(&mut self, attempt: AttemptId) {
-        self.drop_attempt(attempt);
-        if let Some(live) = self.live.get_mut(attempt.key) {
-            live.renewal = Renewal::Due;
-            live.repeats = true;
+    /// Lets a request go on that was to be sent again by now.
+    pub(super) fn wake(&mut self, now: Instant, key: Key) {
+        if self.live.get(key).is_some_and(|live| matches!(live.state, State::BackingOff(at) if at <= now)) {
+            self.wait(key, Why::Again, Turn::Last);
         }
-        self.enqueue(attempt.key, true);
+    }
+
+    /// Sends a request again at once whose connection was found closed.
+    fn renew(&mut self, now: Instant, key: Key) {
+        self.drop_attempt(now, key, Sent::Maybe);
+        if let Some(live) = self.live.get_mut(key) {
+            live.past.renewed = true;
+        }
+        self.wait(key, Why::Closed, Turn::First);
     }
 
     /// Whether its origin may be asked by now; if not, when it may.
@@ -180,17 +233,17 @@ impl<R> Engine<R> {
             let wait = until.since(now);
             let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
             self.part(key);
-            return self.end(now, key, |live| Err(live.failure(cause).with_detail(detail)));
+            return self.end_unsent(now, key, cause, Some(detail));
         }
         self.queue.park(lane, until);
-        self.enqueue(key, true);
+        self.enqueue(key, Turn::First);
     }
 
     /// Until when its origin's breaker lets nothing through, if it does not now.
     pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
         let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
         // It has been let through, and has not been answered.
-        if live.renewal == Renewal::Due {
+        if matches!(live.state, State::Waiting(Why::Closed)) {
             return None;
         }
         origins.known(now, &live.url).breaker.open_until(now)
@@ -200,105 +253,39 @@ impl<R> Engine<R> {
     pub(super) fn refuse(&mut self, now: Instant, key: Key, next_probe: Instant) {
         let probe = next_probe.since(now);
         let detail = format!("the origin failed too often and is left alone: next probe in {probe:?}");
-        self.end(now, key, |live| Err(live.failure(Cause::BreakerOpen).with_detail(detail)));
+        self.end_unsent(now, key, Cause::BreakerOpen, Some(detail));
+    }
+
+    /// Ends a request that is not sent any more: with the answer that it was to be sent again for, if there is one.
+    pub(super) fn end_unsent(&mut self, now: Instant, key: Key, cause: Cause, detail: Option<String>) {
+        let Some(live) = self.live.get_mut(key) else { return };
+        let failure = Failure { detail, ..live.failure(cause) };
+        let result = live.past.answer.take().ok_or(failure);
+        self.end(now, key, result);
     }
 
     /// Ends a request, and those that share what it got.
-    fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
+    fn end(&mut self, now: Instant, key: Key, result: Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
-        let result = result(&live);
-        self.release(key, &live, result.is_ok());
-        let status = live.head().map(|head| head.status);
+        for attempt in live.state.attempts() {
+            self.in_flight -= 1;
+            self.queue.released(live.lane);
+            // An unread body that was handed out is still held.
+            if result.is_err() {
+                self.unread.remove(&attempt.id(key));
+            }
+        }
+        self.queue.leave(live.lane);
+        let status = live.status();
         self.share(now, &live, status, &result);
         self.give(live.serial, status, live.outcome(now, result));
     }
 
-    /// Gives back what an attempt held. An unread body that was handed out is still held.
-    fn release(&mut self, key: Key, live: &Live, succeeded: bool) {
-        if live.attempt.is_some() {
-            self.in_flight -= 1;
-            self.queue.released(live.lane);
-        }
-        self.queue.leave(live.lane);
-        if !succeeded {
-            self.unread.remove(&live.attempt_id(key));
-        }
-    }
-
-    /// Ends a request from our side, its attempt cancelled.
+    /// Ends a request from our side, its attempts cancelled.
     pub(super) fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
-        if let Some(rival) = self.live.get(key).and_then(|live| live.rival_id(key)) {
-            self.actions.push_back(Action::Cancel(rival));
-            self.drop_attempt(rival);
-        }
-        if let Some(live) = self.live.get(key).filter(|live| live.attempt.is_some()) {
-            self.actions.push_back(Action::Cancel(live.attempt_id(key)));
-        }
+        let Some(live) = self.live.get(key) else { return };
+        self.actions.extend(live.state.attempts().map(|attempt| crate::Action::Cancel(attempt.id(key))));
         self.part(key);
-        self.end(now, key, |live| Err(live.failure(cause)));
-    }
-
-    /// Starts an attempt of a request that has had its turn.
-    pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Settings { retries, hedge, retry_ratio, breaker_ratio, host_facts, .. } = self.settings;
-        let Some(live) = self.live.get_mut(key) else { return };
-        let known = origins.known(now, &live.url);
-        live.first_started.get_or_insert(now);
-        if live.attempts == 0 && (retries > 0 || hedge.is_some()) {
-            known.budget.earn(now, retry_ratio);
-        }
-        if breaker_ratio > 0 {
-            known.breaker.let_through(now, &self.settings);
-        }
-        live.hedge_at = match hedge {
-            Some(Hedge::After(delay)) => Some(now + delay),
-            Some(Hedge::Auto) => known.slowness.p95().map(|delay| now + delay),
-            None => None,
-        };
-        // Where the host tells, only from when it has been sent.
-        let hedge_at = live.hedge_at.filter(|_| !host_facts);
-        live.hedge_at = hedge_at;
-        if live.renewal == Renewal::Due {
-            live.renewal = Renewal::Done;
-        }
-        if std::mem::take(&mut live.repeats) {
-            self.tally.retried();
-        }
-        self.launch(now, key, known.kept.take());
-        if let Some(at) = hedge_at {
-            self.remind(at, key);
-        }
-    }
-
-    /// Sends a request, beside the attempt that it may have in flight.
-    pub(super) fn launch(&mut self, now: Instant, key: Key, kept: bool) {
-        let Some(live) = self.live.get_mut(key) else { return };
-        live.attempts += 1;
-        let number = live.attempts;
-        let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None, facts: None, kept };
-        let place = if live.attempt.is_none() { &mut live.attempt } else { &mut live.rival };
-        *place = Some(attempt);
-        self.queue.started(live.lane);
-        let (attempt, request, url) = (AttemptId { key, number }, Arc::clone(&live.request), live.url.clone());
-        let body = live.body;
-        self.actions.push_back(Action::Start { attempt, request, url, body });
-        self.in_flight += 1;
-        if body == BodyMode::Unread {
-            self.unread.insert(attempt);
-        }
-        self.tally.started(self.in_flight);
-        if expires < self.live.get(key).map_or(expires, |live| live.expires) {
-            self.remind(expires, key);
-        }
-    }
-
-    /// Lets a request go on that was to be sent again by now.
-    pub(super) fn wake(&mut self, now: Instant, key: Key) {
-        let Some(live) = self.live.get_mut(key).filter(|live| live.again_at.is_some_and(|at| at <= now)) else {
-            return;
-        };
-        live.again_at = None;
-        self.enqueue(key, false);
+        self.end_unsent(now, key, cause, None);
     }
 }

@@ -1,26 +1,29 @@
 //! What attempts teach about their origins.
 
 use super::Engine;
-use crate::event::Key;
+use crate::event::AttemptId;
+use crate::state::Attempt;
 use crate::{Cause, Failure, Hedge, Instant, Origins, breaker, retry};
 
 impl<R> Engine<R> {
-    /// Takes in what became of an attempt. A rival that it had is about to be given up if it was good.
-    pub(super) fn learn(&mut self, now: Instant, key: Key, failure: Option<&Failure>, origins: &mut Origins) {
-        let Some(live) = self.live.get(key) else { return };
+    /// Takes in what became of an attempt. Another beside it is about to be given up if it was good.
+    pub(super) fn learn(&mut self, now: Instant, attempt: AttemptId, failure: Option<&Failure>, origins: &mut Origins) {
+        let Some(live) = self.live.get(attempt.key) else { return };
+        let is_it = |running: &&Attempt| running.number == attempt.number;
+        let Some(running) = live.state.attempts().find(is_it) else { return };
         let known = origins.known(now, &live.url);
-        let verdict = breaker::verdict(failure, live.head().map(|head| head.status));
+        let verdict = breaker::verdict(failure, running.status());
         if let Some(failed) = verdict.filter(|_| self.settings.breaker_ratio > 0) {
             known.breaker.record(now, failed, &self.settings);
         }
         if failure.is_none() {
             known.kept.leave();
         }
-        let (good, latency) = (verdict == Some(false) && !retry::is_passing(live), live.head_latency());
+        let (good, latency) = (verdict == Some(false) && !retry::is_passing(running.status()), running.head_latency());
         if self.settings.hedge == Some(Hedge::Auto) {
             let timed_out = failure.is_some_and(|failure| failure.cause == Cause::TimeoutAttempt);
             // One that is given up would have taken longer still: left out, the slow would never be seen.
-            let given_up = live.attempt.iter().filter(|_| timed_out).chain(live.rival.iter().filter(|_| good));
+            let given_up = live.state.attempts().filter(|attempt| if is_it(attempt) { timed_out } else { good });
             let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| now.since(attempt.started));
             // What refuses at once says nothing of how long an answer takes.
             latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.slowness.record(span));

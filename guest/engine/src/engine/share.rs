@@ -3,7 +3,9 @@
 use super::Engine;
 use crate::event::Key;
 use crate::identity::Identity;
-use crate::live::Live;
+use crate::live::{Lead, Live};
+use crate::queue::Turn;
+use crate::state::{State, Why};
 use crate::{Cause, Failure, Instant};
 use std::collections::VecDeque;
 
@@ -15,44 +17,46 @@ impl<R> Engine<R> {
         };
         let Some(identity) = Identity::of(&live.request, &live.url, live.body) else { return false };
         let Some(leader) = self.shared.get(&identity).copied() else {
-            self.lead(key, identity);
+            self.lead(key, identity, VecDeque::new());
             return false;
         };
         let most = 64 + 2 * self.live.len();
-        let Some(live) = self.live.get_mut(leader) else { return false };
-        live.followers.push_back(key);
-        if live.followers.len() > most {
-            let mut followers = std::mem::take(&mut live.followers);
+        let Some(lead) = self.live.get_mut(leader).and_then(|live| live.lead.as_mut()) else { return false };
+        lead.followers.push_back(key);
+        if lead.followers.len() > most {
+            let mut followers = std::mem::take(&mut lead.followers);
             // Some ran out of time while they waited.
             followers.retain(|key| self.live.contains(*key));
-            self.live.get_mut(leader).into_iter().for_each(|live| live.followers.append(&mut followers));
+            let lead = self.live.get_mut(leader).and_then(|live| live.lead.as_mut());
+            lead.into_iter().for_each(|lead| lead.followers.append(&mut followers));
+        }
+        if let Some(live) = self.live.get_mut(key) {
+            live.state = State::Following;
         }
         true
     }
 
-    fn lead(&mut self, key: Key, identity: Identity) {
+    fn lead(&mut self, key: Key, identity: Identity, followers: VecDeque<Key>) {
         self.shared.insert(identity.clone(), key);
         if let Some(live) = self.live.get_mut(key) {
-            live.identity = Some(identity);
+            live.lead = Some(Lead { identity, followers });
         }
     }
 
     /// Lets those that follow a request go on by themselves: it is about to end for a reason of its own.
     pub(super) fn part(&mut self, key: Key) {
-        let Some(live) = self.live.get_mut(key) else { return };
-        let (identity, followers) = (live.identity.take(), std::mem::take(&mut live.followers));
-        if let Some(identity) = identity {
+        let lead = self.live.get_mut(key).and_then(|live| live.lead.take());
+        if let Some(Lead { identity, followers }) = lead {
             self.shared.remove(&identity);
             self.go_on(identity, followers);
         }
     }
 
     /// Ends those that followed a request with what it got.
-    pub(super) fn share(&mut self, now: Instant, leader: &Live, status: Option<u16>, result: &Result<R, Failure>) {
-        if let Some(identity) = &leader.identity {
-            self.shared.remove(identity);
-        }
-        for follower in &leader.followers {
+    pub(super) fn share(&mut self, now: Instant, leader: &Live<R>, status: Option<u16>, result: &Result<R, Failure>) {
+        let Some(Lead { identity, followers }) = &leader.lead else { return };
+        self.shared.remove(identity);
+        for follower in followers {
             if !self.live.contains(*follower) {
                 continue;
             }
@@ -67,14 +71,11 @@ impl<R> Engine<R> {
     }
 
     /// Ends a request with the result that `leader` got.
-    fn end_with(&mut self, now: Instant, key: Key, status: Option<u16>, leader: &Live, result: Result<R, Failure>) {
+    fn end_with(&mut self, now: Instant, key: Key, status: Option<u16>, leader: &Live<R>, result: Result<R, Failure>) {
         let Some(mut live) = self.live.remove(key) else { return };
         self.queue.leave(live.lane);
         self.tally.coalesced();
-        if !leader.hops.is_empty() {
-            live.url.clone_from(&leader.url);
-            live.hops.clone_from(&leader.hops);
-        }
+        live.take_after(leader);
         self.give(live.serial, status, live.outcome(now, result));
     }
 
@@ -85,11 +86,8 @@ impl<R> Engine<R> {
         }
         while let Some(next) = followers.pop_front() {
             if self.live.contains(next) {
-                self.lead(next, identity);
-                if let Some(live) = self.live.get_mut(next) {
-                    live.followers = followers;
-                }
-                return self.enqueue(next, true);
+                self.lead(next, identity, followers);
+                return self.wait(next, Why::First, Turn::First);
             }
         }
     }

@@ -1,0 +1,170 @@
+//! What an outcome says is so: about earlier attempts, answers that there were, and what the host has seen.
+
+use crate::driver::{Driver, causes};
+use fantail_engine::{
+    BodyMode, Cause, Event, Facts, Failed, Failure, Hedge, Outcome, Phase, Policy, Request, Seen, Sent,
+};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn asked(method: &str, path: &str) -> Request {
+    Request { method: method.to_owned(), ..Request::get(1, format!("http://origin.test{path}")) }
+}
+
+/// A batch that has one request, retries and redirects.
+fn with_one(request: Request, policy: Policy) -> Driver {
+    let quick = Some(MS);
+    let policy = Policy { retries: Some(1), redirects: Some(5), backoff: quick, max_backoff: quick, ..policy };
+    let mut driver = Driver::begun(&policy);
+    driver.read_requests(vec![request], true);
+    driver
+}
+
+fn failure(outcomes: &[Outcome<String>]) -> &Failure {
+    outcomes[0].result.as_ref().unwrap_err()
+}
+
+/// T3: a caller that is told that nothing was sent, and that it may repeat, would send a POST twice.
+#[test]
+fn what_an_earlier_hop_has_sent_is_not_forgotten() {
+    let mut driver = with_one(asked("POST", "/a"), Policy { retries: Some(0), ..Policy::default() });
+    driver.redirect("/a", 303, "/b");
+    driver.fail("/b", Cause::ConnectionRefused);
+    driver.pass(10 * MS);
+    driver.fail("/b", Cause::ConnectionRefused);
+    let outcomes = driver.take();
+    let Failure { cause, sent, retryable, .. } = failure(&outcomes);
+    assert_eq!((*cause, *sent, *retryable), (Cause::ConnectionRefused, Sent::Yes, false));
+}
+
+/// T3: the same of an attempt before, where a repetition does no harm.
+#[test]
+fn what_an_earlier_attempt_has_sent_is_not_forgotten() {
+    let mut driver = with_one(asked("PUT", "/a"), Policy::default());
+    driver.respond("/a", 503);
+    driver.pass(10 * MS);
+    driver.fail("/a", Cause::ConnectionRefused);
+    let outcomes = driver.take();
+    let Failure { sent, retryable, .. } = failure(&outcomes);
+    assert_eq!((outcomes[0].attempts, *sent, *retryable), (2, Sent::Yes, true));
+}
+
+/// T4: a retry that is refused by the breaker leaves the response that there was.
+#[test]
+fn a_retry_that_is_not_sent_leaves_the_answer_that_there_was() {
+    let breaker = Policy { breaker_ratio: Some(50), breaker_minimum: Some(1), ..Policy::default() };
+    let mut driver = with_one(asked("GET", "/a"), breaker);
+    driver.respond("/a", 503);
+    driver.pass(10 * MS);
+    let outcomes = driver.take();
+    assert_eq!((outcomes[0].attempts, outcomes[0].result.as_deref()), (1, Ok("/a")), "{outcomes:?}");
+    assert!(outcomes[0].timing.head.is_some());
+    assert_eq!(driver.summary.unwrap().by_status.server_error, 1);
+}
+
+/// T4: the same where it ran out of time before it had a slot; a body that is to be read yet is not kept, but its status is.
+#[test]
+fn a_retry_that_finds_no_slot_leaves_the_answer_that_there_was() {
+    for mode in [BodyMode::Bytes, BodyMode::Unread] {
+        let policy = Policy { body: Some(mode), concurrency: Some(1), timeout: Some(50 * MS), ..Policy::default() };
+        let mut driver = Driver::begun(&Policy { retries: Some(1), backoff: Some(MS), ..policy });
+        driver.read(&["/a", "/b"], true);
+        driver.respond("/a", 503);
+        driver.pass(60 * MS);
+        let outcomes = driver.take();
+        let of_a = outcomes.iter().find(|outcome| outcome.id == 1_000).unwrap();
+        match (mode, &of_a.result) {
+            (BodyMode::Bytes, result) => assert_eq!(result.as_deref(), Ok("/a")),
+            (_, result) => {
+                let failure = result.as_ref().unwrap_err();
+                assert_eq!((failure.cause, failure.status), (Cause::TimeoutTotal, Some(503)));
+                assert_eq!((failure.phase, failure.sent), (Phase::Queue, Sent::Yes));
+            }
+        }
+    }
+}
+
+/// T9: a URL that was asked with another method has not been asked.
+#[test]
+fn a_login_that_leads_to_itself_is_no_circle() {
+    let mut driver = with_one(asked("POST", "/login"), Policy::default());
+    driver.redirect("/login", 302, "/home");
+    driver.redirect("/home", 302, "/login");
+    assert_eq!(driver.sent.last().unwrap().1.method, "GET");
+    driver.redirect("/login", 302, "/home");
+    assert_eq!(causes(&driver.take()), [Some(Cause::RedirectLimit)], "now it is one");
+}
+
+/// L8: a second attempt that is due has the next slot, before what waits.
+#[test]
+fn a_second_attempt_finds_a_slot_in_a_batch_that_keeps_its_slots_busy() {
+    let policy =
+        Policy { concurrency: Some(2), window: Some(8), hedge: Some(Hedge::After(50 * MS)), ..Policy::default() };
+    let mut driver = Driver::begun(&policy);
+    driver.read(&["/slow", "/b", "/c", "/d", "/e"], true);
+    driver.pass(60 * MS);
+    assert!(driver.running.values().eq(["/slow", "/b"]), "no slot is free");
+    driver.respond("/b", 200);
+    assert!(driver.running.values().eq(["/slow", "/slow"]), "before those that wait for their first");
+    driver.respond("/slow", 200);
+    assert_eq!((driver.cancelled.as_slice(), driver.running.len()), (["/slow".to_owned()].as_slice(), 2));
+}
+
+/// T5: where the host says when an attempt was sent, waiting for that is not held against the origin.
+#[test]
+fn the_clock_of_a_second_attempt_begins_when_the_first_is_sent() {
+    let hedge = Some(Hedge::After(50 * MS));
+    let mut driver = Driver::begun(&Policy { hedge, host_facts: Some(true), ..Policy::default() });
+    driver.read(&["/a"], true);
+    driver.pass(500 * MS);
+    assert_eq!(driver.running.len(), 1, "it waits for its connection");
+    let attempt = driver.attempt("/a");
+    driver.tell(Event::Sent { attempt });
+    driver.pass(49 * MS);
+    assert_eq!(driver.running.len(), 1);
+    driver.pass(MS);
+    assert_eq!(driver.running.len(), 2);
+}
+
+/// T5, T6: what the host has seen comes before what the component has.
+#[test]
+fn what_the_host_has_seen_is_what_the_outcome_says() {
+    let facts = Facts { head: Some(3 * MS), reused: Some(true), ..Facts::default() };
+    let mut driver = Driver::begun(&Policy { host_facts: Some(true), ..Policy::default() });
+    driver.read(&["/a", "/b"], true);
+    driver.pass(20 * MS);
+    let attempt = driver.attempt("/a");
+    driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: Some(facts) });
+    driver.pass(5 * MS);
+    driver.respond_after_head("/a");
+    let outcome = driver.take().remove(0);
+    assert_eq!((outcome.timing.head, outcome.timing.body), (Some(3 * MS), Some(5 * MS)));
+    assert_eq!(outcome.last_attempt, Some(facts));
+    let attempt = driver.attempt("/b");
+    driver.running.remove(&attempt);
+    let seen = Seen { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
+    let failed = Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(seen) };
+    driver.tell(Event::Failed { attempt, failed });
+    let outcomes = driver.take();
+    let Failure { phase, sent, detail, .. } = failure(&outcomes);
+    assert_eq!((*phase, *sent, detail.as_deref()), (Phase::Connect, Sent::No, Some("reset")));
+}
+
+/// T13: most hosts have one word for what may pass and what does not.
+#[test]
+fn a_protocol_error_may_pass_unless_the_host_knows_better() {
+    for (seen, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
+        let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(seen.is_some()), ..Policy::default() });
+        let facts = Facts::default();
+        let seen = seen.map(|sent| Seen { phase: Phase::Head, sent, facts });
+        while let Some(attempt) = driver.running.keys().next().copied() {
+            driver.running.remove(&attempt);
+            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen };
+            driver.tell(Event::Failed { attempt, failed });
+            driver.pass(10 * MS);
+        }
+        let outcomes = driver.take();
+        assert_eq!((outcomes[0].attempts, failure(&outcomes).retryable), (attempts, attempts == 2));
+    }
+}
