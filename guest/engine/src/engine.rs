@@ -5,6 +5,7 @@ mod launch;
 mod learn;
 mod share;
 
+use crate::bytes::{Bytes, FIRST_GRANT};
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
 use crate::live::LiveSet;
@@ -51,6 +52,9 @@ pub struct Engine<R> {
     /// Requests that others may follow.
     shared: BTreeMap<Identity, Key>,
     copy: Option<fn(&R) -> Option<R>>,
+    /// How many bytes a response holds.
+    size: fn(&R) -> u64,
+    bytes: Bytes,
     actions: VecDeque<Action<R>>,
 }
 
@@ -91,6 +95,8 @@ impl<R> Engine<R> {
             random: Random::new(0),
             shared: BTreeMap::new(),
             copy: None,
+            size: |_| 0,
+            bytes: Bytes::new(settings.window_bytes),
             actions: VecDeque::new(),
         })
     }
@@ -115,6 +121,17 @@ impl<R> Engine<R> {
     pub fn with_copies(mut self, copy: fn(&R) -> Option<R>) -> Self {
         self.copy = Some(copy);
         self
+    }
+
+    /// Says how many bytes a response holds. Without it they count for nothing in the window of bytes.
+    pub fn with_sizes(mut self, size: fn(&R) -> u64) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// Bytes that are held: by requests that were read, by bodies as far as they were granted, and by outcomes that were not taken.
+    pub fn held_bytes(&self) -> u64 {
+        self.bytes.held()
     }
 
     /// The policy with its defaults filled in.
@@ -142,7 +159,7 @@ impl<R> Engine<R> {
         let leads = self.shared.values().filter_map(|key| self.live.get(*key)?.lead.as_ref());
         let followers: usize = leads.map(|lead| lead.followers.len()).sum();
         let waiting = self.queue.held() + self.timers.len() + self.reorder.len() + self.actions.len();
-        self.live.len() + self.unread.len() + self.shared.len() + followers + waiting
+        self.live.len() + self.unread.len() + self.shared.len() + followers + waiting + self.bytes.entries()
     }
 
     /// Takes in what happened, at `now`. Events about attempts that are over change nothing. `origins` are lent by the shell, the
@@ -163,6 +180,11 @@ impl<R> Engine<R> {
                     running.facts = facts;
                 }
             }
+            Event::Wants { attempt, bytes } => {
+                if self.live.running_mut(attempt).is_some() {
+                    self.bytes.want(attempt, bytes);
+                }
+            }
             Event::Ended { attempt, response, body_bytes } => {
                 self.tally.body(body_bytes);
                 self.conclude(now, attempt, |_, _| Ok(response), origins);
@@ -175,7 +197,10 @@ impl<R> Engine<R> {
             }
             Event::Sent { attempt } => self.sent(now, attempt, origins),
             Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
-            Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
+            Event::Taken(count) => {
+                self.untaken = self.untaken.saturating_sub(count);
+                self.bytes.taken(count);
+            }
             Event::Timer => {}
             Event::ReaderGone => {
                 self.reader_gone = true;
@@ -199,8 +224,12 @@ impl<R> Engine<R> {
         };
         if !self.reader_gone {
             self.untaken += 1;
-            let actions = &mut self.actions;
-            self.reorder.push(serial, Box::new(outcome), |outcome| actions.push_back(Action::Emit(outcome)));
+            let (actions, bytes, size) = (&mut self.actions, &mut self.bytes, self.size);
+            bytes.hold(outcome_size(&outcome, size));
+            self.reorder.push(serial, Box::new(outcome), |outcome| {
+                bytes.handed_out(outcome_size(&outcome, size));
+                actions.push_back(Action::Emit(outcome));
+            });
         }
     }
 
@@ -244,6 +273,7 @@ impl<R> Engine<R> {
     fn proceed(&mut self, now: Instant, origins: &mut Origins) {
         if self.begun.is_some() && self.stopped.is_none() && !self.enough {
             self.start_waiting(now, origins);
+            self.grant();
         }
         // What was not let through may have been the failure that was waited for.
         if self.enough {
@@ -261,7 +291,10 @@ impl<R> Engine<R> {
     }
 
     fn start_waiting(&mut self, now: Instant, origins: &mut Origins) {
-        while self.in_flight < self.settings.concurrency && !self.enough {
+        while self.in_flight < self.settings.concurrency
+            && !self.enough
+            && (self.bytes.has_room(FIRST_GRANT) || self.in_flight == 0)
+        {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let waits = |key, lane, second| live.waits(key, lane, second);
@@ -270,11 +303,30 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Reads on as far as the window has room.
+    /// Lets bodies grow as far as the window of bytes has room, those of the oldest requests first.
+    fn grant(&mut self) {
+        while let Some((attempt, wanted)) = self.bytes.first_wanting() {
+            let Some(running) = self.live.running_mut(attempt) else {
+                self.bytes.forget(attempt);
+                continue;
+            };
+            let more = wanted.saturating_sub(running.granted);
+            if !self.bytes.has_room(more) && !self.bytes.is_stuck(self.in_flight) {
+                return;
+            }
+            running.granted += more;
+            self.bytes.hold(more);
+            self.bytes.forget(attempt);
+            self.actions.push_back(Action::Grant(attempt));
+        }
+    }
+
+    /// Reads on as far as both windows have room.
     fn read_on(&mut self) {
         let outstanding = u32::try_from(self.live.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
         let room = self.settings.window.saturating_sub(outstanding);
-        if self.input == Input::Idle && room > 0 {
+        let has_room = self.bytes.has_room(0) || self.live.len() == 0;
+        if self.input == Input::Idle && room > 0 && has_room {
             self.input = Input::Busy;
             self.actions.push_back(Action::Read(room));
         }
@@ -283,4 +335,10 @@ impl<R> Engine<R> {
     fn batch_expires(&self) -> Option<Instant> {
         Some(self.begun? + self.settings.deadline?)
     }
+}
+
+/// About how many bytes an outcome holds.
+fn outcome_size<R>(outcome: &Outcome<R>, size: fn(&R) -> u64) -> u64 {
+    const RECORD: u64 = 512;
+    RECORD + outcome.result.as_ref().map_or(0, size)
 }

@@ -60,6 +60,14 @@ pub enum Event<R> {
         /// What the host says of the attempt.
         facts: Option<Facts>,
     },
+    /// An attempt has read as much as it may hold of its response's body ([`FIRST_GRANT`](crate::FIRST_GRANT) to begin with), and there is more. It
+    /// goes on when it is granted.
+    Wants {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Bytes it wants to hold in all.
+        bytes: u64,
+    },
     /// An attempt has all that its body mode asks for.
     Ended {
         /// The attempt.
@@ -136,6 +144,8 @@ pub enum Action<R> {
         /// What to do with the body.
         body: BodyMode,
     },
+    /// Let an attempt hold as much as it wanted.
+    Grant(AttemptId),
     /// Forget an attempt at once and close its connection. Nothing more needs to be said about it.
     Cancel(AttemptId),
     /// Hand an outcome to the reader.

@@ -46,6 +46,7 @@
 mod adaptive;
 mod breaker;
 mod budget;
+mod bytes;
 mod caller;
 mod cause;
 mod engine;
@@ -73,6 +74,7 @@ mod summary;
 mod time;
 mod timers;
 
+pub use bytes::FIRST_GRANT;
 pub use cause::{Cause, Code, UnknownCause};
 pub use engine::Engine;
 pub use event::{Action, AttemptId, Event, Failed, Seen};
@@ -80,8 +82,8 @@ pub use facts::{Facts, Protocol};
 pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
-pub use policy::{BodyMode, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until};
-pub use request::{Header, MAX_URL, Overrides, Priority, Request};
+pub use policy::{BodyMode, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, WINDOW_BYTES};
+pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request};
 pub use retry_after::retry_after;
 pub use summary::{Latency, StatusCounts, Summary, Tally};
 pub use time::Instant;

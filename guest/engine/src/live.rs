@@ -25,6 +25,8 @@ pub(crate) struct Live<R> {
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) state: State,
+    /// Bytes that the request holds.
+    pub(crate) size: u64,
     pub(crate) past: Past<R>,
     /// There if others may follow it.
     pub(crate) lead: Option<Lead>,
@@ -98,8 +100,9 @@ impl<R> Live<R> {
             body: None,
             answer: None,
         };
+        let size = request.size();
         let (request, state) = (Arc::new(request), State::Waiting(Why::First));
-        Self { serial, request, url, body, lane, arrived, expires, state, past, lead: None }
+        Self { serial, request, url, body, lane, arrived, expires, state, size, past, lead: None }
     }
 
     /// The attempt in flight; of two the one that has come further.

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub struct Policy {
     pub concurrency: Option<u32>,
     pub window: Option<u32>,
+    pub window_bytes: Option<u64>,
     pub body: Option<BodyMode>,
     pub max_body: Option<u64>,
     pub max_unread: Option<u32>,
@@ -47,6 +48,7 @@ macro_rules! for_each_field {
         $then! {
             count concurrency set_concurrency call_set_concurrency;
             count window set_window call_set_window;
+            size window_bytes set_window_bytes call_set_window_bytes;
             body_mode body set_body call_set_body;
             size max_body set_max_body call_set_max_body;
             count max_unread set_max_unread call_set_max_unread;
@@ -141,6 +143,7 @@ impl std::error::Error for PolicyError {}
 pub struct Settings {
     pub concurrency: u32,
     pub window: u32,
+    pub window_bytes: u64,
     pub body: BodyMode,
     pub max_body: u64,
     pub max_unread: u32,
@@ -186,6 +189,7 @@ impl Policy {
         Ok(Settings {
             concurrency,
             window: within("window", self.window, concurrency * 2, 1..=65_536)?,
+            window_bytes: within("window-bytes", self.window_bytes, WINDOW_BYTES, 64 << 10..=1 << 30)?,
             body: self.body.unwrap_or(BodyMode::Bytes),
             max_body: within("max-body", self.max_body, 1 << 20, 0..=MAX_BODY)?,
             max_unread: within("max-unread", self.max_unread, (concurrency * 2).min(4_096), 1..=4_096)?,
@@ -226,6 +230,9 @@ impl Settings {
         self.per_origin_floor.map(|floor| floor..=self.per_origin)
     }
 }
+
+/// What [`Policy::window_bytes`] is unless it is set: a quarter of what a harness gives an instance.
+pub const WINDOW_BYTES: u64 = 128 << 20;
 
 /// Bytes that may be kept of one body at most: an outcome with it passes from one component to another, or to its host, in one call, and
 /// wasmtime lets 128 MiB pass unless told otherwise.
@@ -286,6 +293,7 @@ mod tests {
     fn an_empty_policy_has_the_documented_defaults() {
         let settings = Policy::default().resolve().unwrap();
         assert_eq!((settings.concurrency, settings.window, settings.max_unread), (64, 128, 128));
+        assert_eq!(settings.window_bytes, 134_217_728);
         assert_eq!((settings.body, settings.max_body), (BodyMode::Bytes, 1_048_576));
         assert_eq!(settings.connect_timeout, Duration::from_secs(5));
         assert_eq!(settings.head_timeout, Duration::from_secs(15));

@@ -12,6 +12,15 @@ pub type Header = (String, Vec<u8>);
 /// Bytes of a URL at most. Longer ones are refused by most servers anyway (RFC 9110, section 4.1, asks for 8,000).
 pub const MAX_URL: usize = 16 * 1024;
 
+/// Header fields of a request at most.
+pub const MAX_HEADERS: usize = 256;
+
+/// Bytes of their names and values together at most. No host that is known takes more than 128 KiB as it counts them, what it adds itself included.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// What a host counts for a field beside its name and value, and what a field takes in memory: about this.
+const PER_HEADER: usize = 72;
+
 /// One request to send. The fields are those of `request` in the WIT interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -62,6 +71,14 @@ impl Request {
         Self { id, method: "GET".to_owned(), url: url.into(), ..Self::default() }
     }
 
+    /// About how many bytes it holds.
+    pub fn size(&self) -> u64 {
+        /// Of what is kept for it besides.
+        const RECORD: usize = 1_024;
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + PER_HEADER).sum();
+        (RECORD + 2 * self.url.len() + headers + self.body.as_ref().map_or(0, Vec::len)) as u64
+    }
+
     /// Whether it may be sent twice without harm.
     pub fn is_repeatable(&self) -> bool {
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&self.method.as_str());
@@ -73,6 +90,7 @@ impl Request {
         let wrong = |cause| move |detail: String| Failure::new(cause, true).with_detail(detail);
         check_method(&self.method).map_err(wrong(Cause::HttpRequestMethodInvalid))?;
         let url = check_url(&self.url).map_err(wrong(Cause::InvalidUrl))?;
+        check_size(&self.headers).map_err(wrong(Cause::HttpRequestHeaderSectionSize))?;
         let length = self.body.as_ref().map(Vec::len);
         for (name, value) in &self.headers {
             check_header(name, value, length).map_err(wrong(Cause::InvalidHeader))?;
@@ -139,6 +157,17 @@ const FORBIDDEN: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+fn check_size(headers: &[Header]) -> Result<(), String> {
+    if headers.len() > MAX_HEADERS {
+        return Err(format!("{} header fields, at most {MAX_HEADERS} are sent", headers.len()));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MAX_HEADER_BYTES {
+        return Err(format!("the headers have {bytes} bytes, at most {MAX_HEADER_BYTES} are sent"));
+    }
+    Ok(())
+}
 
 fn check_header(name: &str, value: &[u8], body_length: Option<usize>) -> Result<(), String> {
     let parsed = HeaderName::from_bytes(name.as_bytes())

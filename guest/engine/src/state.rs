@@ -56,6 +56,8 @@ pub(crate) struct Attempt {
     pub(crate) facts: Option<Facts>,
     /// It may have been sent over a connection that was open before.
     pub(crate) kept: bool,
+    /// Bytes of its response that it may hold.
+    pub(crate) granted: u64,
 }
 
 /// The head of a response.

@@ -22,6 +22,8 @@ pub(crate) struct Driver {
     /// The origins of those that were ever started.
     origins_of: BTreeMap<AttemptId, String>,
     pub(crate) cancelled: Vec<String>,
+    /// Attempts whose bodies may hold what they wanted.
+    pub(crate) granted: Vec<AttemptId>,
     /// What was sent, as it was sent.
     pub(crate) sent: Vec<(String, Request)>,
     pub(crate) outcomes: VecDeque<Outcome<Response>>,
@@ -36,7 +38,10 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
-            engine: Engine::new(policy).unwrap().with_copies(|response| Some(response.clone())),
+            engine: Engine::<Response>::new(policy)
+                .unwrap()
+                .with_copies(|response: &Response| Some(response.clone()))
+                .with_sizes(|response: &Response| response.len() as u64),
             origins: Origins::default(),
             now: Instant::from_nanos(1_000_000_000),
             reading: None,
@@ -44,6 +49,7 @@ impl Driver {
             running: BTreeMap::new(),
             origins_of: BTreeMap::new(),
             cancelled: Vec::new(),
+            granted: Vec::new(),
             sent: Vec::new(),
             outcomes: VecDeque::new(),
             summary: None,
@@ -107,6 +113,10 @@ impl Driver {
                 let path = self.running.remove(&attempt).expect("only what runs is cancelled");
                 self.reach(&path);
                 self.cancelled.push(path);
+            }
+            Action::Grant(attempt) => {
+                assert!(self.running.contains_key(&attempt), "only what runs is granted anything");
+                self.granted.push(attempt);
             }
             Action::Emit(outcome) => self.outcomes.push_back(*outcome),
             Action::Finish(summary) => self.summary = Some(*summary),

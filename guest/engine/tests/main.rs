@@ -6,6 +6,7 @@ mod adaptive;
 mod anything;
 mod batch;
 mod breaker;
+mod bytes;
 mod driver;
 mod fairness;
 mod hedging;

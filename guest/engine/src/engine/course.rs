@@ -35,7 +35,9 @@ impl<R> Engine<R> {
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let lane = self.lane(now, &url, origins);
-                let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
+                let live = Live::new(serial, request, url, body, lane, (now, expires));
+                self.bytes.hold(live.size);
+                let key = self.live.insert(live);
                 self.remind(expires, key);
                 if !self.joins(key) {
                     self.wait(key, Why::First, Turn::Last);
@@ -143,10 +145,16 @@ impl<R> Engine<R> {
     /// Gives back what an attempt held that is over.
     fn give_back(&mut self, key: Key, attempt: &Attempt) {
         self.in_flight -= 1;
+        self.forget_bytes(key, attempt);
         self.unread.remove(&attempt.id(key));
         if let Some(live) = self.live.get(key) {
             self.queue.released(live.lane);
         }
+    }
+
+    fn forget_bytes(&mut self, key: Key, attempt: &Attempt) {
+        self.bytes.release(attempt.granted);
+        self.bytes.forget(attempt.id(key));
     }
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
@@ -195,6 +203,7 @@ impl<R> Engine<R> {
         if let Some(live) = self.live.get_mut(key) {
             live.past.retries += 1;
             live.past.answer = result.ok().filter(|_| live.body != BodyMode::Unread);
+            self.bytes.hold(live.past.answer.as_ref().map_or(0, self.size));
             live.state = State::BackingOff(at);
         }
         self.remind(at, key);
@@ -261,14 +270,17 @@ impl<R> Engine<R> {
         let Some(live) = self.live.get_mut(key) else { return };
         let failure = Failure { detail, ..live.failure(cause) };
         let result = live.past.answer.take().ok_or(failure);
+        self.bytes.release(result.as_ref().map_or(0, self.size));
         self.end(now, key, result);
     }
 
     /// Ends a request, and those that share what it got.
     fn end(&mut self, now: Instant, key: Key, result: Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
+        self.bytes.release(live.size);
         for attempt in live.state.attempts() {
             self.in_flight -= 1;
+            self.forget_bytes(key, attempt);
             self.queue.released(live.lane);
             // An unread body that was handed out is still held.
             if result.is_err() {

@@ -1,6 +1,7 @@
 //! Attempts that are started: a request's next, or a second beside one that takes long.
 
 use super::Engine;
+use crate::bytes::FIRST_GRANT;
 use crate::event::{Action, AttemptId, Key};
 use crate::live::attempt_expires;
 use crate::queue::Turn;
@@ -50,7 +51,8 @@ impl<R> Engine<R> {
             Some(_) if host_facts => Second::AfterSent,
             Some(delay) => Second::At(now + delay),
         };
-        live.past.answer = None;
+        let answer = live.past.answer.take();
+        self.bytes.release(answer.as_ref().map_or(0, self.size));
         let kept = known.kept.take();
         let Some(attempt) = self.launch(now, key, kept) else { return };
         if let Some(live) = self.live.get_mut(key) {
@@ -141,7 +143,8 @@ impl<R> Engine<R> {
         live.past.attempts += 1;
         let number = live.past.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None, facts: None, kept };
+        let attempt = Attempt { number, started: now, expires, head: None, facts: None, kept, granted: FIRST_GRANT };
+        self.bytes.hold(FIRST_GRANT);
         self.queue.started(live.lane);
         let (request, url, body, ends) = (Arc::clone(&live.request), live.url.clone(), live.body, live.expires);
         self.in_flight += 1;

@@ -73,6 +73,7 @@ impl<R> Engine<R> {
     /// Ends a request with the result that `leader` got.
     fn end_with(&mut self, now: Instant, key: Key, status: Option<u16>, leader: &Live<R>, result: Result<R, Failure>) {
         let Some(mut live) = self.live.remove(key) else { return };
+        self.bytes.release(live.size);
         self.queue.leave(live.lane);
         self.tally.coalesced();
         live.take_after(leader);
