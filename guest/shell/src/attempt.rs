@@ -3,14 +3,18 @@
 use crate::message::content_length;
 use crate::response::{Body, Incoming, More, Response};
 use crate::wasi::{Head, Upload, Wasi};
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Facts, Failed, Header, Request, Seen, Settings, retry_after};
+use fantail_engine::{
+    AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Seen, Settings, retry_after,
+};
 use fantail_facts::{FACTS, Told};
 use futures::FutureExt;
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::{Either, LocalBoxFuture, poll_fn, select};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use url::Url;
 
@@ -33,6 +37,8 @@ struct Shared<W> {
     max_body: u64,
     host_facts: bool,
     notes: RefCell<Vec<Note>>,
+    /// Attempts that wait for what they wanted.
+    wanting: RefCell<BTreeMap<AttemptId, Waker>>,
 }
 
 /// What an attempt reports before it ends.
@@ -44,6 +50,8 @@ pub(crate) enum Note {
         location: Option<String>,
         facts: Option<Facts>,
     },
+    /// It has read as much as it may hold, and wants to hold so much.
+    Wants { attempt: AttemptId, bytes: u64 },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
 }
@@ -57,7 +65,13 @@ impl<W> Clone for Context<W> {
 impl<W: Wasi> Context<W> {
     pub(crate) fn new(settings: &Settings) -> Self {
         let Settings { max_body, host_facts, .. } = *settings;
-        let shared = Shared { wasi: Rc::new(W::new(settings)), max_body, host_facts, notes: RefCell::default() };
+        let shared = Shared {
+            wasi: Rc::new(W::new(settings)),
+            max_body,
+            host_facts,
+            notes: RefCell::default(),
+            wanting: RefCell::default(),
+        };
         Self { shared: Rc::new(shared) }
     }
 
@@ -71,6 +85,26 @@ impl<W: Wasi> Context<W> {
 
     fn note(&self, note: Note) {
         self.shared.notes.borrow_mut().push(note);
+    }
+
+    /// Lets an attempt hold what it wanted.
+    pub(crate) fn grant(&self, attempt: AttemptId) {
+        self.shared.wanting.borrow_mut().remove(&attempt).into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until an attempt may hold so much of its response.
+    async fn granted(&self, attempt: AttemptId, bytes: u64) {
+        self.note(Note::Wants { attempt, bytes });
+        let mut asked = false;
+        poll_fn(|cx| {
+            let mut wanting = self.shared.wanting.borrow_mut();
+            if std::mem::replace(&mut asked, true) && !wanting.contains_key(&attempt) {
+                return Poll::Ready(());
+            }
+            wanting.insert(attempt, cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -110,7 +144,8 @@ async fn exchange<W: Wasi>(
         let (body, count) = match mode {
             BodyMode::Discard => (Body::Discarded, discard(incoming, length).await?),
             BodyMode::Bytes => {
-                let bytes = collect(incoming, length, context.shared.max_body).await?;
+                let room = Room { context, attempt, held: FIRST_GRANT };
+                let bytes = collect(incoming, length, room).await?;
                 let count = bytes.len() as u64;
                 (Body::Bytes(bytes), count)
             }
@@ -185,8 +220,31 @@ async fn discard(mut incoming: impl Incoming, length: Option<u64>) -> Result<u64
     Ok(count as u64)
 }
 
-/// Reads a body whole, unless it is longer than `most` bytes.
-async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) -> Result<Vec<u8>, Failed> {
+/// What an attempt may hold of its response.
+struct Room<'a, W> {
+    context: &'a Context<W>,
+    attempt: AttemptId,
+    held: u64,
+}
+
+impl<W: Wasi> Room<'_, W> {
+    /// Waits until so many bytes may be held.
+    async fn make(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        if bytes > self.held {
+            self.context.granted(self.attempt, bytes).await;
+            self.held = bytes;
+        }
+    }
+}
+
+/// Reads a body whole, unless it is longer than is accepted.
+async fn collect<W: Wasi>(
+    mut incoming: impl Incoming,
+    length: Option<u64>,
+    mut room: Room<'_, W>,
+) -> Result<Vec<u8>, Failed> {
+    let most = room.context.shared.max_body;
     if let Some(length) = length.filter(|length| *length > most) {
         let detail = format!("content-length is {length} bytes, at most {most} are accepted");
         return Err(Failed::new(Cause::BodyTooLarge, Some(detail)));
@@ -203,6 +261,7 @@ async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) ->
             // More than a little that is announced is believed only as it arrives.
             let first = if length.is_some() { TRUSTED } else { PIECE };
             let more = body.len().max(first).min(announced.saturating_sub(body.len()).max(1));
+            room.make(body.len() + more).await;
             if body.try_reserve_exact(more).is_err() {
                 return Err(Failed::new(
                     Cause::BodyTooLarge,

@@ -46,14 +46,14 @@ struct Running {
 impl<W: Wasi> Batch<W> {
     /// A batch that `engine` decides, and its caller's end. It goes on while it is [run](Self::run).
     pub fn new(engine: Engine<Answer<W>>) -> (Self, Caller<W::Incoming>) {
-        let (caller, ends) = queues(engine.settings().window);
+        let (caller, ends) = queues(engine.settings());
         let shared = Attempts::new(engine.settings());
         let Settings { host_facts, hedge, .. } = *engine.settings();
         let batch = Self {
             events: (host_facts && hedge.is_some()).then(|| Events::read(shared.wasi())),
             shared,
             // No secret is made of it: it only keeps instances from waiting in step.
-            engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy),
+            engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy).with_sizes(Response::size),
             ends,
             alarm: Alarm::default(),
             attempts: FuturesUnordered::new(),
@@ -71,6 +71,7 @@ impl<W: Wasi> Batch<W> {
                     return self.ends.end(summary);
                 }
             }
+            self.ends.hold(self.engine.held_bytes());
             self.alarm.set::<W>(self.engine.next_timer());
             poll_fn(|cx| self.poll(cx)).await;
         }
@@ -104,10 +105,12 @@ impl<W: Wasi> Batch<W> {
                 }
             }
             Action::Cancel(attempt) => {
+                self.shared.grant(attempt);
                 if let Some(running) = self.running.get_mut(attempt.slot()).and_then(Option::take) {
                     running.handle.abort();
                 }
             }
+            Action::Grant(attempt) => self.shared.grant(attempt),
             Action::Emit(outcome) => self.ends.emit(*outcome),
             Action::Finish(summary) => return Some(*summary),
         }
@@ -173,6 +176,7 @@ impl<W: Wasi> Batch<W> {
                 Note::Head { attempt, status, retry_after, location, facts } => {
                     self.tell(now, Event::Head { attempt, status, retry_after, location, facts });
                 }
+                Note::Wants { attempt, bytes } => self.tell(now, Event::Wants { attempt, bytes }),
                 Note::Unread(body) => self.unread.push(body),
             }
         }

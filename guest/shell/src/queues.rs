@@ -1,7 +1,7 @@
 //! Between a batch and the calls of its caller: requests on their way in, outcomes on their way out.
 
 use crate::response::{Incoming, Response};
-use fantail_engine::{Outcome, Request, Summary};
+use fantail_engine::{Outcome, Request, Settings, Summary};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -41,6 +41,11 @@ struct Queues<I: Incoming> {
     /// Requests pushed whose outcome has not been taken.
     open: usize,
     window: usize,
+    window_bytes: u64,
+    /// Bytes of `requests`.
+    pushed_bytes: u64,
+    /// Bytes that the engine holds.
+    held_bytes: u64,
     /// Whether outcomes have been asked for.
     asked: bool,
     /// What the caller has done and the engine has not heard of.
@@ -77,8 +82,8 @@ pub struct Caller<I: Incoming>(Rc<RefCell<Queues<I>>>);
 /// The batch's end.
 pub(crate) struct Ends<I: Incoming>(Rc<RefCell<Queues<I>>>);
 
-/// Both ends of a batch with so large a window.
-pub(crate) fn queues<I: Incoming>(window: u32) -> (Caller<I>, Ends<I>) {
+/// Both ends of a batch with these windows.
+pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, Ends<I>) {
     let queues = Queues {
         requests: VecDeque::new(),
         closed: false,
@@ -86,7 +91,10 @@ pub(crate) fn queues<I: Incoming>(window: u32) -> (Caller<I>, Ends<I>) {
         ended: false,
         outcomes: VecDeque::new(),
         open: 0,
-        window: window as usize,
+        window: settings.window as usize,
+        window_bytes: settings.window_bytes,
+        pushed_bytes: 0,
+        held_bytes: 0,
         asked: false,
         asks: false,
         taken: 0,
@@ -120,16 +128,21 @@ impl<I: Incoming> Caller<I> {
     /// Hands them over, however many.
     pub(crate) fn push_all(&self, requests: impl Iterator<Item = Request>) {
         let mut queues = self.0.borrow_mut();
-        let before = queues.requests.len();
-        queues.requests.extend(requests);
-        queues.open += queues.requests.len() - before;
+        for request in requests {
+            queues.pushed_bytes += request.size();
+            queues.open += 1;
+            queues.requests.push_back(request);
+        }
         queues.batch.wake();
     }
 
-    /// For how many requests the window has room. 0 also when no more are taken.
+    /// For how many requests the windows have room. 0 also when no more are taken. How many bytes they will have nobody knows: a caller that pushes large
+    /// ones asks again after a few.
     pub fn room(&self) -> u32 {
         let queues = self.0.borrow();
-        let room = if queues.closed { 0 } else { queues.window.saturating_sub(queues.open) };
+        // One always has room.
+        let full = queues.open > 0 && queues.pushed_bytes.saturating_add(queues.held_bytes) >= queues.window_bytes;
+        let room = if queues.closed || full { 0 } else { queues.window.saturating_sub(queues.open) };
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
@@ -250,12 +263,16 @@ impl<I: Incoming> Ends<I> {
 
     /// One answer to each read, or to the close in its place.
     pub(crate) fn next_read(&self) -> Option<Read> {
-        let Queues { requests, closed, wanted, ended, .. } = &mut *self.0.borrow_mut();
+        let Queues { requests, closed, wanted, ended, pushed_bytes, held_bytes, .. } = &mut *self.0.borrow_mut();
         if *wanted == 0 || *ended || (requests.is_empty() && !*closed) {
             return None;
         }
         let count = std::mem::take(wanted).min(requests.len());
-        let read = requests.drain(..count).collect();
+        let read: Vec<Request> = requests.drain(..count).collect();
+        let bytes = read.iter().map(Request::size).sum();
+        *pushed_bytes = pushed_bytes.saturating_sub(bytes);
+        // The engine is about to hold them.
+        *held_bytes += bytes;
         *ended = *closed && requests.is_empty();
         Some((read, *ended))
     }
@@ -272,6 +289,14 @@ impl<I: Incoming> Ends<I> {
         match std::mem::take(taken) {
             0 => None,
             taken => Some(Reader::Took(taken)),
+        }
+    }
+
+    /// So many bytes are held now.
+    pub(crate) fn hold(&self, bytes: u64) {
+        let mut queues = self.0.borrow_mut();
+        if std::mem::replace(&mut queues.held_bytes, bytes) > bytes {
+            queues.pushers.wake();
         }
     }
 
@@ -304,7 +329,7 @@ pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
     const RECORD: usize = 512;
     let hops: usize = outcome.hops.iter().map(|hop| hop.len() + 16).sum();
     let result = match &outcome.result {
-        Ok(response) => response.size(),
+        Ok(response) => usize::try_from(response.size()).unwrap_or(usize::MAX),
         Err(failure) => failure.detail.as_ref().map_or(0, String::len),
     };
     RECORD + outcome.url.len() + hops + result
@@ -314,8 +339,7 @@ pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
 mod tests {
     use super::*;
     use crate::response::{Body, More};
-    use fantail_engine::Failed;
-    use fantail_engine::Timing;
+    use fantail_engine::{Failed, Policy};
     use futures::future::LocalBoxFuture;
 
     /// No body comes in here.
@@ -346,13 +370,18 @@ mod tests {
         Outcome { id, url, attempts: 1, hops, timing, last_attempt, result: Ok(response) }
     }
 
+    fn windows(window: u32) -> (Caller<Nothing>, Ends<Nothing>) {
+        let policy = Policy { window: Some(window), window_bytes: Some(1 << 20), ..Policy::default() };
+        queues(&policy.resolve().unwrap())
+    }
+
     fn taken(caller: &Caller<Nothing>, max: u32) -> Option<Vec<u64>> {
         caller.take(max).map(|taken| taken.into_iter().map(|outcome| outcome.id).collect())
     }
 
     #[test]
     fn what_is_taken_at_once_is_bounded_in_number_and_in_bytes_and_is_never_nothing() {
-        let (caller, ends) = queues::<Nothing>(10);
+        let (caller, ends) = windows(10);
         for (id, bytes) in [(0, 10), (1, 10), (2, 10), (3, 300 << 10), (4, 300 << 10), (5, 8 << 20), (6, 10)] {
             ends.emit(outcome(id, bytes));
         }
@@ -368,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_cancels_gets_nothing_that_was_decided_meanwhile() {
-        let (caller, ends) = queues::<Nothing>(10);
+        let (caller, ends) = windows(10);
         ends.emit(outcome(0, 1));
         caller.cancel();
         ends.emit(outcome(1, 1));
@@ -376,9 +405,26 @@ mod tests {
         assert_eq!(ends.next_reader(), Some(Reader::Left));
     }
 
+    /// L3: however few requests there are, their bytes leave no room for more.
+    #[test]
+    fn there_is_room_for_requests_as_long_as_there_is_room_for_their_bytes() {
+        let (caller, ends) = windows(100);
+        let large = || {
+            let body = Some(vec![0; 600 << 10]);
+            [Request { body, ..Request::get(0, "http://origin.test/") }].into_iter()
+        };
+        assert_eq!((caller.push(large()), caller.room()), (Ok(()), 99));
+        assert_eq!((caller.push(large()), caller.room()), (Ok(()), 0));
+        ends.read(100);
+        assert!(ends.next_read().is_some());
+        assert_eq!(caller.room(), 0, "the engine holds them now");
+        ends.hold(700 << 10);
+        assert_eq!(caller.room(), 98);
+    }
+
     #[test]
     fn what_is_pushed_beyond_the_window_waits_and_is_bounded_too() {
-        let (caller, ends) = queues::<Nothing>(4);
+        let (caller, ends) = windows(4);
         let requests = |count: usize| (0..count).map(|id| Request::get(id as u64, "http://origin.test/"));
         assert_eq!((caller.push(requests(6)), caller.room()), (Ok(()), 0));
         ends.read(4);

@@ -41,14 +41,14 @@ impl<I: Incoming> Response<I> {
     }
 
     /// About what it takes as it passes to the caller.
-    pub(crate) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> u64 {
         const PAIR: usize = 64;
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + PAIR).sum();
         let body = match &self.body {
             Body::Bytes(bytes) => bytes.len(),
             Body::Discarded | Body::Unread(_) => 0,
         };
-        headers + body
+        (headers + body) as u64
     }
 }
 

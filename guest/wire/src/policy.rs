@@ -17,6 +17,7 @@ pub(crate) struct PolicyJson {
     #[serde(with = "body_mode", skip_serializing_if = "Option::is_none")]
     body: Option<BodyMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    window_bytes: Option<u64>,
     max_body: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_unread: Option<u32>,
@@ -127,6 +128,7 @@ impl From<PolicyJson> for Policy {
             concurrency: json.concurrency,
             window: json.window,
             body: json.body,
+            window_bytes: json.window_bytes,
             max_body: json.max_body,
             max_unread: json.max_unread,
             connect_timeout: span(json.connect_timeout),
@@ -171,6 +173,7 @@ pub fn policy_to_json(policy: &Policy) -> String {
         concurrency: policy.concurrency,
         window: policy.window,
         body: policy.body,
+        window_bytes: policy.window_bytes,
         max_body: policy.max_body,
         max_unread: policy.max_unread,
         connect_timeout: policy.connect_timeout.map(Span),

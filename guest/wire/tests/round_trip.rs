@@ -62,6 +62,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             concurrency,
             window,
             body,
+            window_bytes: max_body.map(|bytes| bytes / 2),
             max_body,
             max_unread,
             connect_timeout: spans[0],

@@ -17,6 +17,9 @@ pub(crate) struct PolicyOptions {
     /// Requests read and not yet printed: waiting, in flight, or finished [default: twice --concurrency].
     #[arg(long, value_name = "N", hide_short_help = true)]
     window: Option<u32>,
+    /// Bytes that those hold together, such as 64MiB [default: 128MiB].
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    window_bytes: Option<bytesize::ByteSize>,
     /// Requests in flight at once to one origin [default: as --concurrency].
     #[arg(long, value_name = "N")]
     per_origin: Option<u32>,
@@ -111,6 +114,7 @@ impl PolicyOptions {
             concurrency: self.concurrency.or(file.concurrency),
             window: self.window.or(file.window),
             body: body.or(file.body),
+            window_bytes: self.window_bytes.map(|size| size.as_u64()).or(file.window_bytes),
             max_body: self.max_body.map(|size| size.as_u64()).or(file.max_body),
             max_unread: file.max_unread,
             connect_timeout: self.connect_timeout.or(file.connect_timeout),

@@ -20,7 +20,7 @@ use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Wasi};
 use crate::sender::{Connections, Sender};
 use batch::{Batch, Ways};
-use fantail_engine::{Header, Policy, Summary};
+use fantail_engine::{Header, Policy, Summary, WINDOW_BYTES};
 use feed::Feed;
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
@@ -144,7 +144,7 @@ impl Harness {
         let batch = Batch {
             component: self.component.clone(),
             // Our sender answers.
-            policy: Policy { host_facts: Some(true), ..policy.clone() },
+            policy: self.with_defaults(policy),
             state: State::new(self.limits, self.sender.clone()),
             feed: Feed::new(requests.map(Into::into).boxed()),
             ways: Ways { asked, outcomes, accepted },
@@ -165,6 +165,13 @@ impl Harness {
     /// Connections used so far, by all batches.
     pub fn connections(&self) -> Connections {
         self.sender.connections()
+    }
+
+    /// The policy as the component gets it: it asks for facts, which our sender gives, and holds no more than a quarter of the memory that it has.
+    fn with_defaults(&self, policy: &Policy) -> Policy {
+        let quarter = (self.limits.memory / 4) as u64;
+        let window_bytes = policy.window_bytes.unwrap_or_else(|| WINDOW_BYTES.min(quarter).max(64 << 10));
+        Policy { host_facts: Some(true), window_bytes: Some(window_bytes), ..policy.clone() }
     }
 
     /// What a policy asks for that the limits of this harness do not allow.

@@ -33,6 +33,8 @@ pub(super) struct Given {
     pub(super) requests: Vec<(u64, Request)>,
     /// The component has room for more than the input has now.
     pub(super) is_hungry: bool,
+    /// It may have room for more after these.
+    pub(super) is_full: bool,
     /// No more will come.
     pub(super) is_last: bool,
 }
@@ -46,6 +48,9 @@ pub(super) struct Answered {
     pub(super) last_attempt: Option<Facts>,
     pub(super) result: Result<Response, Failure>,
 }
+
+/// Bytes of requests that are handed over at once, unless one alone is larger: then the component is asked again how much room it has.
+const MOST_AT_ONCE: u64 = 1 << 20;
 
 impl State {
     pub(super) fn new(limits: Limits, sender: Sender) -> Self {
@@ -70,14 +75,19 @@ impl State {
         let left = usize::try_from(limits.requests.saturating_sub(self.ledger.read())).unwrap_or(usize::MAX);
         let room = (room as usize).min(limits.handed_over.saturating_sub(self.ledger.len())).min(left);
         let mut requests = Vec::new();
+        let mut bytes = 0;
         while requests.len() < room
+            && bytes < MOST_AT_ONCE
             && let Poll::Ready(Some(entry)) = feed.poll_next(&mut Context::from_waker(Waker::noop()))
         {
             self.tally.arrived();
-            requests.push(self.ledger.open(entry));
+            let (serial, request) = self.ledger.open(entry);
+            bytes += request.size();
+            requests.push((serial, request));
         }
         let is_last = feed.is_ended() || left == requests.len();
-        Given { is_hungry: requests.len() < room, is_last, requests }
+        let is_full = bytes >= MOST_AT_ONCE;
+        Given { is_hungry: requests.len() < room && !is_full, is_full, is_last, requests }
     }
 
     /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better. None if no such request is

@@ -89,6 +89,12 @@ impl<'a> Batch<'a> {
         if self.finished {
             return Ok(());
         }
+        while self.hand_over_some(feed).await? {}
+        Ok(())
+    }
+
+    /// The same, as many as may pass at once. True if there may be room for more.
+    async fn hand_over_some(&mut self, feed: &mut Feed) -> wasmtime::Result<bool> {
         let room = self.guest.batch().call_room(&mut *self.store, self.batch).await?;
         let given = self.store.data_mut().take_from(feed, room);
         self.is_hungry = given.is_hungry;
@@ -105,7 +111,7 @@ impl<'a> Batch<'a> {
             self.finished = true;
             self.guest.batch().call_finish(&mut *self.store, self.batch).await?;
         }
-        Ok(())
+        Ok(given.is_full && !given.is_last)
     }
 
     /// Lets the component go on until it has outcomes for which there is a place, or until the input, the reader or a body has something new.
