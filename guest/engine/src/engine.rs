@@ -1,13 +1,16 @@
 //! The engine of one batch.
 
 mod course;
+mod gate;
 mod hedge;
 mod learn;
 mod share;
 
+use self::gate::Gate;
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
 use crate::live::{Head, LiveSet};
+use crate::origins::BatchId;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;
@@ -35,6 +38,8 @@ pub struct Engine<R> {
     serial: u64,
     live: LiveSet,
     queue: Queue,
+    /// What it has booked times under, if it may have.
+    batch: Option<BatchId>,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
     unread: BTreeSet<AttemptId>,
@@ -79,6 +84,7 @@ impl<R> Engine<R> {
             serial: 0,
             live: LiveSet::default(),
             queue: Queue::new(settings.per_origin),
+            batch: None,
             in_flight: 0,
             unread: BTreeSet::new(),
             untaken: 0,
@@ -245,6 +251,7 @@ impl<R> Engine<R> {
         if self.begun.is_some() && self.stopped.is_none() {
             self.read_on();
         }
+        self.leave_origins(origins);
         if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
             self.finished = true;
             let elapsed = now.since(self.begun.unwrap_or(now));
@@ -258,12 +265,11 @@ impl<R> Engine<R> {
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let Some(key) = self.queue.pop(unread_may_go, |key| live.is_waiting(key)) else { break };
-            if let Some(next_probe) = self.left_alone_until(now, key, origins) {
-                self.refuse(now, key, next_probe);
-            } else if let Err(until) = self.paced(now, key, origins) {
-                self.put_off(now, key, until);
-            } else {
-                self.start(now, key, origins);
+            match self.gate(now, key, origins) {
+                Gate::Open => self.start(now, key, origins),
+                Gate::Refused(next_probe) => self.refuse(now, key, next_probe),
+                Gate::Paced(until) => self.pace(now, key, until, origins),
+                Gate::Full(until) => self.put_back(key, until),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::event::{AttemptId, Key};
 use crate::identity::Identity;
+use crate::origins::Admitted;
 use crate::queue::{LaneId, Place};
 use crate::{BodyMode, Cause, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
@@ -62,6 +63,8 @@ pub(crate) enum Renewal {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) number: u32,
+    /// Which of all attempts to origins it is.
+    pub(crate) admitted: Admitted,
     pub(crate) started: Instant,
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,

@@ -3,15 +3,10 @@
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{Action, AttemptId, Key};
 use crate::live::{Attempt, Live, Renewal, attempt_expires};
-use crate::origins::name;
-use crate::queue::LaneId;
 use crate::redirect::{self, Hop};
 use crate::retry::Again;
-use crate::{
-    BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, retry,
-};
+use crate::{BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Timing, retry};
 use std::sync::Arc;
-use url::Url;
 
 impl<R> Engine<R> {
     pub(super) fn arrive(&mut self, now: Instant, request: Request, origins: &mut Origins) {
@@ -36,7 +31,7 @@ impl<R> Engine<R> {
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let request = Arc::new(request);
-                let lane = self.lane(now, &url, origins);
+                let lane = self.lane(&url, origins);
                 let key = self.live.insert(Live::new(serial, request, url, body, lane, (now, expires)));
                 self.remind(expires, key);
                 if !self.joins(key) {
@@ -44,15 +39,6 @@ impl<R> Engine<R> {
                 }
             }
         }
-    }
-
-    /// The lane of an origin, with the limit that was learned for it.
-    fn lane(&mut self, now: Instant, url: &Url, origins: &mut Origins) -> LaneId {
-        let lane = self.queue.enter(name(url));
-        if let Some(bounds) = self.settings.adaptive() {
-            self.queue.set_limit(lane, origins.known(now, url).adaptive.limit(bounds));
-        }
-        lane
     }
 
     /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again.
@@ -86,13 +72,13 @@ impl<R> Engine<R> {
         let Some(live) = self.live.get(attempt.key) else { return };
         if result.is_ok() && !self.enough {
             match redirect::next_hop(live, self.settings.redirects) {
-                Some(Ok(hop)) => return self.follow(now, attempt, hop, origins),
+                Some(Ok(hop)) => return self.follow(attempt, hop, origins),
                 Some(Err(failure)) => result = Err(failure),
                 None => {}
             }
         }
         if found_closed && !self.enough {
-            return self.renew(attempt);
+            return self.renew(attempt, origins);
         }
         let failure = result.as_ref().err();
         match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
@@ -105,9 +91,9 @@ impl<R> Engine<R> {
 
     /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
     /// dropped.
-    fn follow(&mut self, now: Instant, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
+    fn follow(&mut self, attempt: AttemptId, hop: Hop, origins: &mut Origins) {
         self.drop_attempt(attempt);
-        let lane = self.lane(now, &hop.url, origins);
+        let lane = self.lane(&hop.url, origins);
         if let Some(live) = self.live.get_mut(attempt.key) {
             self.queue.leave(live.lane);
             live.lane = lane;
@@ -154,7 +140,12 @@ impl<R> Engine<R> {
     }
 
     /// Sends a request again at once whose connection was found closed.
-    fn renew(&mut self, attempt: AttemptId) {
+    fn renew(&mut self, attempt: AttemptId, origins: &mut Origins) {
+        // If it was a probe, this is one too.
+        let live = self.live.get(attempt.key);
+        if let Some((url, found_closed)) = live.and_then(|live| Some((&live.url, live.attempt.as_ref()?.admitted))) {
+            origins.get_mut(url).into_iter().for_each(|known| known.breaker.release(found_closed));
+        }
         self.drop_attempt(attempt);
         if let Some(live) = self.live.get_mut(attempt.key) {
             live.renewal = Renewal::Due;
@@ -163,48 +154,8 @@ impl<R> Engine<R> {
         self.enqueue(attempt.key, true);
     }
 
-    /// Whether its origin may be asked by now; if not, when it may.
-    pub(super) fn paced(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
-        match (self.settings.rate, self.live.get(key)) {
-            (Some(rate), Some(live)) => origins.known(now, &live.url).pace.take(now, rate, self.settings.burst),
-            (None, _) | (_, None) => Ok(()),
-        }
-    }
-
-    /// Puts a request back where it was, its origin to be asked later; or ends it, if it would be too late then.
-    pub(super) fn put_off(&mut self, now: Instant, key: Key, until: Instant) {
-        let Some(live) = self.live.get(key) else { return };
-        let (lane, too_late) = (live.lane, live.expires <= until);
-        if too_late || self.batch_expires().is_some_and(|ends| ends <= until) {
-            let cause = if too_late { Cause::TimeoutTotal } else { Cause::Deadline };
-            let wait = until.since(now);
-            let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
-            self.part(key);
-            return self.end(now, key, |live| Err(live.failure(cause).with_detail(detail)));
-        }
-        self.queue.park(lane, until);
-        self.enqueue(key, true);
-    }
-
-    /// Until when its origin's breaker lets nothing through, if it does not now.
-    pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
-        let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
-        // It has been let through, and has not been answered.
-        if live.renewal == Renewal::Due {
-            return None;
-        }
-        origins.known(now, &live.url).breaker.open_until(now)
-    }
-
-    /// Ends a request that its origin's breaker does not let through.
-    pub(super) fn refuse(&mut self, now: Instant, key: Key, next_probe: Instant) {
-        let probe = next_probe.since(now);
-        let detail = format!("the origin failed too often and is left alone: next probe in {probe:?}");
-        self.end(now, key, |live| Err(live.failure(Cause::BreakerOpen).with_detail(detail)));
-    }
-
     /// Ends a request, and those that share what it got.
-    fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
+    pub(super) fn end(&mut self, now: Instant, key: Key, result: impl FnOnce(&Live) -> Result<R, Failure>) {
         let Some(live) = self.live.remove(key) else { return };
         let result = result(&live);
         self.release(key, &live, result.is_ok());
@@ -240,19 +191,11 @@ impl<R> Engine<R> {
 
     /// Starts an attempt of a request that has had its turn.
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Settings { retries, hedge, retry_ratio, breaker_ratio, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
-        let known = origins.known(now, &live.url);
         live.first_started.get_or_insert(now);
-        if live.attempts == 0 && (retries > 0 || hedge.is_some()) {
-            known.budget.earn(now, retry_ratio);
-        }
-        if breaker_ratio > 0 {
-            known.breaker.let_through(now, &self.settings);
-        }
-        live.hedge_at = match hedge {
+        live.hedge_at = match self.settings.hedge {
             Some(Hedge::After(delay)) => Some(now + delay),
-            Some(Hedge::Auto) => known.slowness.p95().map(|delay| now + delay),
+            Some(Hedge::Auto) => origins.get(&live.url).and_then(|known| known.slowness.p95()).map(|delay| now + delay),
             None => None,
         };
         let hedge_at = live.hedge_at;
@@ -262,19 +205,20 @@ impl<R> Engine<R> {
         if std::mem::take(&mut live.repeats) {
             self.tally.retried();
         }
-        self.launch(now, key, known.kept.take());
+        self.launch(now, key, origins);
         if let Some(at) = hedge_at {
             self.remind(at, key);
         }
     }
 
     /// Sends a request, beside the attempt that it may have in flight.
-    pub(super) fn launch(&mut self, now: Instant, key: Key, kept: bool) {
+    pub(super) fn launch(&mut self, now: Instant, key: Key, origins: &mut Origins) {
         let Some(live) = self.live.get_mut(key) else { return };
+        let (admitted, kept) = origins.admit(now, &live.url, live.attempts == 0, &self.settings);
         live.attempts += 1;
         let number = live.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None, kept };
+        let attempt = Attempt { number, admitted, started: now, expires, head: None, kept };
         let place = if live.attempt.is_none() { &mut live.attempt } else { &mut live.rival };
         *place = Some(attempt);
         self.queue.started(live.lane);

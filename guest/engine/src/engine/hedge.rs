@@ -1,6 +1,7 @@
 //! Second attempts beside those that take long.
 
 use super::Engine;
+use super::gate::Gate;
 use crate::event::Key;
 use crate::{BodyMode, Instant, Origins};
 
@@ -17,16 +18,12 @@ impl<R> Engine<R> {
         if !wanted || !room || !live.request.is_repeatable() || self.enough {
             return;
         }
-        let (url, floor) = (live.url.clone(), self.settings.retry_floor);
-        // The pace last: what it gives cannot be given back.
-        if self.left_alone_until(now, key, origins).is_none()
-            && origins.known(now, &url).budget.has_one(now, floor)
-            && self.paced(now, key, origins).is_ok()
-        {
-            let known = origins.known(now, &url);
-            known.budget.spend(now, floor);
+        let url = live.url.clone();
+        // The gate last: what it gives cannot be given back.
+        if origins.may_repeat(now, &url, &self.settings) && self.gate(now, key, origins) == Gate::Open {
+            origins.repeat(now, &url, &self.settings);
             self.tally.hedged();
-            self.launch(now, key, known.kept.take());
+            self.launch(now, key, origins);
             if let Some(live) = self.live.get_mut(key) {
                 live.hedge = Some(live.attempts);
             }

@@ -1,18 +1,25 @@
 //! What attempts teach about their origins.
 
 use super::Engine;
+use crate::adaptive::Sample;
 use crate::event::Key;
 use crate::{Cause, Failure, Hedge, Instant, Origins, breaker, retry};
+
+/// Too Many Requests (RFC 6585, section 4): nothing is wrong with the origin, but it is asked too much.
+const TOO_MANY: u16 = 429;
 
 impl<R> Engine<R> {
     /// Takes in what became of an attempt. A rival that it had is about to be given up if it was good.
     pub(super) fn learn(&mut self, now: Instant, key: Key, failure: Option<&Failure>, origins: &mut Origins) {
         let Some(live) = self.live.get(key) else { return };
-        let known = origins.known(now, &live.url);
-        let verdict = breaker::verdict(failure, live.head().map(|head| head.status));
-        if let Some(failed) = verdict.filter(|_| self.settings.breaker_ratio > 0) {
-            known.breaker.record(now, failed, &self.settings);
+        let Some(attempt) = live.attempt.as_ref().map(|attempt| attempt.admitted) else { return };
+        let status = live.head().map(|head| head.status);
+        let verdict = breaker::verdict(failure, status);
+        if let Some(failed) = verdict {
+            origins.record(now, &live.url, attempt, failed);
         }
+        let next = origins.next_attempt();
+        let Some(known) = origins.get_mut(&live.url) else { return };
         if failure.is_none() {
             known.kept.leave();
         }
@@ -26,10 +33,13 @@ impl<R> Engine<R> {
             latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.slowness.record(span));
         }
         if let Some(bounds) = self.settings.adaptive() {
-            match (verdict, latency) {
-                (Some(true), _) => known.adaptive.failed(),
-                (_, Some(latency)) => known.adaptive.answered(latency, self.queue.in_flight(live.lane)),
-                (_, None) => {}
+            let sample = match (verdict, latency) {
+                (Some(true), _) => Some(Sample::Drop),
+                _ if status == Some(TOO_MANY) => Some(Sample::Drop),
+                (_, latency) => latency.map(Sample::Answer),
+            };
+            if let Some(sample) = sample {
+                known.adaptive.learn(attempt, next, sample, self.queue.in_flight(live.lane));
             }
             self.queue.set_limit(live.lane, known.adaptive.limit(bounds));
         }
