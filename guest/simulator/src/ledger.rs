@@ -44,10 +44,6 @@ pub(crate) struct Ledger {
     /// What `until` asks for was handed out.
     enough: bool,
     shared: u64,
-    /// Connections that broke before any head, and answers that came.
-    broken_off: u64,
-    ended: u64,
-    heads: BTreeSet<AttemptId>,
     /// Bodies that were handed out: those whose outcome may still be held back, and the others.
     unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
 }
@@ -84,22 +80,16 @@ impl Ledger {
             Event::Demand => _ = self.begun.get_or_insert(now),
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
-            Event::Head { attempt, location, .. } => {
-                self.heads.insert(*attempt);
-                match location {
-                    Some(_) => _ = self.led_on.insert(*attempt),
-                    None => self.reached(*attempt),
-                }
-            }
+            Event::Head { attempt, location, .. } => match location {
+                Some(_) => _ = self.led_on.insert(*attempt),
+                None => self.reached(*attempt),
+            },
             Event::Failed { attempt, cause, .. } => {
-                let broke = matches!(cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
-                self.broken_off += u64::from(broke && !self.heads.contains(attempt));
                 if cause.sent() != Sent::No {
                     self.reached(*attempt);
                 }
             }
             Event::Ended { attempt, .. } => {
-                self.ended += 1;
                 let unread = running.get(attempt).is_some_and(|running| running.body == BodyMode::Unread);
                 if let Some((id, _)) = self.attempts.get(attempt).filter(|_| unread) {
                     self.unread.0.insert(*id, *attempt);
@@ -266,8 +256,8 @@ impl Ledger {
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
-    /// First attempts, and how many attempts may have been free of the budget.
-    pub(crate) fn first_and_free(&self) -> (u64, u64) {
-        (self.started.len() as u64, self.broken_off.min(self.ended))
+    /// How often a request was sent.
+    pub(crate) fn attempts_of(&self, id: u64) -> u32 {
+        self.started.get(&id).copied().unwrap_or_default()
     }
 }

@@ -9,9 +9,11 @@
 
 mod batch;
 mod ledger;
+mod models;
 mod origin;
 mod policy;
 mod scenario;
+mod watch;
 mod world;
 
 pub use batch::Response;

@@ -54,6 +54,21 @@ pub(crate) fn draw_steady(rng: &mut Rng) -> Policy {
     }
 }
 
+/// The same for a batch that waits for nothing but its rate.
+pub(crate) fn draw_paced(rng: &mut Rng) -> Policy {
+    // Some send all they have at once, and are in debt for long.
+    let (rate, burst) = if rng.u32(0..4) == 0 { (rng.u32(1..5), 1_000) } else { (rng.u32(20..5_000), rng.u32(1..5)) };
+    Policy {
+        concurrency: Some(1_000),
+        window: Some(1_000),
+        body: Some(BodyMode::Discard),
+        timeout: Some(Duration::from_secs(7_200)),
+        rate: Some(rate),
+        burst: Some(burst),
+        ..Policy::default()
+    }
+}
+
 fn until(rng: &mut Rng) -> Until {
     if rng.bool() { Until::FirstFailure } else { Until::Successes(rng.u32(1..9)) }
 }

@@ -2,7 +2,7 @@
 
 use crate::origin::{Answer, Character, Does};
 use crate::policy;
-use fantail_engine::{Overrides, Policy, Priority, Request};
+use fantail_engine::{Origins, Overrides, Policy, Priority, Request};
 use fastrand::Rng;
 use std::time::Duration;
 
@@ -11,8 +11,14 @@ use std::time::Duration;
 pub struct Scenario {
     /// What it was drawn from.
     pub seed: u64,
-    /// The policy of all its batches, which run side by side and know the same of origins.
+    /// The policy of its first batch.
     pub policy: Policy,
+    /// Those of the others, which run beside it and know the same of origins.
+    pub(crate) others: Vec<Policy>,
+    /// How many origins can be known at once.
+    pub(crate) capacity: usize,
+    /// Nothing is in the way of what rates allow: see [`Scenario::draw_paced`].
+    pub(crate) paced: bool,
     /// The requests of each batch.
     pub batches: Vec<Vec<Planned>>,
     pub(crate) origins: Vec<Character>,
@@ -69,7 +75,41 @@ impl Scenario {
         let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
-        Self { seed, policy, batches, origins, input, reader, leaves, lateness, steady: false }
+        let batches: Vec<Vec<Planned>> = batches;
+        let others = batches.iter().skip(1).map(|_| if rng.bool() { policy.clone() } else { policy::draw(&mut rng) });
+        let others = others.collect();
+        let capacity = if rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
+        let (paced, steady) = (false, false);
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
+    }
+
+    /// Draws one in which nothing but rates makes anything wait: slots and time enough, healthy origins, and batches that may have
+    /// rates of their own. What a rate allows must then be sent, and what it does not must not.
+    pub fn draw_paced(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let batches = rng.usize(1..4);
+        let mut policies: Vec<Policy> = (0..batches).map(|_| policy::draw_paced(&mut rng)).collect();
+        // One, or as many as cannot all be known.
+        let origins = vec![Character::Healthy; if rng.bool() { 1 } else { rng.usize(2..30) }];
+        let capacity = if rng.bool() { Origins::MOST } else { rng.usize(1..=origins.len()) };
+        let requests = |rng: &mut Rng| {
+            let planned = |path| Planned {
+                token: None,
+                method: "GET",
+                origin: rng.usize(0..origins.len()),
+                path,
+                overrides: Overrides::default(),
+                unfit: false,
+            };
+            (0..200).map(planned).collect()
+        };
+        let batches = (0..batches).map(|_| requests(&mut rng)).collect();
+        let lateness = Duration::from_micros(rng.u64(0..8_000));
+        let (input, reader, leaves) = (Duration::ZERO, Duration::from_millis(100), None);
+        let (paced, steady) = (true, false);
+        let policy = policies.remove(0);
+        let others = policies;
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
     }
 
     /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
@@ -96,6 +136,9 @@ impl Scenario {
         Self {
             seed,
             policy,
+            others: Vec::new(),
+            capacity: Origins::MOST,
+            paced: false,
             batches,
             origins,
             input: none,
@@ -104,6 +147,11 @@ impl Scenario {
             lateness: none,
             steady: true,
         }
+    }
+
+    /// The policy of a batch.
+    pub(crate) fn policy_of(&self, batch: usize) -> &Policy {
+        batch.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.policy)
     }
 
     /// How many origins there are.

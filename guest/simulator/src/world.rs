@@ -4,6 +4,7 @@ use crate::batch::{Batch, Response, Wish};
 use crate::ledger::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
+use crate::watch::Watch;
 use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Origins, Outcome, Summary};
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub fn simulate(scenario: &Scenario, trace: &mut dyn FnMut(String)) -> Result<Ve
         world.now = now;
         world.happens(happening)?;
     }
-    world.check_budget()?;
+    world.watch.check_end()?;
     let finished = world.batches.into_iter().map(|batch| {
         let summary = batch.summary.ok_or_else(|| Broken("nothing more happens, and there is no end".to_owned()))?;
         Ok(Finished { outcomes: batch.outcomes, summary })
@@ -45,8 +46,7 @@ struct World<'a> {
     batches: Vec<Batch>,
     /// How often each path of each origin was asked for.
     visits: BTreeMap<(usize, u32), u32>,
-    /// When each origin could have been asked as often as it was, under `rate`.
-    paced: BTreeMap<usize, u64>,
+    watch: Watch,
     trace: &'a mut dyn FnMut(String),
 }
 
@@ -78,10 +78,10 @@ impl<'a> World<'a> {
             ahead: BTreeMap::new(),
             foreseen: 0,
             names: (0..scenario.origins()).map(|index| format!("http://origin-{index}.test")).collect(),
-            origins: Origins::default(),
+            origins: Origins::with_capacity(scenario.capacity),
             batches: batches?,
             visits: BTreeMap::new(),
-            paced: BTreeMap::new(),
+            watch: Watch::new(scenario)?,
             trace,
         };
         for batch in 0..world.batches.len() {
@@ -159,7 +159,11 @@ impl<'a> World<'a> {
         let now = self.now;
         (self.trace)(format!("{:>12} {index} {event:?}", now.as_nanos() / 1_000));
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        for wish in batch.tell(now, event, &mut self.origins, &self.names)? {
+        let wishes = batch.tell(now, event, &mut self.origins, &self.names)?;
+        for seen in batch.seen.drain(..) {
+            self.watch.see(now, index, seen)?;
+        }
+        for wish in wishes {
             match wish {
                 Wish::Read => {
                     let span = self.drawn(self.scenario.input);
@@ -183,7 +187,6 @@ impl<'a> World<'a> {
             "", running.origin, running.path
         ));
         *visit += 1;
-        self.check_pace(running.origin)?;
         let Answer { after, does } = answer;
         let head = |status, retry_after: Option<u64>, location| Event::Head {
             attempt,
@@ -231,32 +234,5 @@ impl<'a> World<'a> {
             let held = self.drawn(Duration::from_millis(30)) + Duration::from_nanos(1);
             self.foresee(until + held, index, What::Tell(Event::UnreadEnded { attempt }));
         }
-    }
-
-    /// No origin is asked faster than the policy says: GCRA, in whole nanoseconds.
-    fn check_pace(&mut self, origin: usize) -> Result<(), Broken> {
-        let Some(rate) = self.scenario.policy.rate else { return Ok(()) };
-        let (each, now) = (1_000_000_000 / u64::from(rate), self.now.as_nanos());
-        let burst = u64::from(self.scenario.policy.burst.unwrap_or(1));
-        let due = self.paced.entry(origin).or_default();
-        *due = now.max(*due) + each;
-        Broken::unless(*due <= now + each * burst, || format!("origin {origin} is asked more often than allowed"))
-    }
-
-    /// What was sent again, by all batches together, was in their budgets.
-    fn check_budget(&self) -> Result<(), Broken> {
-        let (mut spent, mut first, mut free) = (0, 0, 0);
-        for batch in &self.batches {
-            let summary = batch.summary.as_ref().map_or((0, 0), |summary| (summary.retries, summary.hedges));
-            spent += summary.0 + summary.1;
-            let (firsts, frees) = batch.ledger.first_and_free();
-            (first, free) = (first + firsts, free + frees);
-        }
-        let policy = &self.scenario.policy;
-        let (ratio, floor) = (policy.retry_ratio.unwrap_or(20), policy.retry_floor.unwrap_or(10));
-        let windows = self.now.as_nanos() / 10_000_000_000 + 1;
-        let floor = u64::from(floor) * 10 * windows * self.names.len() as u64;
-        let most = first * u64::from(ratio) / 100 + floor + free;
-        Broken::unless(spent <= most, || format!("{spent} attempts out of a budget of {most}"))
     }
 }
