@@ -97,7 +97,7 @@ impl Origins {
         let Ok(known) = self.enter(now, url) else { return (attempt, false) };
         known.sent.add(now, Sent { all: 1, first: u32::from(first), repeated: 0 });
         if settings.rate.is_none() {
-            known.pace.charge(now);
+            known.pace.charge(now, now);
         }
         if let Some(rule) = Rule::of(settings) {
             known.breaker.admit(now, attempt, rule);

@@ -10,10 +10,12 @@ use std::time::Duration;
 ///
 /// Every attempt takes a token out of every bucket, whoever made it, but no bucket is ever more than empty: another's burst can take
 /// a batch's burst, and not its rate. A batch that has to wait books the next time that is free by its own rate, and goes then whatever
-/// others did meanwhile. So those with one rate share it in turns, all together keep to the largest, and none is starved.
+/// others did meanwhile. So those with one rate share it in turns and keep it together; one with a smaller rate is not starved by the
+/// others, which count what it sends.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     meters: Vec<Meter>,
+    /// Earliest first.
     booked: Vec<Booking>,
 }
 
@@ -63,14 +65,14 @@ impl Pace {
     ) -> Result<(), Instant> {
         self.booked.retain(|booking| now.since(booking.at) <= CATCH_UP);
         let booked = self.booked.iter().position(|booking| booking.batch == batch);
-        let booked = booked.map(|place| self.booked.swap_remove(place).at);
+        let booked = booked.map(|place| self.booked.remove(place).at);
         let meter = self.meter(now, rate, sent);
         let at = booked.unwrap_or_else(|| self.next(meter, now));
         if at > now {
             self.book(batch, at);
             return Err(at);
         }
-        self.charge(at);
+        self.charge(now, at);
         if booked.is_some() {
             // A timer that came late may have passed the time of the next one too.
             let meter = self.meter(now, rate, sent);
@@ -82,9 +84,9 @@ impl Pace {
         Ok(())
     }
 
-    /// An attempt was made at that time.
-    pub(crate) fn charge(&mut self, at: Instant) {
-        self.meters.iter_mut().for_each(|meter| meter.charge(at, 1));
+    /// An attempt is made, which was due at that time.
+    pub(crate) fn charge(&mut self, now: Instant, at: Instant) {
+        self.meters.iter_mut().for_each(|meter| meter.charge(now, at, 1));
     }
 
     /// Gives back the time that a batch has booked.
@@ -118,18 +120,18 @@ impl Pace {
         meter
     }
 
-    /// The first time from `from` on at which an attempt is due by this bucket, and that is not too near to what others have booked.
-    fn next(&self, meter: Meter, from: Instant) -> Instant {
-        let (each, others) = (meter.rate.each(), u32::try_from(self.booked.len()).unwrap_or(u32::MAX));
-        if meter.due(others).is_some_and(|due| due <= from) {
-            return from;
+    /// The first time from `from` on at which an attempt is due by this bucket, without taking from what is booked.
+    fn next(&self, mut meter: Meter, from: Instant) -> Instant {
+        for booking in &self.booked {
+            let at = meter.due().max(from);
+            let mut after = meter;
+            after.charge(at, at, 1);
+            if after.due() <= booking.at {
+                return at;
+            }
+            meter.charge(booking.at.max(from), booking.at, 1);
         }
-        let due = meter.due(0).unwrap_or_default().max(from);
-        // They are in order: one that is passed over is not met again.
-        self.booked.iter().fold(due, |due, booking| {
-            let apart = due.since(booking.at).max(booking.at.since(due));
-            if apart < each { booking.at + each } else { due }
-        })
+        meter.due().max(from)
     }
 }
 
@@ -139,23 +141,23 @@ impl Meter {
     fn of(rate: Rate, now: Instant, sent: &Recent<Sent>) -> Self {
         let mut meter = Self { rate, full_at: Instant::default() };
         for (end, sent) in sent.by_second(now) {
-            meter.charge(end, sent.all);
+            meter.charge(end, end, sent.all);
         }
         meter
     }
 
-    /// When one more token than `kept` will be in it; none if there is never room for so many.
-    fn due(&self, kept: u32) -> Option<Instant> {
-        let spare = self.rate.burst.max(1).checked_sub(1)?.checked_sub(kept)?;
-        let spare = u64::try_from((self.rate.each() * spare).as_nanos()).unwrap_or(u64::MAX);
-        Some(Instant::from_nanos(self.full_at.as_nanos().saturating_sub(spare)))
+    /// When there is a token in it.
+    fn due(&self) -> Instant {
+        let others = self.rate.each() * self.rate.burst.max(1).saturating_sub(1);
+        let others = u64::try_from(others.as_nanos()).unwrap_or(u64::MAX);
+        Instant::from_nanos(self.full_at.as_nanos().saturating_sub(others))
     }
 
-    /// Takes so many tokens out, as far as there are any.
-    fn charge(&mut self, at: Instant, tokens: u32) {
+    /// Takes so many tokens out that were due at that time, as far as there are any by now.
+    fn charge(&mut self, now: Instant, at: Instant, tokens: u32) {
         let each = self.rate.each();
         let taken = self.full_at.max(at) + each.saturating_mul(tokens);
-        let empty = at + each * self.rate.burst.max(1);
+        let empty = now + each * self.rate.burst.max(1);
         self.full_at = self.full_at.max(taken.min(empty));
     }
 }

@@ -3,6 +3,7 @@
 use crate::ledger::Broken;
 use fantail_engine::{AttemptId, Instant, Settings};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// An attempt of one of the batches.
 type Attempt = (usize, AttemptId);
@@ -24,9 +25,9 @@ impl Schedule {
         self.first.unwrap_or_default()
     }
 
-    /// No more than the burst, and the rate times the time since the first.
-    pub(crate) fn check(&self, now: Instant, rate: u32, burst: u64) -> Result<(), Broken> {
-        let nanos = u64::try_from(now.since(self.first()).as_nanos()).unwrap_or(u64::MAX);
+    /// No more than the burst, and the rate times the time since the first was due, which may have been so late.
+    pub(crate) fn check(&self, now: Instant, late: Duration, rate: u32, burst: u64) -> Result<(), Broken> {
+        let nanos = u64::try_from((now.since(self.first()) + late).as_nanos()).unwrap_or(u64::MAX);
         // The engine counts in whole nanoseconds from one to the next.
         let most = burst + nanos / (1_000_000_000 / u64::from(rate));
         Broken::unless(self.count <= most, || format!("asked {} times at {rate} a second, not {most}", self.count))

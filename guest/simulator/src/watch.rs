@@ -5,17 +5,22 @@ use crate::batch::{Seen, What};
 use crate::ledger::Broken;
 use crate::models::{Circuit, Limit, Schedule};
 use crate::scenario::Scenario;
-use fantail_engine::{Instant, Settings};
+use fantail_engine::{Instant, Order, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// How late an attempt may be and count as made in time, as the interface documents it for `set-rate`.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// All origins, and the policies that they are asked by.
 pub(crate) struct Watch {
     policies: Vec<Settings>,
     /// There is room to know all of them.
     all_known: bool,
-    /// How late a timer is at most, if nothing but rates makes anything wait.
-    paced: Option<Duration>,
+    /// Nothing but rates makes anything wait.
+    paced: bool,
+    /// How late the first attempt may be that a rate has let go: as late as a timer, or as what an instance catches up with.
+    late: Duration,
     origins: BTreeMap<usize, Origin>,
 }
 
@@ -43,7 +48,8 @@ impl Watch {
         Ok(Self {
             policies: (0..scenario.batches.len()).map(resolve).collect::<Result<_, _>>()?,
             all_known: scenario.origins() <= scenario.capacity,
-            paced: scenario.paced.then_some(scenario.lateness),
+            paced: scenario.paced,
+            late: if scenario.paced { scenario.lateness } else { CATCH_UP },
             origins: BTreeMap::new(),
         })
     }
@@ -55,7 +61,7 @@ impl Watch {
         batch: usize,
         Seen { origin: number, what }: Seen,
     ) -> Result<(), Broken> {
-        let Self { policies, all_known, origins, .. } = self;
+        let Self { policies, all_known, origins, late, .. } = self;
         let Some(settings) = policies.get(batch) else { return Ok(()) };
         let origin = origins.entry(number).or_default();
         // A breaker is followed where all batches have one rule, a limit where there is one batch.
@@ -66,7 +72,7 @@ impl Watch {
         match what {
             What::Started { attempt, in_flight, first } => {
                 origin.count(now, batch, first);
-                origin.check_rate(now, settings, policies).map_err(place)?;
+                origin.check_rate(now, *late, settings, policies).map_err(place)?;
                 origin.check_budget(now, batch, policies).map_err(place)?;
                 if one_rule {
                     origin.circuit.started(now, (batch, attempt), settings).map_err(place)?;
@@ -89,7 +95,7 @@ impl Watch {
             }
             What::Refused => {
                 let enough = origin.results >= u64::from(settings.breaker_minimum);
-                let open = !one_rule || origin.circuit.is_open();
+                let open = !one_rule || settings.order == Order::Input || origin.circuit.is_open();
                 Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned()).map_err(place)?;
             }
         }
@@ -98,23 +104,21 @@ impl Watch {
 
     /// What must hold when all is over: where nothing else is in the way, a batch sends what its rate allows.
     pub(crate) fn check_end(&self) -> Result<(), Broken> {
-        let Some(lateness) = self.paced.filter(|_| self.all_known) else { return Ok(()) };
+        if !self.paced || !self.all_known {
+            return Ok(());
+        }
         for (number, origin) in &self.origins {
             for (batch, (sent, _, last)) in &origin.sent {
                 let Some(Settings { rate: Some(rate), burst, .. }) = self.policies.get(*batch).copied() else {
                     continue;
                 };
                 let each = Duration::from_secs(1) / rate;
-                let waits = u32::try_from(*sent).unwrap_or(u32::MAX).saturating_sub(burst.min(2));
-                // Beside others it waits for one attempt of each at most before each of its own.
-                let sharing = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
-                let (waits, begun) = if sharing == 1 {
-                    (u32::try_from(*sent).unwrap_or(u32::MAX).saturating_sub(burst), origin.all.first())
-                } else {
-                    (waits * sharing + sharing, origin.all.first())
-                };
-                let most = each * waits + lateness * 2 + Duration::from_millis(30);
-                let took = last.since(begun);
+                // Beside others it may have to wait for attempts of each before each of its own, and not for their debts.
+                let beside = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
+                let mine = u32::try_from(*sent).unwrap_or(u32::MAX);
+                let waits = if beside == 1 { mine.saturating_sub(burst) } else { (mine + 1) * (beside + 1) };
+                let most = each * waits + self.late * 2 + Duration::from_millis(30);
+                let took = last.since(origin.all.first());
                 Broken::unless(took <= most, || {
                     format!(
                         "origin {number}, batch {batch}: {sent} attempts at {rate} a second took {took:?}, not {most:?}"
@@ -135,16 +139,24 @@ impl Origin {
         self.all.add(now);
     }
 
-    /// Batches with one rate keep it together; all of them keep the largest.
-    fn check_rate(&mut self, now: Instant, settings: &Settings, policies: &[Settings]) -> Result<(), Broken> {
+    /// Batches with one rate keep it together. All of them keep the largest, but for what others' bursts add.
+    fn check_rate(
+        &mut self,
+        now: Instant,
+        late: Duration,
+        settings: &Settings,
+        policies: &[Settings],
+    ) -> Result<(), Broken> {
         if let Some(rate) = settings.rate {
             let schedule = self.schedules.entry((rate, settings.burst)).or_default();
             schedule.add(now);
-            schedule.check(now, rate, u64::from(settings.burst))?;
+            schedule.check(now, late, rate, u64::from(settings.burst))?;
         }
         let rates: Option<Vec<u32>> = policies.iter().map(|policy| policy.rate).collect();
         match rates.and_then(|rates| rates.into_iter().max()) {
-            Some(most) => self.all.check(now, most, policies.iter().map(|policy| u64::from(policy.burst) + 1).sum()),
+            Some(most) => {
+                self.all.check(now, late, most, policies.iter().map(|policy| u64::from(policy.burst) + 1).sum())
+            }
             None => Ok(()),
         }
     }
