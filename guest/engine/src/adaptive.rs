@@ -188,7 +188,7 @@ mod tests {
             self.count += 1.0;
             let factor = if self.count <= 10.0 { 1.0 / self.count } else { 2.0 / 601.0 };
             self.long = self.long * (1.0 - factor) + short * factor;
-            let gradient = (1.5 * self.long / short).min(1.0).max(0.5);
+            let gradient = (1.5 * self.long / short).clamp(0.5, 1.0);
             if self.long / short > 2.0 {
                 self.long *= 0.9;
             }

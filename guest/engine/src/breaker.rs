@@ -45,6 +45,10 @@ enum State {
 /// first.
 const MOST_CIRCUITS: usize = 8;
 
+/// Bytes beside itself.
+#[cfg(test)]
+pub(crate) const MOST_BYTES: usize = MOST_CIRCUITS * size_of::<Circuit>();
+
 impl Breaker {
     /// When the next attempt is let through by this rule, if it is not now.
     pub(crate) fn open_until(&mut self, now: Instant, rule: Rule) -> Option<Instant> {
@@ -70,7 +74,11 @@ impl Breaker {
         if failed {
             self.last_failure = now;
         }
-        self.circuits.iter_mut().fold(false, |closed, circuit| circuit.record(now, attempt, result) || closed)
+        let mut closed = false;
+        for circuit in &mut self.circuits {
+            closed |= circuit.record(now, attempt, result);
+        }
+        closed
     }
 
     /// Nothing will be heard of this attempt, and that says nothing of the origin: if it was a probe, the next one takes its place.

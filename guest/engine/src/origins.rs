@@ -235,6 +235,13 @@ mod tests {
     }
 
     #[test]
+    fn one_takes_no_more_memory_than_documented() {
+        assert!(size_of::<Known>() <= 1_024, "{}", size_of::<Known>());
+        let most = size_of::<Known>() + crate::breaker::MOST_BYTES + crate::pace::MOST_BYTES;
+        assert!(most <= 5 * 1_024 - 300, "{most}");
+    }
+
+    #[test]
     fn scheme_and_port_make_another_origin() {
         let mut origins = Origins::default();
         for url in ["http://a.test/x", "http://A.test:80/y", "https://a.test/", "http://a.test:81/"] {

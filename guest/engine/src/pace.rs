@@ -50,6 +50,10 @@ const MOST_METERS: usize = 8;
 /// Batches that may have booked a time. Those beyond that ask again at the time that is theirs by now.
 const MOST_BOOKED: usize = 64;
 
+/// Bytes beside itself.
+#[cfg(test)]
+pub(crate) const MOST_BYTES: usize = MOST_METERS * size_of::<Meter>() + MOST_BOOKED * size_of::<Booking>();
+
 /// How late an attempt may be and still count as made when it was due. What a late timer costs is made up for within that; what
 /// an instance that stood still for longer has missed is lost, so that an origin does not get it all at once.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(100);

@@ -133,3 +133,65 @@ impl Limit {
         Broken::unless(f64::from(in_flight) <= most, || format!("{in_flight} in flight, {most} allowed"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::{Action, Engine, Event, Origins, Policy, Request};
+
+    const fn ms(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    /// Names of attempts, as an engine gives them.
+    fn attempts(count: u32) -> Vec<Attempt> {
+        let policy = Policy { concurrency: Some(count), ..Policy::default() };
+        let (mut engine, mut origins): (Engine<()>, _) = (Engine::new(&policy).unwrap(), Origins::default());
+        engine.handle(ms(0), Event::Demand, &mut origins);
+        let requests = (0..count).map(|id| Request::get(id.into(), "http://origin.test/")).collect();
+        engine.handle(ms(0), Event::Read { requests, ended: true }, &mut origins);
+        let started = std::iter::from_fn(|| engine.next_action()).filter_map(|action| match action {
+            Action::Start { attempt, .. } => Some((0, attempt)),
+            _ => None,
+        });
+        started.collect()
+    }
+
+    /// L6, L7: what is found when more is sent than a rate allows.
+    #[test]
+    fn a_schedule_that_is_too_fast_is_found() {
+        let mut schedule = Schedule::default();
+        let mut sent = |at| {
+            schedule.add(ms(at));
+            schedule.check(ms(at), Duration::ZERO, 10, 2).is_ok()
+        };
+        assert_eq!([sent(0), sent(0), sent(99)], [true, true, false]);
+    }
+
+    /// L9: what is found when a late result closes a breaker.
+    #[test]
+    fn an_attempt_beside_the_probe_is_found() {
+        let policy = Policy { breaker_ratio: Some(50), breaker_minimum: Some(1), ..Policy::default() };
+        let (settings, attempts) = (policy.resolve().unwrap(), attempts(4));
+        let mut circuit = Circuit::default();
+        assert!(
+            circuit.started(ms(0), attempts[0], &settings).is_ok()
+                && circuit.started(ms(0), attempts[1], &settings).is_ok()
+        );
+        circuit.ended(ms(1), attempts[0], true, &settings);
+        assert!(circuit.started(ms(5_001), attempts[2], &settings).is_ok(), "the probe");
+        circuit.ended(ms(5_002), attempts[1], false, &settings);
+        assert!(circuit.started(ms(5_003), attempts[3], &settings).is_err());
+    }
+
+    /// L10: what is found when each answer makes a limit grow.
+    #[test]
+    fn a_limit_that_grows_too_fast_is_found() {
+        let policy = Policy { per_origin_floor: Some(1), ..Policy::default() };
+        let (settings, mut limit) = (policy.resolve().unwrap(), Limit::default());
+        let attempts = attempts(20);
+        attempts.iter().take(10).for_each(|attempt| limit.started(*attempt));
+        attempts.iter().take(10).for_each(|attempt| limit.ended(*attempt, false));
+        assert!(limit.check(10, &settings).is_ok() && limit.check(11, &settings).is_err());
+    }
+}
