@@ -87,7 +87,7 @@ fn s4_odd_seeds_keep_every_promise() {
 /// L5, L6, L7: batches with rates of their own, at more origins than can be known.
 #[test]
 fn what_rates_allow_is_sent_and_no_more() {
-    let seen = play(0, 50, Scenario::draw_paced);
+    let seen = play(0, 20, Scenario::draw_paced);
     assert!(seen.requests > 100_000 && seen.causes.is_empty(), "{} {:?}", seen.requests, seen.causes);
 }
 
