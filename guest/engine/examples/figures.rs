@@ -1,5 +1,5 @@
-//! Figures of the engine alone, on a clock of its own: how many more requests retries make, what hedging saves and costs, and
-//! what an event costs.
+//! Figures of the engine alone, on a clock of its own: how many more requests retries make, what hedging saves and costs, what a
+//! rate gives, and what an event costs.
 //! `cargo run --release --package fantail-engine --example figures`
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "an example")]
@@ -45,6 +45,11 @@ fn main() {
             percentiles(&done.took_each),
             done.elapsed.as_secs_f64()
         );
+    }
+    println!("attempts in 10 s at a rate, when timers ring at a whole millisecond and up to 8 more late");
+    for rate in [100, 1_000, 5_000] {
+        let on_time = sent_in_ten_seconds(rate, 0);
+        println!("  {rate:>5} a second: {} late, {on_time} on the millisecond", sent_in_ten_seconds(rate, 8));
     }
     println!("time per event, in batches of 4,096 in flight at most");
     for (in_flight, batches) in [(64, 1), (4_096, 1), (65_536, 16)] {
@@ -164,6 +169,7 @@ fn perform(
     done: &mut Done,
 ) {
     match action {
+        Action::Grant(_) => {}
         Action::Read(room) => {
             let more = u64::from(room).min(requests - batch.read);
             let url = |id| format!("http://origin-{}.test/", id % origins_asked);
@@ -185,5 +191,43 @@ fn perform(
         }
         Action::Cancel(attempt) => batch.running.retain(|(_, other)| *other != attempt),
         Action::CloseInput => {}
+    }
+}
+
+/// How many attempts a batch makes that has always something waiting, when a timer rings at a whole millisecond and up to `late` more
+/// after it was due, and everything is answered by then.
+fn sent_in_ten_seconds(rate: u32, late: u64) -> usize {
+    let policy = Policy { rate: Some(rate), window: Some(2_000), ..policy(1_000) };
+    let (mut engine, mut origins) = (Engine::new(&policy).expect("within bounds"), Origins::default());
+    let (mut now, mut sent, mut rung, mut running) = (Instant::from_nanos(0), 0, 0, Vec::new());
+    let mut pending = VecDeque::from([Event::Demand]);
+    loop {
+        while let Some(event) = pending.pop_front() {
+            engine.handle(now, event, &mut origins);
+            while let Some(action) = engine.next_action() {
+                match action {
+                    Action::Read(room) => {
+                        let requests = (0..room).map(|id| Request::get(id.into(), "http://origin.test/")).collect();
+                        pending.push_back(Event::Read { requests, ended: false });
+                    }
+                    Action::Start { attempt, .. } => running.push(attempt),
+                    Action::Grant(_) => {}
+                    Action::Emit(_) => pending.push_back(Event::Taken(1)),
+                    Action::Cancel(_) | Action::CloseInput | Action::Finish(_) => {}
+                }
+            }
+        }
+        sent += running.len();
+        let due = engine.next_timer().expect("something waits").as_nanos();
+        rung += 1;
+        now = now.max(Instant::from_nanos((due.div_ceil(1_000_000) + spread(rung) % (late + 1)) * 1_000_000));
+        if now > Instant::from_nanos(10_000_000_000) {
+            return sent;
+        }
+        for attempt in running.drain(..) {
+            pending.push_back(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
+            pending.push_back(Event::Ended { attempt, response: (), body_bytes: 0 });
+        }
+        pending.push_back(Event::Timer);
     }
 }

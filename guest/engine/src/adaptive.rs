@@ -1,150 +1,300 @@
 //! How many requests an origin bears at once, learned from how long it takes to answer.
 
+use crate::origins::Admitted;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A gradient limit, after Netflix's concurrency-limits ("gradient2"): while answers come as fast as usual it grows by a few
-/// requests for as many answers as it allows at once; when they come slower it shrinks in proportion; every failure takes a
-/// tenth of it. Unlike there, what is usual is learned slowly while answers are slow: else it would drift away under load.
+/// A gradient limit, after `Gradient2Limit` of Netflix's concurrency-limits: while answers come as fast as usual it grows by a part of
+/// a request in a window; when they come slower it shrinks in proportion. A window in which anything was dropped takes a tenth of it, as
+/// in that library's `AIMDLimit`. A window is a round trip: it ends with the first result of an attempt that was made after the one
+/// before had ended, so that what was in flight at one moment counts once.
+///
+/// Unlike there, what is usual is learned slowly while answers are slow: with windows so short it would drift away under load.
 #[derive(Debug, Default)]
 pub(crate) struct Adaptive {
-    /// In thousandths of a request. Zero: nothing is known.
-    limit: u64,
-    /// How long a head takes in nanoseconds, averaged over some 256 answers; over some 4,096 while they are slow.
-    usual: u64,
-    /// The same over some 8.
-    recent: u64,
+    /// None: nothing is known.
+    limit: Option<f64>,
+    /// How long a head takes in nanoseconds, averaged over windows.
+    usual: f64,
+    /// Windows that went into that.
+    windows: u32,
+    window: Window,
+}
+
+/// What was seen since the last window ended.
+#[derive(Debug, Default)]
+struct Window {
+    /// An attempt as young as this ends it.
+    since: Admitted,
+    answers: u32,
+    /// How long these took together.
+    latency: Duration,
+    /// Most at one time.
+    in_flight: u32,
+    dropped: bool,
+}
+
+/// What an attempt says of its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sample {
+    /// A head came after this long.
+    Answer(Duration),
+    /// It failed in a way that speaks against the origin, or was answered with 429 or a server's error.
+    Drop,
 }
 
 /// What is begun with, if the bounds allow it.
-const FIRST: u64 = 10;
-
-/// Thousandths in one request.
-const ONE: u64 = 1_000;
+const FIRST: f64 = 10.0;
 
 /// What is learned at most, and at least one: batches keep to bounds of their own.
-const MOST: u64 = 4_096 * ONE;
+const MOST: f64 = 4_096.0;
 
-/// Answers may take this many thousandths of the usual before the limit shrinks.
-const TOLERANCE: u64 = 1_500;
+/// How many times the usual answers may take before the limit shrinks.
+const TOLERANCE: f64 = 1.5;
 
 /// Requests by which the limit may exceed what the gradient says: how it grows.
-const HEADROOM: u64 = 4 * ONE;
+const QUEUE: f64 = 4.0;
+
+/// How far it goes in one window to where it is led.
+const SMOOTHING: f64 = 0.2;
+
+/// What is left of it by a window in which something was dropped.
+const BACKOFF: f64 = 0.9;
+
+/// What is usual is the mean of so many windows, and then forgets as one of [`MEMORY`] windows does.
+const WARM_UP: u32 = 10;
+
+/// See [`WARM_UP`].
+const MEMORY: f64 = 600.0;
+
+/// How much less is learned of what is usual while answers are slow.
+const WARINESS: f64 = 16.0;
 
 impl Adaptive {
     /// Requests that may be in flight for a batch with these bounds.
     pub(crate) fn limit(&self, bounds: RangeInclusive<u32>) -> u32 {
-        let limit = u32::try_from(self.learned() / ONE).unwrap_or(u32::MAX);
+        // A cast to an integer takes the whole requests of it.
+        let limit = self.learned() as u32;
         // Not `clamp`, which breaks down when the bounds are the wrong way round.
         limit.min(*bounds.end()).max(*bounds.start())
     }
 
-    /// A head came after `latency`, when `in_flight` requests were in flight.
-    pub(crate) fn answered(&mut self, latency: Duration, in_flight: u32) {
-        let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).clamp(1, 1 << 42);
-        if self.usual == 0 {
-            (self.usual, self.recent) = (nanos, nanos);
+    /// Takes in what `attempt` says, when `in_flight` requests were in flight. The next attempt made will be `next`.
+    pub(crate) fn learn(&mut self, attempt: Admitted, next: Admitted, sample: Sample, in_flight: u32) {
+        let window = &mut self.window;
+        window.in_flight = window.in_flight.max(in_flight);
+        match sample {
+            Sample::Answer(latency) => {
+                window.answers += 1;
+                window.latency = window.latency.saturating_add(latency);
+            }
+            Sample::Drop => window.dropped = true,
         }
-        self.recent = (self.recent * 7 + nanos) / 8;
-        // While answers are slow because the origin is asked too much, that must not become the usual.
-        let slow = self.recent > self.usual / 1_000 * TOLERANCE;
-        let memory = if slow { 4_096 } else { 256 };
-        self.usual = (self.usual * (memory - 1) + nanos) / memory;
-        // An origin that has recovered is not measured by its bad time for long.
-        if self.usual > self.recent * 2 {
-            self.usual -= self.usual / 20;
+        if window.since <= attempt {
+            let window = std::mem::replace(window, Window { since: next, ..Window::default() });
+            self.end(&window);
         }
+    }
+
+    fn end(&mut self, window: &Window) {
+        let gradient = (window.answers > 0).then(|| {
+            let latency = window.latency.as_nanos() as f64 / f64::from(window.answers);
+            self.gradient(latency.max(1.0))
+        });
         let limit = self.learned();
-        let gradient = (TOLERANCE * self.usual / self.recent.max(1)).clamp(500, 1_000);
-        let wanted = limit * gradient / 1_000 + HEADROOM;
-        let next = (limit * 4 + wanted) / 5;
-        // What is not used cannot have been tried.
-        let used = u64::from(in_flight) * ONE * 2 >= limit;
-        self.limit = if used { next } else { next.min(limit) }.clamp(ONE, MOST);
+        let next = match gradient {
+            _ if window.dropped => limit * BACKOFF,
+            // What is not used cannot have been tried.
+            Some(gradient) if f64::from(window.in_flight) >= limit / 2.0 => {
+                limit * (1.0 - SMOOTHING) + (limit * gradient + QUEUE) * SMOOTHING
+            }
+            Some(_) | None => limit,
+        };
+        self.limit = Some(next.clamp(1.0, MOST));
     }
 
-    /// An attempt failed in a way that speaks against the origin.
-    pub(crate) fn failed(&mut self) {
-        self.limit = (self.learned() * 9 / 10).max(ONE);
+    /// What is left of the limit by answers that take this long, and learns what is usual.
+    fn gradient(&mut self, latency: f64) -> f64 {
+        let weight = if self.windows < WARM_UP { 1.0 / f64::from(self.windows + 1) } else { 2.0 / (MEMORY + 1.0) };
+        let slow = self.windows > 0 && latency > self.usual * TOLERANCE;
+        let weight = if slow { weight / WARINESS } else { weight };
+        self.windows = self.windows.saturating_add(1);
+        self.usual += (latency - self.usual) * weight;
+        let gradient = (TOLERANCE * self.usual / latency).clamp(0.5, 1.0);
+        // An origin that has recovered is not measured by its bad time for long.
+        if self.usual > latency * 2.0 {
+            self.usual *= 0.9;
+        }
+        gradient
     }
 
-    fn learned(&self) -> u64 {
-        if self.limit == 0 { FIRST * ONE } else { self.limit }
+    fn learned(&self) -> f64 {
+        self.limit.unwrap_or(FIRST)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// An origin with `servers` that take 10 ms each and let the others wait: as many rounds with as many as allowed.
-    fn rounds(adaptive: &mut Adaptive, servers: u32, rounds: u32) -> u32 {
-        for _ in 0..rounds {
-            let in_flight = adaptive.limit(1..=1_000);
-            for place in 0..in_flight {
-                adaptive.answered(10 * MS * (place / servers + 1), in_flight);
+    /// An origin and the attempts made to it, as many rounds with as many as allowed.
+    #[derive(Default)]
+    struct Origin {
+        adaptive: Adaptive,
+        next: Admitted,
+    }
+
+    impl Origin {
+        /// A round of so many attempts, of which each comes to what `sample` says.
+        fn round(&mut self, in_flight: u32, sample: impl Fn(u32) -> Sample) {
+            let attempts: Vec<Admitted> = (0..in_flight).map(|_| self.made()).collect();
+            for (attempt, place) in attempts.into_iter().zip(0..) {
+                self.adaptive.learn(attempt, self.next, sample(place), in_flight);
             }
         }
-        adaptive.limit(1..=1_000)
+
+        fn made(&mut self) -> Admitted {
+            let attempt = self.next;
+            self.next = attempt.next();
+            attempt
+        }
+
+        /// With `servers` that take 10 ms each and let the others wait.
+        fn rounds(&mut self, servers: u32, rounds: u32) -> u32 {
+            for _ in 0..rounds {
+                self.round(self.limit(), |place| Sample::Answer(10 * MS * (place / servers + 1)));
+            }
+            self.limit()
+        }
+
+        fn limit(&self) -> u32 {
+            self.adaptive.limit(1..=1_000)
+        }
+    }
+
+    /// `Gradient2Limit` as its documentation has it ("The core algorithm"), with the tolerance of 1.5 that its version 0.3 had, and
+    /// `ExpAvgMeasurement(600, 10)` for the long average; a window with drops as in `AIMDLimit`, whose backoff ratio is 0.9.
+    struct Reference {
+        limit: f64,
+        long: f64,
+        count: f64,
+    }
+
+    impl Reference {
+        fn update(&mut self, short: f64, in_flight: f64, dropped: bool) {
+            self.count += 1.0;
+            let factor = if self.count <= 10.0 { 1.0 / self.count } else { 2.0 / 601.0 };
+            self.long = self.long * (1.0 - factor) + short * factor;
+            let gradient = (1.5 * self.long / short).clamp(0.5, 1.0);
+            if self.long / short > 2.0 {
+                self.long *= 0.9;
+            }
+            if dropped {
+                self.limit *= 0.9;
+            } else if in_flight >= self.limit / 2.0 {
+                let new = gradient * self.limit + 4.0;
+                self.limit = self.limit * 0.8 + new * 0.2;
+            }
+            self.limit = self.limit.clamp(1.0, 4_096.0);
+        }
+    }
+
+    /// L10: window by window what gradient2 says, while answers are not slower than it tolerates.
+    #[test]
+    fn it_goes_as_gradient2_does() {
+        for seed in 0..100 {
+            let mut random = Random::new(seed);
+            let (mut origin, mut reference) = (Origin::default(), Reference { limit: 10.0, long: 0.0, count: 0.0 });
+            for _ in 0..300 {
+                let latency = 10 * MS + Duration::from_micros(random.up_to(4_000));
+                let in_flight = 1 + u32::try_from(random.up_to(40)).unwrap();
+                let dropped = random.up_to(30) == 0;
+                // One attempt made after the last window, of many: the others are of before.
+                let attempt = origin.made();
+                if dropped {
+                    origin.adaptive.learn(Admitted::default(), origin.next, Sample::Drop, 1);
+                }
+                origin.adaptive.learn(attempt, origin.next, Sample::Answer(latency), in_flight);
+                reference.update(latency.as_nanos() as f64, f64::from(in_flight), dropped);
+                let (ours, theirs) = (origin.adaptive.learned(), reference.limit);
+                assert!((ours - theirs).abs() < 1e-6, "seed {seed}: {ours}, not {theirs}");
+            }
+        }
+    }
+
+    /// L10: under load that lasts it lets no more through than gradient2, whose idea of what is usual follows the load.
+    #[test]
+    fn under_load_it_stays_below_gradient2() {
+        let (mut origin, mut reference) = (Origin::default(), Reference { limit: 10.0, long: 0.0, count: 0.0 });
+        for window in 0..3_000 {
+            let latency = if window < 200 { 10 * MS } else { 40 * MS };
+            origin.round(1, |_| Sample::Answer(latency));
+            origin.adaptive.window.in_flight = 4_096;
+            reference.update(latency.as_nanos() as f64, 4_096.0, false);
+            assert!(origin.adaptive.learned() < reference.limit + 1.0, "window {window}");
+        }
+        assert!(origin.limit() < 50 && reference.limit > 1_000.0, "{} {}", origin.limit(), reference.limit);
     }
 
     #[test]
-    fn it_grows_while_answers_come_as_fast_as_usual() {
-        let mut adaptive = Adaptive::default();
-        assert_eq!(adaptive.limit(1..=1_000), 10);
-        assert_eq!(rounds(&mut adaptive, 10_000, 20), 1_000);
+    fn it_grows_by_less_than_one_in_a_round_trip_while_answers_come_as_fast_as_usual() {
+        let mut origin = Origin::default();
+        assert_eq!(origin.limit(), 10);
+        assert_eq!(origin.rounds(10_000, 10), 18);
+        assert_eq!(origin.rounds(10_000, 2_000), 1_000);
     }
 
     #[test]
     fn it_settles_near_what_the_origin_can_do() {
-        let mut adaptive = Adaptive::default();
-        let settled = rounds(&mut adaptive, 50, 40);
-        assert!((40..120).contains(&settled), "{settled}");
+        let settled = Origin::default().rounds(50, 1_000);
+        assert!((40..150).contains(&settled), "{settled}");
     }
 
     #[test]
     fn it_shrinks_when_answers_slow_down_and_recovers() {
-        let mut adaptive = Adaptive::default();
-        rounds(&mut adaptive, 10_000, 20);
-        for _ in 0..40 {
-            adaptive.answered(200 * MS, 1_000);
-        }
-        let shrunk = adaptive.limit(1..=1_000);
-        assert!(shrunk < 200, "{shrunk}");
-        assert_eq!(rounds(&mut adaptive, 10_000, 60), 1_000);
+        let mut origin = Origin::default();
+        origin.rounds(10_000, 500);
+        (0..20).for_each(|_| origin.round(origin.limit(), |_| Sample::Answer(200 * MS)));
+        let shrunk = origin.limit();
+        assert!(shrunk < 100, "{shrunk}");
+        assert!(origin.rounds(10_000, 500) > 400);
+    }
+
+    /// L10: one cut for what was in flight at one moment.
+    #[test]
+    fn failures_of_one_moment_cut_once() {
+        let mut origin = Origin::default();
+        origin.rounds(10_000, 225);
+        assert_eq!(origin.limit(), 190);
+        origin.round(187, |_| Sample::Drop);
+        assert_eq!(origin.limit(), 171);
     }
 
     #[test]
-    fn failures_take_it_to_its_floor_and_no_further() {
-        let mut adaptive = Adaptive::default();
-        for _ in 0..100 {
-            adaptive.failed();
-        }
-        assert_eq!(adaptive.limit(3..=1_000), 3);
+    fn drops_alone_take_it_to_its_floor_and_no_further() {
+        let mut origin = Origin::default();
+        (0..40).for_each(|_| origin.round(origin.limit(), |_| Sample::Drop));
+        assert_eq!((origin.limit(), origin.adaptive.limit(3..=1_000)), (1, 3));
     }
 
     #[test]
     fn what_is_not_used_does_not_grow() {
-        let mut adaptive = Adaptive::default();
-        for _ in 0..1_000 {
-            adaptive.answered(MS, 1);
-        }
-        assert_eq!(adaptive.limit(1..=1_000), 10);
+        let mut origin = Origin::default();
+        (0..1_000).for_each(|_| origin.round(1, |_| Sample::Answer(MS)));
+        assert_eq!(origin.limit(), 10);
     }
 
     #[test]
     fn whatever_was_learned_keeps_to_the_bounds_it_is_asked_with() {
-        let mut adaptive = Adaptive::default();
-        assert_eq!((adaptive.limit(20..=30), adaptive.limit(1..=4)), (20, 4));
-        rounds(&mut adaptive, 10_000, 20);
-        assert_eq!(adaptive.limit(1..=4), 4);
-        assert_eq!(adaptive.limit(1..=1_000), 1_000, "and what was learned is not lost for that");
-        adaptive.answered(10 * MS, 4);
-        assert_eq!(adaptive.limit(1..=1_000), 1_000, "nor for an answer to a batch with narrower bounds");
-        adaptive.answered(Duration::MAX, u32::MAX);
-        adaptive.answered(Duration::ZERO, 0);
-        assert!((1..=1_000).contains(&adaptive.limit(1..=1_000)));
+        let mut origin = Origin::default();
+        assert_eq!((origin.adaptive.limit(20..=30), origin.adaptive.limit(1..=4)), (20, 4));
+        origin.rounds(10_000, 2_000);
+        assert_eq!((origin.adaptive.limit(1..=4), origin.limit()), (4, 1_000), "what was learned is not lost for that");
+        origin.round(u32::from(u16::MAX), |_| Sample::Answer(Duration::MAX));
+        origin.round(1, |_| Sample::Answer(Duration::ZERO));
+        assert!((1..=1_000).contains(&origin.limit()));
     }
 }

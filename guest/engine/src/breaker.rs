@@ -1,47 +1,155 @@
 //! When to leave an origin alone.
 
-use crate::recent::Recent;
+use crate::origins::Admitted;
+use crate::recent::{Recent, Results};
 use crate::{Failure, Fault, Instant, Settings};
+use std::time::Duration;
 
-/// A circuit breaker over what an origin did in the last ten seconds. It is closed while `next_probe` is none; else nothing is
-/// let through until then, and then one request at a time, whose result decides.
+/// What attempts to an origin came to in the last ten seconds, and a circuit breaker for each rule that its batches judge that by.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    /// Attempts, and those of them that failed.
-    recent: Recent,
-    next_probe: Option<Instant>,
+    results: Recent<Results>,
+    last_failure: Instant,
+    circuits: Vec<Circuit>,
 }
 
+/// What a batch's policy says of when to leave an origin alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// So many of a hundred attempts must have failed.
+    ratio: u32,
+    /// So many must there have been.
+    minimum: u32,
+    /// How long nothing is let through.
+    open: Duration,
+}
+
+/// A breaker by one rule.
+#[derive(Debug)]
+struct Circuit {
+    rule: Rule,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Lets everything through, and counts what becomes of attempts that were admitted at `since` or later.
+    Closed { since: Admitted, results: Recent<Results> },
+    /// Lets nothing through before then; the next attempt is the probe.
+    Open { until: Instant },
+    /// The probe's result decides, whatever is heard of others. If nothing is heard of it by then, there will be another.
+    HalfOpen { probe: Admitted, until: Instant },
+}
+
+/// Rules that are told apart at one origin. With one more, a closed circuit is forgotten, else the one that would let a probe through
+/// first.
+const MOST_CIRCUITS: usize = 8;
+
+/// Bytes beside itself.
+#[cfg(test)]
+pub(crate) const MOST_BYTES: usize = MOST_CIRCUITS * size_of::<Circuit>();
+
 impl Breaker {
-    /// When the next attempt is let through, if it is not now.
-    pub(crate) fn open_until(&self, now: Instant) -> Option<Instant> {
-        self.next_probe.filter(|at| now < *at)
+    /// When the next attempt is let through by this rule, if it is not now.
+    pub(crate) fn open_until(&mut self, now: Instant, rule: Rule) -> Option<Instant> {
+        if !self.circuits.iter().any(|circuit| circuit.rule == rule) {
+            self.judge(now, rule);
+        }
+        let circuit = self.circuits.iter().find(|circuit| circuit.rule == rule)?;
+        circuit.state.open_until().filter(|until| now < *until)
     }
 
-    /// Notes that an attempt is let through: if it is a probe, it is the only one. If nothing is heard of it, there will be
-    /// another.
-    pub(crate) fn let_through(&mut self, now: Instant, settings: &Settings) {
-        if let Some(next_probe) = &mut self.next_probe {
-            *next_probe = now + settings.breaker_open;
+    /// Notes that an attempt of a batch with this rule is made: if its breaker is not closed, it is the probe.
+    pub(crate) fn admit(&mut self, now: Instant, attempt: Admitted, rule: Rule) {
+        let circuit = self.circuits.iter_mut().find(|circuit| circuit.rule == rule);
+        if let Some(circuit) = circuit.filter(|circuit| circuit.state.open_until().is_some()) {
+            circuit.state = State::HalfOpen { probe: attempt, until: now + rule.open };
         }
     }
 
-    /// Takes in what became of an attempt.
-    pub(crate) fn record(&mut self, now: Instant, failed: bool, settings: &Settings) {
-        if self.next_probe.is_some() {
-            *self = match failed {
-                true => Self { next_probe: Some(now + settings.breaker_open), ..Self::default() },
-                false => Self::default(),
-            };
-            return;
+    /// Takes in what became of an attempt, whichever batch made it. Whether a breaker was closed by it.
+    pub(crate) fn record(&mut self, now: Instant, attempt: Admitted, failed: bool) -> bool {
+        let result = Results { all: 1, failed: u32::from(failed) };
+        self.results.add(now, result);
+        if failed {
+            self.last_failure = now;
         }
-        self.recent.add(now, (1, u64::from(failed)));
-        let (attempts, failed) = self.recent.sums(now);
-        if attempts >= u64::from(settings.breaker_minimum)
-            && failed * 100 >= attempts * u64::from(settings.breaker_ratio)
-        {
-            self.next_probe = Some(now + settings.breaker_open);
+        let mut closed = false;
+        for circuit in &mut self.circuits {
+            closed |= circuit.record(now, attempt, result);
         }
+        closed
+    }
+
+    /// Nothing will be heard of this attempt, and that says nothing of the origin: if it was a probe, the next one takes its place.
+    pub(crate) fn release(&mut self, attempt: Admitted) {
+        for Circuit { state, .. } in &mut self.circuits {
+            if matches!(state, State::HalfOpen { probe, .. } if *probe == attempt) {
+                *state = State::Open { until: Instant::default() };
+            }
+        }
+    }
+
+    /// When all breakers will let a probe through: until then they must not be forgotten.
+    pub(crate) fn open_at_most_until(&self) -> Instant {
+        self.circuits.iter().filter_map(|circuit| circuit.state.open_until()).max().unwrap_or_default()
+    }
+
+    /// Makes of what was seen so far what this rule says.
+    fn judge(&mut self, now: Instant, rule: Rule) {
+        if self.circuits.len() >= MOST_CIRCUITS {
+            self.circuits.sort_by_key(|circuit| circuit.state.open_until());
+            self.circuits.remove(0);
+        }
+        let state = match rule.trips(self.results.sum(now)) {
+            true => State::Open { until: self.last_failure + rule.open },
+            false => State::Closed { since: Admitted::default(), results: self.results },
+        };
+        self.circuits.push(Circuit { rule, state });
+    }
+}
+
+impl Circuit {
+    /// Whether it was closed by this.
+    fn record(&mut self, now: Instant, attempt: Admitted, result: Results) -> bool {
+        let (open, failed) = (State::Open { until: now + self.rule.open }, result.failed > 0);
+        match &mut self.state {
+            State::Closed { since, results } if *since <= attempt => {
+                results.add(now, result);
+                if self.rule.trips(results.sum(now)) {
+                    self.state = open;
+                }
+                false
+            }
+            State::HalfOpen { probe, .. } if *probe == attempt => {
+                let closed = State::Closed { since: attempt.next(), results: Recent::default() };
+                self.state = if failed { open } else { closed };
+                !failed
+            }
+            // It was let through before what is decided now.
+            State::Closed { .. } | State::HalfOpen { .. } | State::Open { .. } => false,
+        }
+    }
+}
+
+impl State {
+    fn open_until(&self) -> Option<Instant> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { until } | Self::HalfOpen { until, .. } => Some(*until),
+        }
+    }
+}
+
+impl Rule {
+    /// That of a batch, if it has one.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let Settings { breaker_ratio: ratio, breaker_minimum: minimum, breaker_open: open, .. } = *settings;
+        (ratio > 0).then_some(Self { ratio, minimum, open })
+    }
+
+    fn trips(self, Results { all, failed }: Results) -> bool {
+        all >= self.minimum && u64::from(failed) * 100 >= u64::from(all) * u64::from(self.ratio)
     }
 }
 
@@ -56,5 +164,104 @@ pub(crate) fn verdict(failure: Option<&Failure>, status: Option<u16>) -> Option<
             Fault::Policy if failure.cause == crate::Cause::TimeoutAttempt => Some(true),
             Fault::Caller | Fault::Policy | Fault::Host => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    const RULE: Rule = Rule { ratio: 50, minimum: 10, open: SECOND };
+
+    const fn ms(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    fn attempt(number: u32) -> Admitted {
+        (0..number).fold(Admitted::default(), |attempt, _| attempt.next())
+    }
+
+    /// L9, L10: held against the time-based sliding window of resilience4j (documentation "CircuitBreaker", sections "Time-based sliding
+    /// window" and "Failure rate and slow call rate thresholds"): one partial sum for each second, open at or above the threshold as
+    /// soon as there is the minimum number of calls.
+    #[test]
+    fn it_opens_when_a_sliding_window_of_ten_seconds_does() {
+        let mut opened = 0;
+        for seed in 0..200 {
+            let mut random = Random::new(seed);
+            let rule = Rule {
+                ratio: 1 + u32::try_from(random.up_to(99)).unwrap(),
+                minimum: 1 + u32::try_from(random.up_to(30)).unwrap(),
+                open: SECOND,
+            };
+            let (mut breaker, mut calls, mut now) = (Breaker::default(), Vec::new(), 0);
+            assert_eq!(breaker.open_until(ms(0), rule), None);
+            for _ in 0..200 {
+                now += random.up_to(1_500);
+                let failed = random.up_to(99) < seed % 100;
+                breaker.record(ms(now), attempt(1), failed);
+                calls.push((now / 1_000, failed));
+                let window: Vec<bool> =
+                    calls.iter().filter(|(second, _)| second + 10 > now / 1_000).map(|(_, failed)| *failed).collect();
+                let rate = 100.0 * window.iter().filter(|failed| **failed).count() as f64 / window.len() as f64;
+                let expected = window.len() >= rule.minimum as usize && rate >= f64::from(rule.ratio);
+                let open = breaker.open_until(ms(now), rule);
+                assert_eq!(open, expected.then_some(ms(now) + SECOND), "seed {seed}, {window:?}");
+                if expected {
+                    opened += 1;
+                    break;
+                }
+            }
+        }
+        assert!((50..200).contains(&opened), "{opened}");
+    }
+
+    /// L9: whatever was let through before the probe says nothing.
+    #[test]
+    fn the_probe_and_no_other_decides() {
+        let mut breaker = Breaker::default();
+        breaker.open_until(ms(0), RULE);
+        (0..10).for_each(|number| _ = breaker.record(ms(0), attempt(number), true));
+        assert_eq!(breaker.open_until(ms(0), RULE), Some(ms(1_000)));
+        assert!(!breaker.record(ms(500), attempt(10), false), "a late success while it is open");
+        assert!(breaker.open_until(ms(999), RULE).is_some());
+        breaker.admit(ms(1_000), attempt(20), RULE);
+        breaker.record(ms(1_100), attempt(11), true);
+        breaker.record(ms(1_100), attempt(12), false);
+        assert_eq!(breaker.open_until(ms(1_200), RULE), Some(ms(2_000)), "neither closed nor put off");
+        assert!(breaker.record(ms(1_300), attempt(20), false));
+        (13..20).for_each(|number| _ = breaker.record(ms(1_400), attempt(number), true));
+        (13..20).for_each(|number| _ = breaker.record(ms(1_400), attempt(number), true));
+        assert_eq!(breaker.open_until(ms(1_400), RULE), None, "late failures of before");
+    }
+
+    /// L5: facts are shared, what follows from them is not.
+    #[test]
+    fn each_rule_makes_its_own_of_what_was_seen() {
+        let strict = Rule { ratio: 1, minimum: 1, open: 3_600 * SECOND };
+        let mut breaker = Breaker::default();
+        breaker.open_until(ms(0), strict);
+        breaker.record(ms(0), attempt(1), true);
+        assert_eq!(breaker.open_until(ms(0), strict), Some(ms(3_600_000)));
+        assert_eq!(breaker.open_until(ms(0), RULE), None);
+        (0..9).for_each(|_| _ = breaker.record(ms(10), attempt(2), true));
+        assert_eq!(breaker.open_until(ms(10), RULE), Some(ms(1_010)));
+        let new = Rule { minimum: 5, ..RULE };
+        assert_eq!(breaker.open_until(ms(20), new), Some(ms(1_010)), "also to one that comes later");
+    }
+
+    #[test]
+    fn rules_are_not_kept_without_end_and_closed_ones_go_first() {
+        let mut breaker = Breaker::default();
+        (0..10).for_each(|_| _ = breaker.record(ms(0), attempt(1), true));
+        breaker.open_until(ms(0), RULE);
+        for minimum in 100..200 {
+            breaker.open_until(ms(0), Rule { minimum, ..RULE });
+            assert!(breaker.circuits.len() <= MOST_CIRCUITS);
+        }
+        assert!(breaker.circuits.iter().any(|circuit| circuit.rule == RULE));
     }
 }

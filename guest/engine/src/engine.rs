@@ -1,6 +1,8 @@
 //! The engine of one batch.
 
 mod course;
+mod gate;
+mod grant;
 mod launch;
 mod learn;
 mod share;
@@ -9,6 +11,7 @@ use crate::bytes::{Bytes, FIRST_GRANT};
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
 use crate::live::LiveSet;
+use crate::origins::BatchId;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;
@@ -37,6 +40,8 @@ pub struct Engine<R> {
     serial: u64,
     live: LiveSet<R>,
     queue: Queue,
+    /// What it has booked times under, if it may have.
+    batch: Option<BatchId>,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
     unread: BTreeSet<AttemptId>,
@@ -84,6 +89,7 @@ impl<R> Engine<R> {
             serial: 0,
             live: LiveSet::new(),
             queue: Queue::new(settings.per_origin),
+            batch: None,
             in_flight: 0,
             unread: BTreeSet::new(),
             untaken: 0,
@@ -282,6 +288,7 @@ impl<R> Engine<R> {
         if self.begun.is_some() && self.stopped.is_none() {
             self.read_on();
         }
+        self.leave_origins(origins);
         if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
             self.finished = true;
             let elapsed = now.since(self.begun.unwrap_or(now));
@@ -291,33 +298,15 @@ impl<R> Engine<R> {
     }
 
     fn start_waiting(&mut self, now: Instant, origins: &mut Origins) {
-        while self.in_flight < self.settings.concurrency
-            && !self.enough
-            && (self.bytes.has_room(FIRST_GRANT) || self.in_flight == 0)
-        {
+        while self.in_flight < self.settings.concurrency && !self.enough {
+            if !self.bytes.has_room(FIRST_GRANT) && !self.may_go_beyond() {
+                return self.start_first_in_line(now, origins);
+            }
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
             let live = &self.live;
             let waits = |key, lane, second| live.waits(key, lane, second);
             let Some(key) = self.queue.pop(unread_may_go, waits) else { break };
             self.start(now, key, origins);
-        }
-    }
-
-    /// Lets bodies grow as far as the window of bytes has room, those of the oldest requests first.
-    fn grant(&mut self) {
-        while let Some((attempt, wanted)) = self.bytes.first_wanting() {
-            let Some(running) = self.live.running_mut(attempt) else {
-                self.bytes.forget(attempt);
-                continue;
-            };
-            let more = wanted.saturating_sub(running.granted);
-            if !self.bytes.has_room(more) && !self.bytes.is_stuck(self.in_flight) {
-                return;
-            }
-            running.granted += more;
-            self.bytes.hold(more);
-            self.bytes.forget(attempt);
-            self.actions.push_back(Action::Grant(attempt));
         }
     }
 

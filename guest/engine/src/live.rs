@@ -225,6 +225,11 @@ impl<R> LiveSet<R> {
         self.get(key).is_some_and(|live| live.lane == lane && live.state.waits(for_second))
     }
 
+    /// The one that was read first.
+    pub(crate) fn oldest(&self) -> Option<Key> {
+        self.slab.iter().map(|(slot, live)| Key { serial: live.serial, slot }).min()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }

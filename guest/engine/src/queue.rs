@@ -108,6 +108,16 @@ impl Queue {
         self.forget_if_empty(id);
     }
 
+    /// Whether one more attempt may be in flight there.
+    pub(crate) fn has_room(&self, id: LaneId) -> bool {
+        self.lanes.get(id).is_some_and(Lane::has_room)
+    }
+
+    /// Whether one may go there now.
+    pub(crate) fn may_go(&self, id: LaneId) -> bool {
+        self.lanes.get(id).is_some_and(|lane| lane.has_room() && lane.parked.is_none())
+    }
+
     /// Entries of all kinds.
     pub(crate) fn held(&self) -> usize {
         self.queued

@@ -45,8 +45,7 @@ pub(crate) fn again<R>(
     if at >= live.expires {
         return Again::OutOfTime;
     }
-    let granted =
-        ends.is_none_or(|ends| at < ends) && origins.known(now, &live.url).budget.spend(now, settings.retry_floor);
+    let granted = ends.is_none_or(|ends| at < ends) && origins.repeat(now, &live.url, settings);
     if granted { Again::At(at) } else { Again::No }
 }
 

@@ -1,6 +1,7 @@
 //! What a request is doing, and what its attempts have come to.
 
 use crate::event::{AttemptId, Failed, Key, Seen};
+use crate::origins::Admitted;
 use crate::{Cause, Facts, Failure, Instant, Sent};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(crate) enum Second {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) number: u32,
+    /// Which of all attempts to origins it is.
+    pub(crate) admitted: Admitted,
     pub(crate) started: Instant,
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,

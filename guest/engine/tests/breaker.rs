@@ -145,3 +145,66 @@ fn a_probe_over_a_connection_that_was_closed_is_made_again_at_once() {
     driver.respond("/probe", 200);
     assert_eq!(causes(&driver.take()), [None]);
 }
+
+/// Asks beside what is in flight. Whether that was let through; if so, it is answered.
+fn is_let_through(driver: &mut Driver) -> bool {
+    driver.read(&["/asked"], false);
+    let let_through = driver.running.values().any(|path| path == "/asked");
+    if let_through {
+        driver.respond("/asked", 200);
+    }
+    driver.take();
+    let_through
+}
+
+/// L9: what was let through before the breaker opened says nothing of how the origin is now.
+#[test]
+fn late_results_neither_close_it_nor_keep_it_open() {
+    let mut driver = Driver::begun(&Policy { concurrency: Some(20), ..policy() });
+    driver.read(&["/late/0", "/late/1", "/late/2", "/late/3"], false);
+    for _ in 0..10 {
+        driver.read(&["/x"], false);
+        driver.fail("/x", Cause::ConnectionRefused);
+    }
+    driver.pass(SECOND);
+    driver.respond("/late/0", 200);
+    driver.fail("/late/1", Cause::ConnectionRefused);
+    assert!(!is_let_through(&mut driver), "an old success does not close it");
+    driver.pass(2 * SECOND);
+    driver.read(&["/probe"], false);
+    assert_eq!(driver.running.len(), 3, "an old failure does not put off the probe");
+    driver.respond("/late/2", 200);
+    assert!(!is_let_through(&mut driver), "nor does an old success decide for it");
+    driver.respond("/probe", 200);
+    driver.fail("/late/3", Cause::ConnectionRefused);
+    assert!((0..3).all(|_| is_let_through(&mut driver)));
+}
+
+/// L9: a probe that is cancelled leaves its place to another after the time that the breaker stays open.
+#[test]
+fn a_probe_that_is_cancelled_makes_way_for_another() {
+    let mut driver = opened();
+    driver.pass(3 * SECOND);
+    let overrides = fantail_engine::Overrides { timeout: Some(SECOND), ..Default::default() };
+    let probe = fantail_engine::Request { overrides, ..fantail_engine::Request::get(1, "http://origin.test/probe") };
+    driver.read_requests(vec![probe], false);
+    driver.pass(SECOND);
+    assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)]);
+    driver.pass(SECOND);
+    assert_eq!(ended(&mut driver, &[None]), [OPEN]);
+    driver.pass(SECOND);
+    assert_eq!(ended(&mut driver, &[None, None]), [None, None]);
+}
+
+/// L5: a batch that gives up on an origin at the first failure, for an hour, does so for itself.
+#[test]
+fn one_batch_s_rule_closes_the_origin_to_no_other() {
+    let wary = Policy { breaker_minimum: Some(1), breaker_open: Some(3_600 * SECOND), ..policy() };
+    let mut first = Driver::begun(&wary);
+    assert_eq!(ended(&mut first, &[REFUSED, None]), [REFUSED, OPEN]);
+    let mut second = Driver::begun(&policy());
+    (second.now, second.origins) = (first.now, std::mem::take(&mut first.origins));
+    assert_eq!(ended(&mut second, &[None; 5]), [None; 5]);
+    (first.now, first.origins) = (second.now, std::mem::take(&mut second.origins));
+    assert_eq!(ended(&mut first, &[None]), [OPEN], "and it keeps to it");
+}

@@ -2,8 +2,9 @@
 
 use crate::ledger::{Broken, Ledger};
 use crate::scenario::{Planned, Scenario};
+use crate::truth::Truth;
 use fantail_engine::{
-    Action, AttemptId, BodyMode, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
+    Action, AttemptId, BodyMode, Cause, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +14,8 @@ pub struct Response {
     /// Its status.
     pub status: u16,
     pub(crate) asked: Asked,
+    /// Bytes that it holds.
+    pub(crate) size: u64,
 }
 
 /// What an origin sees of a request.
@@ -36,6 +39,28 @@ pub(crate) struct Batch {
     pub(crate) untaken: u32,
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
+    /// What happened to origins since it was last looked at.
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// What happens between a batch and an origin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) origin: usize,
+    pub(crate) what: What,
+}
+
+/// See [`Seen`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// An attempt is made, so many being in flight then; the first of its request or not.
+    Started { attempt: AttemptId, in_flight: u32, first: bool },
+    /// One was answered, or failed; with its status, if it has one.
+    Ended { attempt: AttemptId, status: Option<u16> },
+    /// One is over, and only the engine knows what it makes of that.
+    Unclear { broken: bool },
+    /// A request was not sent because of a breaker.
+    Refused,
 }
 
 /// An attempt in flight.
@@ -54,13 +79,16 @@ pub(crate) struct Running {
 pub(crate) enum Wish {
     Read,
     Answer(AttemptId),
+    /// Its body may go on.
+    Grow(AttemptId),
 }
 
 impl Batch {
     pub(crate) fn new(scenario: &Scenario, index: usize) -> Result<Self, Broken> {
-        let policy: &Policy = &scenario.policy;
+        let policy: &Policy = scenario.policy_of(index);
         let engine = Engine::new(policy).map_err(|error| Broken(format!("the policy: {error}")))?;
         let engine = engine.with_seed(scenario.seed).with_copies(|response: &Response| Some(response.clone()));
+        let engine = engine.with_sizes(|response: &Response| response.size);
         Ok(Self {
             ledger: Ledger::default(),
             engine,
@@ -72,6 +100,7 @@ impl Batch {
             outcomes: Vec::new(),
             untaken: 0,
             summary: None,
+            seen: Vec::new(),
         })
     }
 
@@ -88,7 +117,8 @@ impl Batch {
         }
         self.ledger.told(now, &event, &self.running);
         match &event {
-            Event::Ended { attempt, .. } | Event::Failed { attempt, .. } => _ = self.running.remove(attempt),
+            Event::Ended { attempt, response, .. } => self.ended(*attempt, Some(response.status), None),
+            Event::Failed { attempt, failed } => self.ended(*attempt, None, Some(failed.cause)),
             Event::Taken(_) | Event::ReaderGone => self.untaken = 0,
             _ => {}
         }
@@ -98,9 +128,19 @@ impl Batch {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
             wishes.extend(self.perform(now, action, names)?);
         }
+        Truth::check_bytes(self.engine.held_bytes(), self.engine.settings())?;
         let held = self.engine.held();
         self.ledger.check_step(now, held, &self.running, self.engine.settings())?;
         Ok(wishes)
+    }
+
+    /// Notes the end of an attempt.
+    fn ended(&mut self, attempt: AttemptId, status: Option<u16>, cause: Option<Cause>) {
+        let Some(Running { origin, .. }) = self.running.remove(&attempt) else { return };
+        // It may have been over a connection that had been closed.
+        let unclear = cause == Some(Cause::ConnectionTerminated);
+        let what = if unclear { What::Unclear { broken: true } } else { What::Ended { attempt, status } };
+        self.seen.push(Seen { origin, what });
     }
 
     fn perform(&mut self, now: Instant, action: Action<Response>, names: &[String]) -> Result<Option<Wish>, Broken> {
@@ -122,17 +162,30 @@ impl Batch {
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
                 self.ledger.started(now, attempt, &request, &self.running, self.engine.settings())?;
                 let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
+                let first = self.ledger.attempts_of(request.id) == 1;
                 self.running.insert(attempt, Running { origin, path, body, asked, started: now, id: request.id });
+                let in_flight = self.running.values().filter(|running| running.origin == origin).count();
+                let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
+                self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
                 self.ledger.peak = self.ledger.peak.max(self.running.len());
                 return Ok(Some(Wish::Answer(attempt)));
             }
             Action::Cancel(attempt) => {
                 let running = self.running.remove(&attempt);
-                Broken::unless(running.is_some(), || "cancelled what does not run".to_owned())?;
-                self.ledger.reached(attempt);
+                let Some(Running { origin, started, .. }) = running else {
+                    return Err(Broken("cancelled what does not run".to_owned()));
+                };
+                if started + self.engine.settings().attempt_timeout <= now {
+                    self.seen.push(Seen { origin, what: What::Unclear { broken: false } });
+                }
+                self.ledger.cancelled(attempt);
             }
+            Action::Grant(attempt) => return Ok(Some(Wish::Grow(attempt))),
             Action::Emit(outcome) => {
                 self.ledger.emitted(now, &outcome, self.engine.settings())?;
+                let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
+                let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
+                self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
                 self.untaken += 1;
                 self.outcomes.push(*outcome);
             }

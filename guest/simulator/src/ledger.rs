@@ -1,6 +1,7 @@
 //! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
 
 use crate::batch::{Asked, Response, Running};
+use crate::truth::Truth;
 use fantail_engine::{
     AttemptId, BodyMode, Cause, Event, Failed, Hedge, Instant, Order, Outcome, Request, Sent, Settings, Summary, Until,
 };
@@ -38,16 +39,13 @@ pub(crate) struct Ledger {
     /// Attempts whose head leads somewhere else.
     led_on: BTreeSet<AttemptId>,
     pub(crate) peak: usize,
+    truth: Truth,
     /// Requests that were sent a second time beside the first.
     hedged: BTreeSet<u64>,
     successes: u32,
     /// What `until` asks for was handed out.
     enough: bool,
     shared: u64,
-    /// Connections that broke before any head, and answers that came.
-    broken_off: u64,
-    ended: u64,
-    heads: BTreeSet<AttemptId>,
     /// Bodies that were handed out: those whose outcome may still be held back, and the others.
     unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
 }
@@ -82,25 +80,25 @@ impl Ledger {
     pub(crate) fn told(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
         match event {
             Event::Demand => _ = self.begun.get_or_insert(now),
-            Event::Sent { .. } => {}
+            Event::Sent { .. } | Event::Wants { .. } => {}
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
             Event::Head { attempt, location, .. } => {
-                self.heads.insert(*attempt);
+                self.truth.head(*attempt);
+                self.touch(*attempt);
                 match location {
                     Some(_) => _ = self.led_on.insert(*attempt),
                     None => self.reached(*attempt),
                 }
             }
             Event::Failed { attempt, failed: Failed { cause, .. } } => {
-                let broke = matches!(cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
-                self.broken_off += u64::from(broke && !self.heads.contains(attempt));
                 if cause.sent() != Sent::No {
+                    self.touch(*attempt);
                     self.reached(*attempt);
                 }
             }
-            Event::Ended { attempt, .. } => {
-                self.ended += 1;
+            Event::Ended { attempt, response, .. } => {
+                self.truth.ended(*attempt, response.status, running);
                 let unread = running.get(attempt).is_some_and(|running| running.body == BodyMode::Unread);
                 if let Some((id, _)) = self.attempts.get(attempt).filter(|_| unread) {
                     self.unread.0.insert(*id, *attempt);
@@ -111,6 +109,18 @@ impl Ledger {
                 self.unread.1.remove(attempt);
             }
             Event::Read { .. } | Event::Timer => {}
+        }
+    }
+
+    /// This attempt was given up.
+    pub(crate) fn cancelled(&mut self, attempt: AttemptId) {
+        self.touch(attempt);
+        self.reached(attempt);
+    }
+
+    fn touch(&mut self, attempt: AttemptId) {
+        if let Some((id, _)) = self.attempts.get(&attempt) {
+            self.truth.touch(*id);
         }
     }
 
@@ -141,7 +151,13 @@ impl Ledger {
                 Some(Hedge::Auto) => true,
             };
             Broken::unless(hedged && due, || format!("request {id} was sent a second time beside the first"))?;
+        } else {
+            let may_have_second = |attempt: AttemptId, other: u64| {
+                self.attempts.get(&attempt).is_some_and(|(_, repeatable)| *repeatable) && !self.hedged.contains(&other)
+            };
+            self.truth.check_turn(now, running, settings, may_have_second)?;
         }
+        self.truth.started(id);
         Broken::unless(self.attempts.insert(attempt, (id, request.is_repeatable())).is_none(), || {
             format!("{attempt:?} was started twice")
         })?;
@@ -184,7 +200,10 @@ impl Ledger {
                 let from = outcome.hops.first().unwrap_or(&outcome.url);
                 Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
             }
-            Err(failure) => *self.failures.entry(failure.cause).or_default() += 1,
+            Err(failure) => {
+                self.truth.check(id, failure)?;
+                *self.failures.entry(failure.cause).or_default() += 1;
+            }
         }
         let succeeded = outcome.result.as_ref().is_ok_and(|response| response.status < 400);
         self.successes += u32::from(succeeded);
@@ -267,8 +286,8 @@ impl Ledger {
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
-    /// First attempts, and how many attempts may have been free of the budget.
-    pub(crate) fn first_and_free(&self) -> (u64, u64) {
-        (self.started.len() as u64, self.broken_off.min(self.ended))
+    /// How often a request was sent.
+    pub(crate) fn attempts_of(&self, id: u64) -> u32 {
+        self.started.get(&id).copied().unwrap_or_default()
     }
 }

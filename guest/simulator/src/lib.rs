@@ -9,9 +9,12 @@
 
 mod batch;
 mod ledger;
+mod models;
 mod origin;
 mod policy;
 mod scenario;
+mod truth;
+mod watch;
 mod world;
 
 pub use batch::Response;

@@ -6,12 +6,14 @@ use fantail_simulator::{Broken, Scenario, simulate};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some(seed) = std::env::args().nth(1).and_then(|seed| seed.parse().ok()) else {
-        eprintln!("which seed? A number, as a failed test prints it");
+    let mut args = std::env::args().skip(1);
+    let Some(seed) = args.next().and_then(|seed| seed.parse().ok()) else {
+        eprintln!("which seed? A number, as a failed test prints it; after it `paced` for one of those");
         return ExitCode::from(2);
     };
-    let scenario = Scenario::draw(seed);
-    println!("{:#?}", scenario.policy);
+    let paced = args.next().is_some_and(|which| which == "paced");
+    let scenario = if paced { Scenario::draw_paced(seed) } else { Scenario::draw(seed) };
+    println!("{scenario:#?}");
     match simulate(&scenario, &mut |line| println!("{line}")) {
         Ok(finished) => {
             finished.iter().for_each(|batch| println!("{:#?}", batch.summary));

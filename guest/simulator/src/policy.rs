@@ -6,6 +6,17 @@ use std::time::Duration;
 
 /// A policy that is within its bounds.
 pub(crate) fn draw(rng: &mut Rng) -> Policy {
+    let policy = draw_any(rng);
+    // In some nothing but slots is in the way of a second attempt.
+    if rng.u32(0..6) > 0 {
+        return policy;
+    }
+    let hedge = Some(Hedge::After(ms(rng, 1..20)));
+    let (retry_floor, breaker_ratio, per_origin_floor, rate) = (Some(10_000), None, None, None);
+    Policy { hedge, retry_floor, breaker_ratio, per_origin_floor, rate, ..policy }
+}
+
+fn draw_any(rng: &mut Rng) -> Policy {
     let per_origin = rng.u32(1..12);
     Policy {
         concurrency: Some(rng.u32(1..=16)),
@@ -32,6 +43,7 @@ pub(crate) fn draw(rng: &mut Rng) -> Policy {
         rate: some(rng, 4, |rng| rng.u32(10..1_000)),
         burst: Some(rng.u32(1..8)),
         coalesce: Some(rng.bool()),
+        window_bytes: some(rng, 3, |rng| rng.u64(65_536..500_000)),
         ..Policy::default()
     }
 }
@@ -50,6 +62,21 @@ pub(crate) fn draw_steady(rng: &mut Rng) -> Policy {
         redirects: Some(rng.u32(0..4)),
         per_origin: Some(rng.u32(1..12)),
         per_origin_floor: some(rng, 3, |_| 1),
+        ..Policy::default()
+    }
+}
+
+/// The same for a batch that waits for nothing but its rate.
+pub(crate) fn draw_paced(rng: &mut Rng) -> Policy {
+    // Some send all they have at once, and are in debt for long.
+    let (rate, burst) = if rng.u32(0..4) == 0 { (rng.u32(1..5), 1_000) } else { (rng.u32(20..5_000), rng.u32(1..5)) };
+    Policy {
+        concurrency: Some(1_000),
+        window: Some(1_000),
+        body: Some(BodyMode::Discard),
+        timeout: Some(Duration::from_secs(7_200)),
+        rate: Some(rate),
+        burst: Some(burst),
         ..Policy::default()
     }
 }

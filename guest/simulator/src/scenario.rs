@@ -2,17 +2,26 @@
 
 use crate::origin::{Answer, Character, Does};
 use crate::policy;
-use fantail_engine::{Overrides, Policy, Priority, Request};
+use fantail_engine::{BodyMode, Origins, Overrides, Policy, Priority, Request};
 use fastrand::Rng;
 use std::time::Duration;
+
+/// Bytes of a response at most.
+pub(crate) const MAX_SIZE: u64 = 100_000;
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// What it was drawn from.
     pub seed: u64,
-    /// The policy of all its batches, which run side by side and know the same of origins.
+    /// The policy of its first batch.
     pub policy: Policy,
+    /// Those of the others, which run beside it and know the same of origins.
+    pub(crate) others: Vec<Policy>,
+    /// How many origins can be known at once.
+    pub(crate) capacity: usize,
+    /// Nothing is in the way of what rates allow: see [`Scenario::draw_paced`].
+    pub(crate) paced: bool,
     /// The requests of each batch.
     pub batches: Vec<Vec<Planned>>,
     pub(crate) origins: Vec<Character>,
@@ -69,7 +78,42 @@ impl Scenario {
         let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
-        Self { seed, policy, batches, origins, input, reader, leaves, lateness, steady: false }
+        let batches: Vec<Vec<Planned>> = batches;
+        let others = batches.iter().skip(1).map(|_| if rng.bool() { policy.clone() } else { policy::draw(&mut rng) });
+        let others: Vec<Policy> = others.collect();
+        let limited = others.iter().chain([&policy]).all(|policy| policy.retry_floor < Some(10_000));
+        let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
+        let (paced, steady) = (false, false);
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
+    }
+
+    /// Draws one in which nothing but rates makes anything wait: slots and time enough, healthy origins, and batches that may have
+    /// rates of their own. What a rate allows must then be sent, and what it does not must not.
+    pub fn draw_paced(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let batches = rng.usize(1..4);
+        let mut policies: Vec<Policy> = (0..batches).map(|_| policy::draw_paced(&mut rng)).collect();
+        // One, or as many as cannot all be known.
+        let origins = vec![Character::Healthy; if rng.bool() { 1 } else { rng.usize(2..30) }];
+        let capacity = if rng.bool() { Origins::MOST } else { rng.usize(1..=origins.len()) };
+        let requests = |rng: &mut Rng| {
+            let planned = |path| Planned {
+                token: None,
+                method: "GET",
+                origin: rng.usize(0..origins.len()),
+                path,
+                overrides: Overrides::default(),
+                unfit: false,
+            };
+            (0..200).map(planned).collect()
+        };
+        let batches = (0..batches).map(|_| requests(&mut rng)).collect();
+        let lateness = Duration::from_micros(rng.u64(0..8_000));
+        let (input, reader, leaves) = (Duration::ZERO, Duration::from_millis(100), None);
+        let (paced, steady) = (true, false);
+        let policy = policies.remove(0);
+        let others = policies;
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
     }
 
     /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
@@ -96,6 +140,9 @@ impl Scenario {
         Self {
             seed,
             policy,
+            others: Vec::new(),
+            capacity: Origins::MOST,
+            paced: false,
             batches,
             origins,
             input: none,
@@ -103,6 +150,19 @@ impl Scenario {
             leaves: None,
             lateness: none,
             steady: true,
+        }
+    }
+
+    /// The policy of a batch.
+    pub(crate) fn policy_of(&self, batch: usize) -> &Policy {
+        batch.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.policy)
+    }
+
+    /// How many bytes the response to this path holds.
+    pub(crate) fn size(&self, path: u32, body: BodyMode) -> u64 {
+        match body {
+            BodyMode::Bytes => MAX_SIZE / (u64::from(path) % 20 + 1).pow(2),
+            BodyMode::Discard | BodyMode::Unread => 0,
         }
     }
 

@@ -4,7 +4,8 @@ use crate::batch::{Batch, Response, Wish};
 use crate::ledger::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Failed, Instant, Origins, Outcome, Summary};
+use crate::watch::Watch;
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Failed, Instant, Origins, Outcome, Summary};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub fn simulate(scenario: &Scenario, trace: &mut dyn FnMut(String)) -> Result<Ve
         world.now = now;
         world.happens(happening)?;
     }
-    world.check_budget()?;
+    world.watch.check_end()?;
     let finished = world.batches.into_iter().map(|batch| {
         let summary = batch.summary.ok_or_else(|| Broken("nothing more happens, and there is no end".to_owned()))?;
         Ok(Finished { outcomes: batch.outcomes, summary })
@@ -45,8 +46,9 @@ struct World<'a> {
     batches: Vec<Batch>,
     /// How often each path of each origin was asked for.
     visits: BTreeMap<(usize, u32), u32>,
-    /// When each origin could have been asked as often as it was, under `rate`.
-    paced: BTreeMap<usize, u64>,
+    watch: Watch,
+    /// Responses that end so long after their bodies may grow.
+    growing: BTreeMap<(usize, AttemptId), (Event<Response>, Duration)>,
     trace: &'a mut dyn FnMut(String),
 }
 
@@ -78,10 +80,11 @@ impl<'a> World<'a> {
             ahead: BTreeMap::new(),
             foreseen: 0,
             names: (0..scenario.origins()).map(|index| format!("http://origin-{index}.test")).collect(),
-            origins: Origins::default(),
+            origins: Origins::with_capacity(scenario.capacity),
             batches: batches?,
             visits: BTreeMap::new(),
-            paced: BTreeMap::new(),
+            watch: Watch::new(scenario)?,
+            growing: BTreeMap::new(),
             trace,
         };
         for batch in 0..world.batches.len() {
@@ -159,13 +162,22 @@ impl<'a> World<'a> {
         let now = self.now;
         (self.trace)(format!("{:>12} {index} {event:?}", now.as_nanos() / 1_000));
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        for wish in batch.tell(now, event, &mut self.origins, &self.names)? {
+        let wishes = batch.tell(now, event, &mut self.origins, &self.names)?;
+        for seen in batch.seen.drain(..) {
+            self.watch.see(now, index, seen)?;
+        }
+        for wish in wishes {
             match wish {
                 Wish::Read => {
                     let span = self.drawn(self.scenario.input);
                     self.foresee(span, index, What::Read);
                 }
                 Wish::Answer(attempt) => self.answer(index, attempt)?,
+                Wish::Grow(attempt) => {
+                    if let Some((ended, after)) = self.growing.remove(&(index, attempt)) {
+                        self.foresee(after, index, What::Attempt(attempt, ended));
+                    }
+                }
             }
         }
         Ok(())
@@ -183,7 +195,6 @@ impl<'a> World<'a> {
             "", running.origin, running.path
         ));
         *visit += 1;
-        self.check_pace(running.origin)?;
         let Answer { after, does } = answer;
         let head = |status, retry_after: Option<u64>, location| Event::Head {
             attempt,
@@ -193,16 +204,17 @@ impl<'a> World<'a> {
             facts: None,
         };
         let asked = running.asked.clone();
+        let size = self.scenario.size(running.path, running.body);
         let failed = |cause| Event::Failed { attempt, failed: Failed::new(cause, None) };
         match does {
             Does::Respond { status, retry_after, body } => {
                 self.foresee(after, index, What::Attempt(attempt, head(status, retry_after, None)));
-                self.end(index, attempt, (after, body), running.body, Response { status, asked });
+                self.end(index, attempt, (after, body), running.body, Response { status, asked, size });
             }
             Does::Redirect { status, origin, path } => {
                 let location = self.names.get(origin).map(|name| format!("{name}/{path}"));
                 self.foresee(after, index, What::Attempt(attempt, head(status, None, location)));
-                self.end(index, attempt, (after, Duration::ZERO), running.body, Response { status, asked });
+                self.end(index, attempt, (after, Duration::ZERO), running.body, Response { status, asked, size });
             }
             Does::BreakBody => {
                 self.foresee(after, index, What::Attempt(attempt, head(200, None, None)));
@@ -225,39 +237,18 @@ impl<'a> World<'a> {
         response: Response,
     ) {
         let unread = mode == BodyMode::Unread;
+        let size = response.size;
         let ended = Event::Ended { attempt, response, body_bytes: if unread { 0 } else { 10 } };
         let until = if unread { after } else { after + body };
-        self.foresee(until, index, What::Attempt(attempt, ended));
+        if size > FIRST_GRANT {
+            self.foresee(after, index, What::Attempt(attempt, Event::Wants { attempt, bytes: size }));
+            self.growing.insert((index, attempt), (ended, until - after));
+        } else {
+            self.foresee(until, index, What::Attempt(attempt, ended));
+        }
         if unread {
             let held = self.drawn(Duration::from_millis(30)) + Duration::from_nanos(1);
             self.foresee(until + held, index, What::Tell(Event::UnreadEnded { attempt }));
         }
-    }
-
-    /// No origin is asked faster than the policy says: GCRA, in whole nanoseconds.
-    fn check_pace(&mut self, origin: usize) -> Result<(), Broken> {
-        let Some(rate) = self.scenario.policy.rate else { return Ok(()) };
-        let (each, now) = (1_000_000_000 / u64::from(rate), self.now.as_nanos());
-        let burst = u64::from(self.scenario.policy.burst.unwrap_or(1));
-        let due = self.paced.entry(origin).or_default();
-        *due = now.max(*due) + each;
-        Broken::unless(*due <= now + each * burst, || format!("origin {origin} is asked more often than allowed"))
-    }
-
-    /// What was sent again, by all batches together, was in their budgets.
-    fn check_budget(&self) -> Result<(), Broken> {
-        let (mut spent, mut first, mut free) = (0, 0, 0);
-        for batch in &self.batches {
-            let summary = batch.summary.as_ref().map_or((0, 0), |summary| (summary.retries, summary.hedges));
-            spent += summary.0 + summary.1;
-            let (firsts, frees) = batch.ledger.first_and_free();
-            (first, free) = (first + firsts, free + frees);
-        }
-        let policy = &self.scenario.policy;
-        let (ratio, floor) = (policy.retry_ratio.unwrap_or(20), policy.retry_floor.unwrap_or(10));
-        let windows = self.now.as_nanos() / 10_000_000_000 + 1;
-        let floor = u64::from(floor) * 10 * windows * self.names.len() as u64;
-        let most = first * u64::from(ratio) / 100 + floor + free;
-        Broken::unless(spent <= most, || format!("{spent} attempts out of a budget of {most}"))
     }
 }

@@ -21,10 +21,10 @@ struct Seen {
 }
 
 /// Plays every seed of a residue class: tests run side by side.
-fn play(residue: u64, classes: u64) -> Seen {
+fn play(residue: u64, classes: u64, draw: fn(u64) -> Scenario) -> Seen {
     let mut seen = Seen::default();
     for seed in (residue..SEEDS).step_by(usize::try_from(classes).unwrap()) {
-        let scenario = Scenario::draw(seed);
+        let scenario = draw(seed);
         let played = catch_unwind(AssertUnwindSafe(|| simulate(&scenario, &mut |_| ())));
         let finished = match played {
             Ok(Ok(finished)) => finished,
@@ -76,12 +76,19 @@ fn check_that_much_was_seen(seen: &Seen) {
 
 #[test]
 fn s4_even_seeds_keep_every_promise() {
-    check_that_much_was_seen(&play(0, 2));
+    check_that_much_was_seen(&play(0, 2, Scenario::draw));
 }
 
 #[test]
 fn s4_odd_seeds_keep_every_promise() {
-    check_that_much_was_seen(&play(1, 2));
+    check_that_much_was_seen(&play(1, 2, Scenario::draw));
+}
+
+/// L5, L6, L7: batches with rates of their own, at more origins than can be known.
+#[test]
+fn what_rates_allow_is_sent_and_no_more() {
+    let seen = play(0, 20, Scenario::draw_paced);
+    assert!(seen.requests > 100_000 && seen.causes.is_empty(), "{} {:?}", seen.requests, seen.causes);
 }
 
 #[test]

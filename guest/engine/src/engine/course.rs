@@ -3,14 +3,12 @@
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{AttemptId, Key};
 use crate::live::{Hop, Live};
-use crate::origins::name;
-use crate::queue::{LaneId, Turn};
+use crate::queue::Turn;
 use crate::redirect::{self, Next};
 use crate::retry::Again;
 use crate::state::{Attempt, Second, State, Why};
 use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Sent, Timing, retry};
 use std::sync::Arc;
-use url::Url;
 
 impl<R> Engine<R> {
     pub(super) fn arrive(&mut self, now: Instant, request: Request, origins: &mut Origins) {
@@ -34,7 +32,7 @@ impl<R> Engine<R> {
             }
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
-                let lane = self.lane(now, &url, origins);
+                let lane = self.lane(&url, origins);
                 let live = Live::new(serial, request, url, body, lane, (now, expires));
                 self.bytes.hold(live.size);
                 let key = self.live.insert(live);
@@ -44,15 +42,6 @@ impl<R> Engine<R> {
                 }
             }
         }
-    }
-
-    /// The lane of an origin, with the limit that was learned for it.
-    fn lane(&mut self, now: Instant, url: &Url, origins: &mut Origins) -> LaneId {
-        let lane = self.queue.enter(name(url));
-        if let Some(bounds) = self.settings.adaptive() {
-            self.queue.set_limit(lane, origins.known(now, url).adaptive.limit(bounds));
-        }
-        lane
     }
 
     /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again. `result` makes it of what is
@@ -84,7 +73,7 @@ impl<R> Engine<R> {
             }
         }
         if found_closed && !self.enough {
-            return self.renew(now, attempt.key);
+            return self.renew(now, attempt.key, origins);
         }
         let failure = result.as_ref().err();
         match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
@@ -161,7 +150,7 @@ impl<R> Engine<R> {
     /// dropped.
     fn follow(&mut self, now: Instant, key: Key, next: Next, origins: &mut Origins) {
         self.drop_attempt(now, key, Sent::Yes);
-        let lane = self.lane(now, &next.url, origins);
+        let lane = self.lane(&next.url, origins);
         if let Some(live) = self.live.get_mut(key) {
             self.queue.leave(live.lane);
             live.lane = lane;
@@ -195,14 +184,15 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Puts a request aside until it is sent again. An answer that its attempt brought is kept until then, unless its body is still to be read:
-    /// it would hold a place that the next may need.
+    /// Puts a request aside until it is sent again. An answer that its attempt brought is kept until then, unless its body is still to be read, or
+    /// there is no room for it: it would hold what the next may need.
     fn back_off(&mut self, now: Instant, key: Key, at: Instant, result: Result<R, Failure>) {
         let sent = result.as_ref().err().map_or(Sent::Yes, |failure| failure.sent);
         self.drop_attempt(now, key, sent);
         if let Some(live) = self.live.get_mut(key) {
             live.past.retries += 1;
-            live.past.answer = result.ok().filter(|_| live.body != BodyMode::Unread);
+            let fits = |answer: &R| self.bytes.has_room((self.size)(answer));
+            live.past.answer = result.ok().filter(|answer| live.body != BodyMode::Unread && fits(answer));
             self.bytes.hold(live.past.answer.as_ref().map_or(0, self.size));
             live.state = State::BackingOff(at);
         }
@@ -217,52 +207,17 @@ impl<R> Engine<R> {
     }
 
     /// Sends a request again at once whose connection was found closed.
-    fn renew(&mut self, now: Instant, key: Key) {
+    fn renew(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let live = self.live.get(key);
+        if let Some((url, found_closed)) = live.and_then(|live| Some((&live.url, live.attempt()?.admitted))) {
+            // If it was a probe, the next is one too.
+            origins.get_mut(url).into_iter().for_each(|known| known.breaker.release(found_closed));
+        }
         self.drop_attempt(now, key, Sent::Maybe);
         if let Some(live) = self.live.get_mut(key) {
             live.past.renewed = true;
         }
         self.wait(key, Why::Closed, Turn::First);
-    }
-
-    /// Whether its origin may be asked by now; if not, when it may.
-    pub(super) fn paced(&self, now: Instant, key: Key, origins: &mut Origins) -> Result<(), Instant> {
-        match (self.settings.rate, self.live.get(key)) {
-            (Some(rate), Some(live)) => origins.known(now, &live.url).pace.take(now, rate, self.settings.burst),
-            (None, _) | (_, None) => Ok(()),
-        }
-    }
-
-    /// Puts a request back where it was, its origin to be asked later; or ends it, if it would be too late then.
-    pub(super) fn put_off(&mut self, now: Instant, key: Key, until: Instant) {
-        let Some(live) = self.live.get(key) else { return };
-        let (lane, too_late) = (live.lane, live.expires <= until);
-        if too_late || self.batch_expires().is_some_and(|ends| ends <= until) {
-            let cause = if too_late { Cause::TimeoutTotal } else { Cause::Deadline };
-            let wait = until.since(now);
-            let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
-            self.part(key);
-            return self.end_unsent(now, key, cause, Some(detail));
-        }
-        self.queue.park(lane, until);
-        self.enqueue(key, Turn::First);
-    }
-
-    /// Until when its origin's breaker lets nothing through, if it does not now.
-    pub(super) fn left_alone_until(&self, now: Instant, key: Key, origins: &mut Origins) -> Option<Instant> {
-        let live = self.live.get(key).filter(|_| self.settings.breaker_ratio > 0)?;
-        // It has been let through, and has not been answered.
-        if matches!(live.state, State::Waiting(Why::Closed)) {
-            return None;
-        }
-        origins.known(now, &live.url).breaker.open_until(now)
-    }
-
-    /// Ends a request that its origin's breaker does not let through.
-    pub(super) fn refuse(&mut self, now: Instant, key: Key, next_probe: Instant) {
-        let probe = next_probe.since(now);
-        let detail = format!("the origin failed too often and is left alone: next probe in {probe:?}");
-        self.end_unsent(now, key, Cause::BreakerOpen, Some(detail));
     }
 
     /// Ends a request that is not sent any more: with the answer that it was to be sent again for, if there is one.

@@ -1,6 +1,7 @@
 //! Attempts that are started: a request's next, or a second beside one that takes long.
 
 use super::Engine;
+use super::gate::Gate;
 use crate::bytes::FIRST_GRANT;
 use crate::event::{Action, AttemptId, Key};
 use crate::live::attempt_expires;
@@ -14,36 +15,29 @@ impl<R> Engine<R> {
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
         let second = self.live.get(key).is_some_and(|live| matches!(live.state, State::Running(..)));
         if second {
-            self.start_second(now, key, origins);
-        } else if let Some(next_probe) = self.left_alone_until(now, key, origins) {
-            self.refuse(now, key, next_probe);
-        } else if let Err(until) = self.paced(now, key, origins) {
-            self.put_off(now, key, until);
-        } else {
-            self.start_next(now, key, origins);
+            return self.start_second(now, key, origins);
+        }
+        match self.gate(now, key, origins) {
+            Gate::Open => self.start_next(now, key, origins),
+            Gate::Refused(next_probe) => self.refuse(now, key, next_probe),
+            Gate::Paced(until) => self.pace(now, key, until, origins),
+            Gate::Full(until) => self.put_back(key, until, Turn::First),
         }
     }
 
     /// Starts the next attempt of a request that waits for it.
     fn start_next(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Settings { retries, hedge, retry_ratio, breaker_ratio, host_facts, .. } = self.settings;
+        let Settings { hedge, host_facts, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
         let State::Waiting(why) = live.state else { return };
-        let known = origins.known(now, &live.url);
         live.past.first_started.get_or_insert(now);
-        if live.past.attempts == 0 && (retries > 0 || hedge.is_some()) {
-            known.budget.earn(now, retry_ratio);
-        }
-        if breaker_ratio > 0 {
-            known.breaker.let_through(now, &self.settings);
-        }
         if matches!(why, Why::Again | Why::Closed) {
             self.tally.retried();
         }
         let repeatable = live.request.is_repeatable() && live.past.second.is_none();
         let delay = match hedge.filter(|_| repeatable) {
             Some(Hedge::After(delay)) => Some(delay),
-            Some(Hedge::Auto) => known.slowness.p95(),
+            Some(Hedge::Auto) => origins.get(&live.url).and_then(|known| known.slowness.p95()),
             None => None,
         };
         let second = match delay {
@@ -53,8 +47,7 @@ impl<R> Engine<R> {
         };
         let answer = live.past.answer.take();
         self.bytes.release(answer.as_ref().map_or(0, self.size));
-        let kept = known.kept.take();
-        let Some(attempt) = self.launch(now, key, kept) else { return };
+        let Some(attempt) = self.launch(now, key, origins) else { return };
         if let Some(live) = self.live.get_mut(key) {
             live.state = State::Running(attempt, second);
         }
@@ -69,7 +62,7 @@ impl<R> Engine<R> {
         let State::Running(_, second @ Second::AfterSent) = &mut live.state else { return };
         let delay = match self.settings.hedge {
             Some(Hedge::After(delay)) => Some(delay),
-            Some(Hedge::Auto) => origins.known(now, &live.url).slowness.p95(),
+            Some(Hedge::Auto) => origins.get(&live.url).and_then(|known| known.slowness.p95()),
             None => None,
         };
         *second = delay.map_or(Second::Never, |delay| Second::At(now + delay));
@@ -97,38 +90,27 @@ impl<R> Engine<R> {
 
     /// Starts a second attempt beside one that has had no head for too long, out of the budget that retries are drawn from.
     fn start_second(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let floor = self.settings.retry_floor;
         let Some(live) = self.live.get(key) else { return };
-        let url = live.url.clone();
-        let headless = live.attempt().is_some_and(|attempt| attempt.head.is_none());
-        let wanted = headless
-            && !self.enough
-            && self.left_alone_until(now, key, origins).is_none()
-            && origins.known(now, &url).budget.has_one(now, floor);
-        // The pace last: what it gives cannot be given back.
-        match wanted.then(|| self.paced(now, key, origins)) {
-            None => {
+        let (url, headless) = (live.url.clone(), live.attempt().is_some_and(|attempt| attempt.head.is_none()));
+        let wanted = headless && !self.enough && origins.may_repeat(now, &url, &self.settings);
+        // The gate last: what it gives cannot be given back.
+        match wanted.then(|| self.gate(now, key, origins)) {
+            None | Some(Gate::Refused(_)) => {
                 if let Some(State::Running(_, second)) = self.live.get_mut(key).map(|live| &mut live.state) {
                     *second = Second::Never;
                 }
             }
-            Some(Err(until)) => {
-                let Some(lane) = self.live.get(key).map(|live| live.lane) else { return };
-                self.queue.park(lane, until);
-                self.enqueue(key, Turn::Second);
-            }
-            Some(Ok(())) => {
-                let known = origins.known(now, &url);
-                known.budget.spend(now, floor);
-                let kept = known.kept.take();
+            Some(Gate::Paced(until) | Gate::Full(until)) => self.put_back(key, until, Turn::Second),
+            Some(Gate::Open) => {
+                origins.repeat(now, &url, &self.settings);
                 self.tally.seconded();
-                self.launch_second(now, key, kept);
+                self.launch_second(now, key, origins);
             }
         }
     }
 
-    fn launch_second(&mut self, now: Instant, key: Key, kept: bool) {
-        let Some(attempt) = self.launch(now, key, kept) else { return };
+    fn launch_second(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let Some(attempt) = self.launch(now, key, origins) else { return };
         let Some(live) = self.live.get_mut(key) else { return };
         live.past.second = Some(attempt.number);
         live.state = match std::mem::replace(&mut live.state, State::Following) {
@@ -138,12 +120,14 @@ impl<R> Engine<R> {
     }
 
     /// Sends a request, beside the attempt that it may have in flight.
-    fn launch(&mut self, now: Instant, key: Key, kept: bool) -> Option<Attempt> {
+    fn launch(&mut self, now: Instant, key: Key, origins: &mut Origins) -> Option<Attempt> {
         let live = self.live.get_mut(key)?;
+        let (admitted, kept) = origins.admit(now, &live.url, live.past.attempts == 0, &self.settings);
         live.past.attempts += 1;
         let number = live.past.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None, facts: None, kept, granted: FIRST_GRANT };
+        let attempt =
+            Attempt { number, admitted, started: now, expires, head: None, facts: None, kept, granted: FIRST_GRANT };
         self.bytes.hold(FIRST_GRANT);
         self.queue.started(live.lane);
         let (request, url, body, ends) = (Arc::clone(&live.request), live.url.clone(), live.body, live.expires);

@@ -56,9 +56,14 @@ impl<R> Engine<R> {
     pub(super) fn share(&mut self, now: Instant, leader: &Live<R>, status: Option<u16>, result: &Result<R, Failure>) {
         let Some(Lead { identity, followers }) = &leader.lead else { return };
         self.shared.remove(identity);
-        for follower in followers {
+        let size = result.as_ref().map_or(0, self.size);
+        for (place, follower) in followers.iter().enumerate() {
             if !self.live.contains(*follower) {
                 continue;
+            }
+            if result.is_ok() && !self.bytes.has_room(size) {
+                // The others go on by themselves: so many copies do not fit.
+                return self.go_on(identity.clone(), followers.iter().skip(place).copied().collect());
             }
             let no_memory =
                 || Failure::new(Cause::BodyTooLarge, true).with_detail("there is no memory for a copy of it");

@@ -1,0 +1,97 @@
+//! What outcomes must not say, and what must not be left undone: rules of single requests.
+
+use crate::batch::Running;
+use crate::ledger::Broken;
+use crate::scenario::MAX_SIZE;
+use fantail_engine::{AttemptId, BodyMode, Cause, FIRST_GRANT, Failure, Hedge, Instant, Order, Sent, Settings};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What has become of requests, as far as outcomes have to tell.
+#[derive(Default)]
+pub(crate) struct Truth {
+    /// Those of which a peer may have seen an attempt.
+    touched: BTreeSet<u64>,
+    /// Those that have an answer after which they may be sent again, and have not been.
+    answered: BTreeSet<u64>,
+    /// Attempts whose heads have come.
+    heads: BTreeSet<AttemptId>,
+}
+
+/// Statuses after which a request may be sent again.
+const PASSING: [u16; 6] = [408, 429, 500, 502, 503, 504];
+
+/// Bytes that a request and its outcome hold beside their bodies, about.
+const RECORDS: u64 = 2_048;
+
+impl Truth {
+    pub(crate) fn head(&mut self, attempt: AttemptId) {
+        self.heads.insert(attempt);
+    }
+
+    /// A peer may have seen an attempt of this request.
+    pub(crate) fn touch(&mut self, id: u64) {
+        self.touched.insert(id);
+    }
+
+    pub(crate) fn ended(&mut self, attempt: AttemptId, status: u16, running: &BTreeMap<AttemptId, Running>) {
+        let Some(Running { id, body, .. }) = running.get(&attempt) else { return };
+        let alone = running.iter().all(|(other, running)| *other == attempt || running.id != *id);
+        if alone && PASSING.contains(&status) && *body != BodyMode::Unread {
+            self.answered.insert(*id);
+        }
+    }
+
+    pub(crate) fn started(&mut self, id: u64) {
+        self.answered.remove(&id);
+    }
+
+    /// T3 and T4: what a failure says of a request.
+    pub(crate) fn check(&self, id: u64, failure: &Failure) -> Result<(), Broken> {
+        let unsent = failure.sent == Sent::No && self.touched.contains(&id);
+        Broken::unless(!unsent, || format!("request {id} was sent, and says that it was not"))?;
+        let ours =
+            matches!(failure.cause, Cause::BreakerOpen | Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
+        let lost = ours && self.answered.contains(&id);
+        Broken::unless(!lost, || format!("request {id} had an answer, and fails with {}", failure.cause))
+    }
+
+    /// L8: nothing new is started while a second attempt is due that could be made. Only where no limit is in its way.
+    pub(crate) fn check_turn(
+        &self,
+        now: Instant,
+        running: &BTreeMap<AttemptId, Running>,
+        settings: &Settings,
+        may_have_second: impl Fn(AttemptId, u64) -> bool,
+    ) -> Result<(), Broken> {
+        const LATE: Duration = Duration::from_millis(5);
+        let Some(Hedge::After(delay)) = settings.hedge.filter(|_| is_unlimited(settings)) else { return Ok(()) };
+        for (attempt, one) in running {
+            let alone = running.values().filter(|other| other.id == one.id).count() == 1;
+            let at_origin = running.values().filter(|other| other.origin == one.origin).count();
+            let due = alone
+                && one.started + delay + LATE < now
+                && one.body != BodyMode::Unread
+                && !self.heads.contains(attempt)
+                && at_origin < settings.per_origin as usize
+                && may_have_second(*attempt, one.id);
+            Broken::unless(!due, || format!("request {} waits for its second attempt, and another begins", one.id))?;
+        }
+        Ok(())
+    }
+
+    /// L3: what is held fits into the window of bytes, but for a body or two.
+    pub(crate) fn check_bytes(held: u64, settings: &Settings) -> Result<(), Broken> {
+        let records = RECORDS * u64::from(settings.window);
+        // In the input's order, that of the request which the others wait for, and one that has its place.
+        let beyond = if settings.order == Order::Input { 2 } else { 1 };
+        let most = settings.window_bytes + beyond * MAX_SIZE + FIRST_GRANT + records;
+        Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
+    }
+}
+
+/// Whether nothing but slots keeps an attempt from being made.
+pub(crate) fn is_unlimited(settings: &Settings) -> bool {
+    let Settings { rate, breaker_ratio, per_origin_floor, retry_floor, .. } = *settings;
+    rate.is_none() && breaker_ratio == 0 && per_origin_floor.is_none() && retry_floor >= 10_000
+}

@@ -1,0 +1,178 @@
+//! What must hold of origins, whichever batches ask them: rates, budgets of retries, breakers and adaptive limits, by the policy of
+//! each batch over what all of them do. Checked with every attempt.
+
+use crate::batch::{Seen, What};
+use crate::ledger::Broken;
+use crate::models::{Circuit, Limit, Schedule};
+use crate::scenario::Scenario;
+use fantail_engine::{Instant, Order, Settings};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How late an attempt may be and count as made in time, as the interface documents it for `set-rate`.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// All origins, and the policies that they are asked by.
+pub(crate) struct Watch {
+    policies: Vec<Settings>,
+    /// There is room to know all of them.
+    all_known: bool,
+    /// Nothing but rates makes anything wait.
+    paced: bool,
+    /// How late the first attempt may be that a rate has let go: as late as a timer, or as what an instance catches up with.
+    late: Duration,
+    origins: BTreeMap<usize, Origin>,
+}
+
+/// What was seen of one origin.
+#[derive(Default)]
+struct Origin {
+    /// By rate and burst.
+    schedules: BTreeMap<(u32, u32), Schedule>,
+    all: Schedule,
+    /// By batch: first attempts, the others, and when the last one was made.
+    sent: BTreeMap<usize, (u64, u64, Instant)>,
+    /// Attempts that may have been repeated out of no budget.
+    free: u64,
+    results: u64,
+    circuit: Circuit,
+    limit: Limit,
+    /// Nobody outside can tell how the engine took some result.
+    unclear: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(scenario: &Scenario) -> Result<Self, Broken> {
+        let resolve =
+            |batch| scenario.policy_of(batch).resolve().map_err(|error| Broken(format!("the policy: {error}")));
+        Ok(Self {
+            policies: (0..scenario.batches.len()).map(resolve).collect::<Result<_, _>>()?,
+            all_known: scenario.origins() <= scenario.capacity,
+            paced: scenario.paced,
+            late: if scenario.paced { scenario.lateness } else { CATCH_UP },
+            origins: BTreeMap::new(),
+        })
+    }
+
+    /// Something happened between a batch and an origin.
+    pub(crate) fn see(
+        &mut self,
+        now: Instant,
+        batch: usize,
+        Seen { origin: number, what }: Seen,
+    ) -> Result<(), Broken> {
+        let Self { policies, all_known, origins, late, .. } = self;
+        let Some(settings) = policies.get(batch) else { return Ok(()) };
+        let origin = origins.entry(number).or_default();
+        // A breaker is followed where all batches have one rule, a limit where there is one batch.
+        let rule = |settings: &Settings| (settings.breaker_ratio, settings.breaker_minimum, settings.breaker_open);
+        let one_rule = *all_known && policies.iter().all(|other| rule(other) == rule(settings)) && !origin.unclear;
+        let one_batch = *all_known && policies.len() == 1 && !origin.unclear;
+        let place = |what: Broken| Broken(format!("origin {number}, batch {batch}: {}", what.0));
+        match what {
+            What::Started { attempt, in_flight, first } => {
+                origin.count(now, batch, first);
+                origin.check_rate(now, *late, settings, policies).map_err(place)?;
+                origin.check_budget(now, batch, policies).map_err(place)?;
+                if one_rule {
+                    origin.circuit.started(now, (batch, attempt), settings).map_err(place)?;
+                }
+                origin.limit.started((batch, attempt));
+                if one_batch {
+                    origin.limit.check(in_flight, settings).map_err(place)?;
+                }
+            }
+            What::Ended { attempt, status } => {
+                let failed = status.is_none_or(|status| status >= 500);
+                origin.results += 1;
+                origin.circuit.ended(now, (batch, attempt), failed, settings);
+                origin.limit.ended((batch, attempt), failed || status == Some(429));
+            }
+            What::Unclear { broken } => {
+                origin.results += 1;
+                origin.free += u64::from(broken);
+                origin.unclear = true;
+            }
+            What::Refused => {
+                let enough = origin.results >= u64::from(settings.breaker_minimum);
+                let open = !one_rule || settings.order == Order::Input || origin.circuit.is_open();
+                Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned()).map_err(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold when all is over: where nothing else is in the way, a batch sends what its rate allows.
+    pub(crate) fn check_end(&self) -> Result<(), Broken> {
+        if !self.paced || !self.all_known {
+            return Ok(());
+        }
+        for (number, origin) in &self.origins {
+            for (batch, (sent, _, last)) in &origin.sent {
+                let Some(Settings { rate: Some(rate), burst, .. }) = self.policies.get(*batch).copied() else {
+                    continue;
+                };
+                let each = Duration::from_secs(1) / rate;
+                // Beside others it may have to wait for attempts of each before each of its own, and not for their debts.
+                let beside = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
+                let mine = u32::try_from(*sent).unwrap_or(u32::MAX);
+                let waits = if beside == 1 { mine.saturating_sub(burst) } else { (mine + 1) * (beside + 1) };
+                let most = each * waits + self.late * 2 + Duration::from_millis(30);
+                let took = last.since(origin.all.first());
+                Broken::unless(took <= most, || {
+                    format!(
+                        "origin {number}, batch {batch}: {sent} attempts at {rate} a second took {took:?}, not {most:?}"
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Origin {
+    fn count(&mut self, now: Instant, batch: usize, first: bool) {
+        let (firsts, others, last) = self.sent.entry(batch).or_default();
+        *firsts += u64::from(first);
+        *others += u64::from(!first);
+        *last = now;
+        self.all.add(now);
+    }
+
+    /// Batches with one rate keep it together. All of them keep the largest, but for what others' bursts add.
+    fn check_rate(
+        &mut self,
+        now: Instant,
+        late: Duration,
+        settings: &Settings,
+        policies: &[Settings],
+    ) -> Result<(), Broken> {
+        if let Some(rate) = settings.rate {
+            let schedule = self.schedules.entry((rate, settings.burst)).or_default();
+            schedule.add(now);
+            schedule.check(now, late, rate, u64::from(settings.burst))?;
+        }
+        let rates: Option<Vec<u32>> = policies.iter().map(|policy| policy.rate).collect();
+        match rates.and_then(|rates| rates.into_iter().max()) {
+            Some(most) => {
+                self.all.check(now, late, most, policies.iter().map(|policy| u64::from(policy.burst) + 1).sum())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What a batch repeats is within its own budget over what all have sent.
+    fn check_budget(&self, now: Instant, batch: usize, policies: &[Settings]) -> Result<(), Broken> {
+        let Some(settings) = policies.get(batch) else { return Ok(()) };
+        // What a redirect leads to is no repetition.
+        if policies.iter().any(|policy| policy.redirects > 0) {
+            return Ok(());
+        }
+        let first: u64 = self.sent.values().map(|(first, ..)| first).sum();
+        let repeated = self.sent.get(&batch).map_or(0, |(_, others, _)| *others);
+        let windows = now.as_nanos() / 10_000_000_000 + 1;
+        let floor = u64::from(settings.retry_floor) * 10 * windows;
+        let most = first * u64::from(settings.retry_ratio) / 100 + floor + self.free;
+        Broken::unless(repeated <= most, || format!("{repeated} attempts out of a budget of {most}"))
+    }
+}
