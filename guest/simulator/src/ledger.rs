@@ -201,7 +201,7 @@ impl Ledger {
                 Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
             }
             Err(failure) => {
-                self.truth.check(id, failure)?;
+                self.truth.check(id, failure, settings)?;
                 *self.failures.entry(failure.cause).or_default() += 1;
             }
         }

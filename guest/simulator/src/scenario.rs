@@ -75,7 +75,8 @@ impl Scenario {
         let most = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
         let batches = (0..batches).map(|_| draw_requests(&mut rng, most, origins.len())).collect();
         let micros = |rng: &mut Rng, most| Duration::from_micros(rng.u64(0..most));
-        let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000));
+        // One that looks all the time makes a run of nothing else.
+        let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000) + Duration::from_micros(20));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
         let batches: Vec<Vec<Planned>> = batches;

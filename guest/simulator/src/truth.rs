@@ -3,7 +3,9 @@
 use crate::batch::Running;
 use crate::ledger::Broken;
 use crate::scenario::MAX_SIZE;
-use fantail_engine::{AttemptId, BodyMode, Cause, FIRST_GRANT, Failure, Hedge, Instant, Order, Sent, Settings};
+use fantail_engine::{
+    AttemptId, BodyMode, Cause, FIRST_GRANT, Failure, Hedge, Instant, Order, Sent, Settings, WINDOW_BYTES,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -47,12 +49,13 @@ impl Truth {
     }
 
     /// T3 and T4: what a failure says of a request.
-    pub(crate) fn check(&self, id: u64, failure: &Failure) -> Result<(), Broken> {
+    pub(crate) fn check(&self, id: u64, failure: &Failure, settings: &Settings) -> Result<(), Broken> {
         let unsent = failure.sent == Sent::No && self.touched.contains(&id);
         Broken::unless(!unsent, || format!("request {id} was sent, and says that it was not"))?;
         let ours =
             matches!(failure.cause, Cause::BreakerOpen | Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
-        let lost = ours && self.answered.contains(&id);
+        // Without room it may have been dropped.
+        let lost = ours && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(&id);
         Broken::unless(!lost, || format!("request {id} had an answer, and fails with {}", failure.cause))
     }
 
@@ -90,8 +93,12 @@ impl Truth {
     }
 }
 
-/// Whether nothing but slots keeps an attempt from being made.
+/// Whether nothing but slots and origins keeps an attempt from being made.
 pub(crate) fn is_unlimited(settings: &Settings) -> bool {
-    let Settings { rate, breaker_ratio, per_origin_floor, retry_floor, .. } = *settings;
-    rate.is_none() && breaker_ratio == 0 && per_origin_floor.is_none() && retry_floor >= 10_000
+    let Settings { rate, breaker_ratio, per_origin_floor, retry_floor, window_bytes, .. } = *settings;
+    window_bytes >= WINDOW_BYTES
+        && rate.is_none()
+        && breaker_ratio == 0
+        && per_origin_floor.is_none()
+        && retry_floor >= 10_000
 }

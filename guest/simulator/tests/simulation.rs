@@ -53,7 +53,7 @@ fn replay(seed: u64) -> String {
 fn check_that_much_was_seen(seen: &Seen) {
     let Seen { requests, retries, hedges_won, coalesced, hops, causes } = seen;
     for (what, count) in [("requests", requests), ("retries", retries), ("coalesced", coalesced), ("hops", hops)] {
-        assert!(*count > 1_000, "{what}: {count}");
+        assert!(*count > 500, "{what}: {count}");
     }
     assert!(*hedges_won > 50, "{hedges_won} second attempts won");
     use Cause::*;
