@@ -56,7 +56,7 @@ pub(crate) const MOST_BYTES: usize = MOST_METERS * size_of::<Meter>() + MOST_BOO
 
 /// How late an attempt may be and still count as made when it was due. What a late timer costs is made up for within that; what
 /// an instance that stood still for longer has missed is lost, so that an origin does not get it all at once.
-pub(crate) const CATCH_UP: Duration = Duration::from_millis(100);
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 impl Pace {
     /// Lets one attempt of a batch go, or says when it may, and books that time for it. `sent` is what the origin has been sent.
