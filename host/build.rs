@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let guests = ["component", "component-p2", "edge", "engine", "shell", "variables", "wire"]
+    let guests = ["component", "component-p2", "edge", "engine", "facts", "shell", "variables", "wire"]
         .map(|guest| format!("../guest/{guest}"));
     for watched in guests.iter().map(String::as_str).chain(["../wit", "../Cargo.toml", "../Cargo.lock"]) {
         println!("cargo::rerun-if-changed={watched}");

@@ -79,10 +79,18 @@ pub(crate) type Refused = (String, String);
 macro_rules! taken {
     ($module:ident) => {
         |outcome| {
-            let $module::wit::Outcome { id, url, attempts, hops, timing, result, facts } = outcome;
+            let $module::wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts } = outcome;
             assert!(facts.is_empty(), "none is defined");
             let result = result.map(|response| response.status).map_err($module::failure);
-            Outcome { id, url, attempts, hops, timing: $module::timing(timing), result }
+            Outcome {
+                id,
+                url,
+                attempts,
+                hops,
+                timing: $module::timing(timing),
+                last_attempt: last_attempt.map($module::facts),
+                result,
+            }
         }
     };
 }

@@ -24,7 +24,7 @@ pub(crate) struct Incoming {
 impl Incoming {
     pub(crate) fn new(response: &http::IncomingResponse) -> Result<Self, Failed> {
         // Both are there once, and nobody has asked before.
-        let once = |()| (Cause::InternalError, Some("the host gives no body".to_owned()));
+        let once = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
         let body = response.consume().map_err(once)?;
         let bytes = body.stream().map_err(once)?;
         Ok(Self { bytes, body, broken: None })
@@ -73,10 +73,10 @@ impl fantail_shell::Incoming for Incoming {
     }
 }
 
-/// What an error of a body's stream means.
+/// What an error of a body's stream means. Hosts that do not know their own error say in words that the body broke off.
 pub(crate) fn failed(error: &Error) -> Failed {
-    let unknown = || (Cause::Other, Some(error.to_debug_string()));
-    http::http_error_code(error).map_or_else(unknown, error_code::cause)
+    let unknown = || Failed::new(Cause::HttpResponseIncomplete, Some(error.to_debug_string()));
+    http::http_error_code(error).map_or_else(unknown, error_code::failed)
 }
 
 /// Waits for what follows a body whose stream has ended.
@@ -85,7 +85,7 @@ pub(crate) async fn trailers(body: http::IncomingBody) -> Result<Option<http::Tr
     loop {
         match trailers.get() {
             None => ready(trailers.subscribe()).await,
-            Some(Ok(trailers)) => return trailers.map_err(error_code::cause),
+            Some(Ok(trailers)) => return trailers.map_err(error_code::failed),
             // Asked for a second time, which it is not.
             Some(Err(())) => return Ok(None),
         }

@@ -5,27 +5,33 @@ use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::reactor::ready;
 use fantail_engine::{Cause, Request};
 use fantail_shell::Failed;
+use std::sync::Arc;
 use url::Url;
 
 /// A body on its way out.
-pub(crate) type Upload = (http::OutgoingBody, Vec<u8>);
+pub(crate) type Upload = (http::OutgoingBody, Arc<Request>);
 
 /// Makes a request ready to be sent, with the body that has to be written meanwhile.
-pub(crate) fn prepare(request: &Request, url: &Url) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
-    let outgoing = http::OutgoingRequest::new(fields(request)?);
-    let unusable = |()| (Cause::HttpRequestUriInvalid, None);
+pub(crate) fn prepare(
+    request: &Arc<Request>,
+    url: &Url,
+    asks: Option<&str>,
+) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
+    let outgoing = http::OutgoingRequest::new(fields(request, asks)?);
+    let unusable = |()| Failed::new(Cause::HttpRequestUriInvalid, None);
     address(&outgoing, request, url).map_err(unusable)?;
     let upload = match &request.body {
-        Some(bytes) => Some((outgoing.body().map_err(unusable)?, bytes.clone())),
+        Some(_) => Some((outgoing.body().map_err(unusable)?, Arc::clone(request))),
         None => None,
     };
     Ok((outgoing, upload))
 }
 
 /// Writes a body.
-pub(crate) async fn send((body, bytes): Upload) {
+pub(crate) async fn send((body, request): Upload) {
+    let bytes = request.body.as_deref().unwrap_or_default();
     let written = match body.write() {
-        Ok(stream) => write(stream, &bytes).await,
+        Ok(stream) => write(stream, bytes).await,
         Err(()) => return,
     };
     // What goes wrong here, the response tells.
@@ -58,7 +64,7 @@ fantail_shell::requests!(http::OutgoingRequest);
 fn refused(error: http::HeaderError) -> Failed {
     match error {
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {
-            (Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))
+            Failed::new(Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))
         }
     }
 }

@@ -45,8 +45,8 @@ impl wit::GuestUnreadBody for UnreadBody {
             Some(error) => Err(failed(error)),
             None => reactor::run(trailers(body)),
         };
-        result.map(|fields| fields.map_or_else(Vec::new, |fields| fields.entries())).map_err(|(cause, detail)| {
-            convert::failure(Failure { detail, ..Failure::after_head(cause, repeatable, status) })
-        })
+        result
+            .map(|fields| fields.map_or_else(Vec::new, |fields| fields.entries()))
+            .map_err(|failed| convert::failure(Failure::of_body(failed, repeatable, status)))
     }
 }

@@ -7,9 +7,10 @@ use crate::incoming::Incoming;
 use crate::reactor::ready;
 use crate::{error_code, outgoing};
 use fantail_engine::{Cause, Instant, Request, Settings};
-use fantail_shell::{Answered, Failed, Head, Wasi};
+use fantail_shell::{Answered, Failed, Head, Upload, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -55,19 +56,20 @@ impl Wasi for Wasi2 {
 
     fn start(
         &self,
-        request: &Request,
+        request: &Arc<Request>,
         url: &Url,
-    ) -> Result<(impl Future<Output = Answered<Incoming>>, impl Future<Output = ()>), Failed> {
-        let (outgoing, upload) = outgoing::prepare(request, url)?;
+        asks: Option<&str>,
+    ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
+        let (outgoing, upload) = outgoing::prepare(request, url, asks)?;
         let options = self.options();
         let sent = async move {
-            let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::cause)?;
+            let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::failed)?;
             let response = loop {
                 match pending.get() {
                     None => ready(pending.subscribe()).await,
-                    Some(Ok(response)) => break response.map_err(error_code::cause)?,
+                    Some(Ok(response)) => break response.map_err(error_code::failed)?,
                     // Asked for a second time, which it is not.
-                    Some(Err(())) => return Err((Cause::InternalError, None)),
+                    Some(Err(())) => return Err(Failed::new(Cause::InternalError, None)),
                 }
             };
             let headers = response.headers().entries();
@@ -78,6 +80,6 @@ impl Wasi for Wasi2 {
                 outgoing::send(upload).await;
             }
         };
-        Ok((sent, upload))
+        Ok((sent, upload.boxed_local()))
     }
 }

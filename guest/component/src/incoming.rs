@@ -44,7 +44,7 @@ impl fantail_shell::Incoming for Incoming {
         drop(self.bytes);
         let (_, trailers) = futures::join!(self.processed.write(Ok(())), self.trailers.into_future());
         drop(self.transmission);
-        trailers.map(drop).map_err(error_code::cause)
+        trailers.map(drop).map_err(error_code::failed)
     }
 
     fn hand_out(self, status: u16, repeatable: bool) -> (Self::Unread, LocalBoxFuture<'static, ()>) {
@@ -55,11 +55,7 @@ impl fantail_shell::Incoming for Incoming {
             drop(transmission);
             let result =
                 trailers.map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all())).map_err(|code| {
-                    let (cause, detail) = error_code::cause(code);
-                    convert::failure(engine::Failure {
-                        detail,
-                        ..engine::Failure::after_head(cause, repeatable, status)
-                    })
+                    convert::failure(engine::Failure::of_body(error_code::failed(code), repeatable, status))
                 });
             // Nobody has to be interested in how it ended.
             let _ = end.write(result).await;

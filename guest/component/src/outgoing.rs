@@ -3,47 +3,58 @@
 use crate::bindings;
 use crate::bindings::wasi::http::types as http;
 use fantail_engine::{Cause, Request};
-use fantail_shell::Failed;
+use fantail_shell::{Failed, Upload};
+use futures::FutureExt;
+use std::sync::Arc;
 use url::Url;
 use wit_bindgen::rt::async_support::FutureReader;
 
 /// Tells how sending went. It must live until the response's body has ended, or the request may be cut short.
 pub(crate) type Transmission = FutureReader<Result<(), http::ErrorCode>>;
 
+/// Bytes of a body that are copied to be sent: a stream takes what is its own.
+const PIECE: usize = 64 * 1024;
+
 /// Makes a request ready to be sent, with the future that has to run while it is sent.
 pub(crate) fn prepare(
     options: &http::RequestOptions,
-    request: &Request,
+    request: &Arc<Request>,
     url: &Url,
-) -> Result<(http::Request, Transmission, impl Future<Output = ()> + use<>), Failed> {
-    let fields = fields(request)?;
+    asks: Option<&str>,
+) -> Result<(http::Request, Transmission, Upload), Failed> {
+    let fields = fields(request, asks)?;
     let (no_trailers, trailers) = bindings::wit_future::new(|| Ok(None));
     let (contents, body) = match &request.body {
-        Some(bytes) => {
+        Some(_) => {
             let (writer, reader) = bindings::wit_stream::new();
-            (Some(reader), Some((writer, bytes.clone())))
+            (Some(reader), Some((writer, Arc::clone(request))))
         }
         None => (None, None),
     };
     let (outgoing, transmission) = http::Request::new(fields, contents, trailers, Some(options.clone()));
-    address(&outgoing, request, url).map_err(|()| (Cause::HttpRequestUriInvalid, None))?;
+    address(&outgoing, request, url).map_err(|()| Failed::new(Cause::HttpRequestUriInvalid, None))?;
     let upload = async move {
-        if let Some((mut writer, bytes)) = body {
-            writer.write_all(bytes).await;
+        if let Some((mut writer, request)) = body {
+            for piece in request.body.iter().flat_map(|bytes| bytes.chunks(PIECE)) {
+                // What is not taken is not wanted any more.
+                if !writer.write_all(piece.to_vec()).await.is_empty() {
+                    break;
+                }
+            }
         }
         let _ = no_trailers.write(Ok(None)).await;
     };
-    Ok((outgoing, transmission, upload))
+    Ok((outgoing, transmission, upload.boxed_local()))
 }
 
 fantail_shell::requests!(http::Request);
 
 fn refused(error: http::HeaderError) -> Failed {
     match error {
-        http::HeaderError::SizeExceeded => (Cause::HttpRequestHeaderSectionSize, None),
+        http::HeaderError::SizeExceeded => Failed::new(Cause::HttpRequestHeaderSectionSize, None),
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {
-            (Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))
+            Failed::new(Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))
         }
-        http::HeaderError::Other(reason) => (Cause::InvalidHeader, reason),
+        http::HeaderError::Other(reason) => Failed::new(Cause::InvalidHeader, reason),
     }
 }

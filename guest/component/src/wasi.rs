@@ -6,9 +6,10 @@ use crate::bindings::wasi::http::types as http;
 use crate::incoming::Incoming;
 use crate::{error_code, outgoing};
 use fantail_engine::{Instant, Request, Settings};
-use fantail_shell::{Answered, Failed, Head, Wasi};
+use fantail_shell::{Answered, Failed, Head, Upload, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -40,12 +41,13 @@ impl Wasi for Wasi3 {
 
     fn start(
         &self,
-        request: &Request,
+        request: &Arc<Request>,
         url: &Url,
-    ) -> Result<(impl Future<Output = Answered<Incoming>>, impl Future<Output = ()>), Failed> {
-        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url)?;
+        asks: Option<&str>,
+    ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
+        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, asks)?;
         let sent = async {
-            let response = client::send(outgoing).await.map_err(error_code::cause)?;
+            let response = client::send(outgoing).await.map_err(error_code::failed)?;
             let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());
             Ok(Head { status, headers, incoming: Incoming::new(response, transmission) })
         };

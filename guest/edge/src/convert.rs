@@ -8,7 +8,7 @@ engine::caller_conversions!();
 engine::guest_setters!();
 
 pub(crate) fn outcome(outcome: wit::Outcome) -> Outcome {
-    let wit::Outcome { id, url, attempts, hops, timing: spans, result, facts: _ } = outcome;
+    let wit::Outcome { id, url, attempts, hops, timing: spans, last_attempt, result, facts: _ } = outcome;
     let result = result.map_err(failure).map(|wit::Response { status, headers, body }| {
         let body = match body {
             wit::Body::Bytes(bytes) => Body::Bytes(bytes),
@@ -17,5 +17,5 @@ pub(crate) fn outcome(outcome: wit::Outcome) -> Outcome {
         };
         Response { status, headers, body }
     });
-    Outcome { id, url, attempts, hops, timing: timing(spans), result }
+    Outcome { id, url, attempts, hops, timing: timing(spans), last_attempt: last_attempt.map(facts), result }
 }

@@ -5,8 +5,10 @@ use crate::bindings::fantail::fetch::batch::{Batch, PolicyError};
 use crate::ceilings::Ceilings;
 use crate::convert;
 use crate::intake::{Body, Intake};
+use crate::settings::host_facts;
 use crate::stream::answer;
 use crate::token::Token;
+use fantail_engine::Policy;
 use fantail_wire::Problem;
 use spin_sdk::http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3::http::types::Response;
@@ -16,7 +18,7 @@ pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Res
     Token::read().await?.check(headers)?;
     let ceilings = Ceilings::read().await?;
     let Intake { policy, requests } = Intake::receive(headers, body, ceilings).await?;
-    let policy = ceilings.apply(policy)?;
+    let policy = Policy { host_facts: Some(host_facts().await?), ..ceilings.apply(policy)? };
     let batch = Batch::start(Some(convert::policy(&policy))).await.map_err(|PolicyError { field, reason }| {
         let field = format!("policy.{}", field.replace('-', "_"));
         refuse_field(StatusCode::UNPROCESSABLE_ENTITY, field, reason)

@@ -29,6 +29,12 @@ impl Ceilings {
     }
 }
 
+/// Whether the host tells what it knows of each attempt. The host says so by itself: this is no setting of the application, and not in
+/// spin.toml.
+pub(crate) async fn host_facts() -> Result<bool, Problem> {
+    Ok(variable("host_facts").await?.as_deref() == Some("true"))
+}
+
 /// The value of a variable; none if it has none.
 async fn variable(name: &str) -> Result<Option<String>, Problem> {
     match variables::get(name).await {

@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "an example")]
 
-use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Hedge, Instant, Origins, Policy, Request};
+use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Failed, Hedge, Instant, Origins, Policy, Request};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -134,9 +134,15 @@ fn run(
                 answered += 1;
                 if fails(answered) {
                     let cause = Cause::ConnectionRefused;
-                    batch.pending.push_back(Event::Failed { attempt, cause, detail: None });
+                    batch.pending.push_back(Event::Failed { attempt, failed: Failed::new(cause, None) });
                 } else {
-                    batch.pending.push_back(Event::Head { attempt, status: 200, retry_after: None, location: None });
+                    batch.pending.push_back(Event::Head {
+                        attempt,
+                        status: 200,
+                        retry_after: None,
+                        location: None,
+                        facts: None,
+                    });
                     batch.pending.push_back(Event::Ended { attempt, response: (), body_bytes: 0 });
                 }
             }

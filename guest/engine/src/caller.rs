@@ -66,9 +66,30 @@ macro_rules! caller_conversions {
         }
 
         pub(crate) fn timing(timing: wit::Timing) -> $crate::Timing {
-            let wit::Timing { queued, head, total } = timing;
+            let wit::Timing { queued, head, body, total } = timing;
             let span = ::std::time::Duration::from_nanos;
-            $crate::Timing { queued: span(queued), head: head.map(span), total: span(total) }
+            $crate::Timing { queued: span(queued), head: head.map(span), body: body.map(span), total: span(total) }
+        }
+
+        pub(crate) fn facts(facts: wit::AttemptFacts) -> $crate::Facts {
+            let wit::AttemptFacts { started, queued, resolve, connect, tls, send, head, remote, protocol, reused } =
+                facts;
+            let span = |nanos: Option<u64>| nanos.map(::std::time::Duration::from_nanos);
+            $crate::Facts {
+                started,
+                queued: span(queued),
+                resolve: span(resolve),
+                connect: span(connect),
+                tls: span(tls),
+                send: span(send),
+                head: span(head),
+                remote: remote.and_then(|remote| remote.parse().ok()),
+                protocol: protocol.map(|protocol| match protocol {
+                    wit::Protocol::Http1 => $crate::Protocol::Http1,
+                    wit::Protocol::Http2 => $crate::Protocol::Http2,
+                }),
+                reused,
+            }
         }
 
         pub(crate) fn failure(failure: wit::Failure) -> $crate::Failure {

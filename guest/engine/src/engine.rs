@@ -13,7 +13,7 @@ use crate::random::Random;
 use crate::reorder::Reorder;
 use crate::summary::Tally;
 use crate::timers::Timers;
-use crate::{BodyMode, Cause, Failure, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
+use crate::{BodyMode, Cause, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
@@ -156,18 +156,23 @@ impl<R> Engine<R> {
                     self.arrive(now, request, origins);
                 }
             }
-            Event::Head { attempt, status, retry_after, location } => {
+            Event::Head { attempt, status, retry_after, location, facts } => {
                 if let Some(running) = self.live.running_mut(attempt) {
                     running.head = Some(Head { at: now, status, retry_after, location });
+                    running.facts = facts;
                 }
             }
             Event::Ended { attempt, response, body_bytes } => {
                 self.tally.body(body_bytes);
                 self.conclude(now, attempt, |_| Ok(response), origins);
             }
-            Event::Failed { attempt, cause, detail } => {
-                self.conclude(now, attempt, |live| Err(Failure { detail, ..live.failure(cause) }), origins);
+            Event::Failed { attempt, failed } => {
+                if let Some(running) = self.live.running_mut(attempt) {
+                    running.facts = failed.seen.map(|seen| seen.facts).or(running.facts);
+                }
+                self.conclude(now, attempt, |live| Err(live.failed(failed)), origins);
             }
+            Event::Sent { attempt } => self.sent(now, attempt, origins),
             Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
             Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
             Event::Timer => {}

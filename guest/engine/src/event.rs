@@ -1,6 +1,6 @@
 //! What the shell tells the engine, and what the engine asks of the shell.
 
-use crate::{BodyMode, Cause, Outcome, Request, Summary};
+use crate::{BodyMode, Cause, Facts, Outcome, Phase, Request, Sent, Summary};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -41,6 +41,12 @@ pub enum Event<R> {
         /// Nothing will follow.
         ended: bool,
     },
+    /// The host has begun to send an attempt. Told only where [`Settings::host_facts`](crate::Settings) is on, and once for each; else an
+    /// attempt counts as sent when it was started.
+    Sent {
+        /// The attempt.
+        attempt: AttemptId,
+    },
     /// The head of an attempt's response has arrived.
     Head {
         /// The attempt.
@@ -51,6 +57,8 @@ pub enum Event<R> {
         retry_after: Option<Duration>,
         /// Where it says to look instead, as it was written.
         location: Option<String>,
+        /// What the host says of the attempt.
+        facts: Option<Facts>,
     },
     /// An attempt has all that its body mode asks for.
     Ended {
@@ -66,9 +74,7 @@ pub enum Event<R> {
         /// The attempt.
         attempt: AttemptId,
         /// Why.
-        cause: Cause,
-        /// For people.
-        detail: Option<String>,
+        failed: Failed,
     },
     /// An unread body that was handed out has ended or was dropped.
     UnreadEnded {
@@ -81,6 +87,35 @@ pub enum Event<R> {
     Timer,
     /// The reader is gone: outcomes have nowhere to go.
     ReaderGone,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What happened.
+    pub cause: Cause,
+    /// For people.
+    pub detail: Option<String>,
+    /// What the host says of the attempt.
+    pub seen: Option<Seen>,
+}
+
+/// What the host says of an attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// How far it had come.
+    pub phase: Phase,
+    /// Whether it may have reached the peer.
+    pub sent: Sent,
+    /// What else is known.
+    pub facts: Facts,
+}
+
+impl Failed {
+    /// Of which nothing else is known.
+    pub fn new(cause: Cause, detail: Option<String>) -> Self {
+        Self { cause, detail, seen: None }
+    }
 }
 
 /// What the shell has to do.

@@ -1,6 +1,6 @@
 //! What a caller learns about a request without a response.
 
-use crate::Cause;
+use crate::{Cause, Failed};
 
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $text:literal,)* }) => {
@@ -128,6 +128,14 @@ impl Failure {
             status: Some(status),
             ..Self::new(cause, repeatable)
         }
+    }
+
+    /// The same of a body that was handed out.
+    pub fn of_body(failed: Failed, repeatable: bool, status: u16) -> Self {
+        let Failed { cause, detail, seen } = failed;
+        // Most hosts say this of a body that was cut short, too.
+        let may_pass = cause.is_transient() || (cause == Cause::HttpProtocolError && seen.is_none());
+        Self { detail, retryable: may_pass && repeatable, ..Self::after_head(cause, repeatable, status) }
     }
 
     /// Adds what people want to know.

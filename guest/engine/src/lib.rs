@@ -32,7 +32,7 @@
 //! engine.handle(now, Event::Read { requests, ended: true }, &mut origins);
 //! let Some(Action::Start { attempt, .. }) = engine.next_action() else { panic!("one request, one start") };
 //!
-//! engine.handle(now, Event::Head { attempt, status: 200, retry_after: None, location: None }, &mut origins);
+//! engine.handle(now, Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None }, &mut origins);
 //! engine.handle(now, Event::Ended { attempt, response: "hello", body_bytes: 5 }, &mut origins);
 //! let Some(Action::Emit(outcome)) = engine.next_action() else { panic!("one request, one outcome") };
 //! assert_eq!((outcome.id, outcome.result), (7, Ok("hello")));
@@ -74,7 +74,7 @@ mod timers;
 
 pub use cause::{Cause, Code, UnknownCause};
 pub use engine::Engine;
-pub use event::{Action, AttemptId, Event};
+pub use event::{Action, AttemptId, Event, Failed, Seen};
 pub use facts::{Facts, Protocol};
 pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;

@@ -1,9 +1,10 @@
 //! Requests that were read and have no outcome yet.
 
 use crate::event::{AttemptId, Key};
+use crate::event::{Failed, Seen};
 use crate::identity::Identity;
 use crate::queue::{LaneId, Place};
-use crate::{BodyMode, Cause, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
+use crate::{BodyMode, Cause, Facts, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) renewal: Renewal,
     /// What it is shared as, if others may follow it.
     pub(crate) identity: Option<Identity>,
+    /// What the host said of the last attempt that has ended.
+    pub(crate) last_facts: Option<Facts>,
     /// Those that get what it gets.
     pub(crate) followers: VecDeque<Key>,
 }
@@ -66,8 +69,17 @@ pub(crate) struct Attempt {
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) head: Option<Head>,
+    /// What the host says of it.
+    pub(crate) facts: Option<Facts>,
     /// It may have been sent over a connection that was open before.
     pub(crate) kept: bool,
+}
+
+impl Attempt {
+    /// Whether it may have been sent over a connection that was open before.
+    pub(crate) fn may_be_kept(&self) -> bool {
+        self.facts.and_then(|facts| facts.reused).unwrap_or(self.kept)
+    }
 }
 
 /// The head of a response.
@@ -109,6 +121,7 @@ impl Live {
             hedge_at: None,
             renewal: Renewal::Unused,
             identity: None,
+            last_facts: None,
             followers: VecDeque::new(),
         }
     }
@@ -133,6 +146,7 @@ impl Live {
     /// Takes an attempt away; one that was beside it takes its place.
     pub(crate) fn remove(&mut self, attempt: AttemptId) {
         self.promote(attempt);
+        self.last_facts = self.attempt.as_ref().and_then(|attempt| attempt.facts);
         self.attempt = self.rival.take();
     }
 
@@ -180,10 +194,27 @@ impl Live {
         }
     }
 
+    /// The failure of the attempt in flight, with what the host says of it: it knows better than the table of causes.
+    pub(crate) fn failed(&self, failed: Failed) -> Failure {
+        let Failed { cause, detail, seen } = failed;
+        let failure = Failure { detail, ..self.failure(cause) };
+        let repeatable = self.request.is_repeatable();
+        match seen {
+            Some(Seen { phase, sent, .. }) => {
+                let retryable = cause.is_transient() && (repeatable || sent == Sent::No);
+                Failure { phase, sent, retryable, ..failure }
+            }
+            // Most hosts say this of a connection that ended too early, which may pass, as of what is not HTTP, which does not.
+            None if cause == Cause::HttpProtocolError => Failure { retryable: repeatable, ..failure },
+            None => failure,
+        }
+    }
+
     /// How long the attempt took to its head.
     pub(crate) fn head_latency(&self) -> Option<Duration> {
         let attempt = self.attempt.as_ref()?;
-        Some(attempt.head.as_ref()?.at.since(attempt.started))
+        let seen = attempt.facts.and_then(|facts| facts.head);
+        seen.or_else(|| Some(attempt.head.as_ref()?.at.since(attempt.started)))
     }
 
     /// What has become of it by now.
@@ -194,13 +225,15 @@ impl Live {
             attempts: self.attempts,
             hops: self.hops.iter().map(Url::to_string).collect(),
             timing: self.timing(now),
+            last_attempt: self.attempt.as_ref().map_or(self.last_facts, |attempt| attempt.facts),
             result,
         }
     }
 
     fn timing(&self, now: Instant) -> Timing {
         let queued = self.first_started.unwrap_or(now).since(self.arrived);
-        Timing { queued, head: self.head_latency(), total: now.since(self.arrived) }
+        let body = self.head().map(|head| now.since(head.at));
+        Timing { queued, head: self.head_latency(), body, total: now.since(self.arrived) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What became of one request.
 
-use crate::Failure;
+use crate::{Facts, Failure};
 use std::time::Duration;
 
 /// What became of one request. `R` is the shell's response.
@@ -16,6 +16,8 @@ pub struct Outcome<R> {
     pub hops: Vec<String>,
     /// Where the time went.
     pub timing: Timing,
+    /// What the host has seen of the last attempt. None where it does not say, or where there was none.
+    pub last_attempt: Option<Facts>,
     /// A response of any status, or why there is none.
     pub result: Result<R, Failure>,
 }
@@ -25,8 +27,10 @@ pub struct Outcome<R> {
 pub struct Timing {
     /// From entering the window to its first attempt, or to its end if it never had one.
     pub queued: Duration,
-    /// From the start of the last attempt to its head.
+    /// From the sending of the last attempt to its head, where the host says; else from its start to when the component learned of the head.
     pub head: Option<Duration>,
+    /// From when the component learned of that head to the end of the body, or of what is read of it.
+    pub body: Option<Duration>,
     /// From entering the window to the outcome.
     pub total: Duration,
 }

@@ -36,6 +36,7 @@ pub struct Policy {
     pub rate: Option<u32>,
     pub burst: Option<u32>,
     pub coalesce: Option<bool>,
+    pub host_facts: Option<bool>,
 }
 
 /// Calls a macro with every field of [`Policy`]: what kind of value it has, its own name, that of its setter in the WIT interface, and that of the
@@ -72,6 +73,7 @@ macro_rules! for_each_field {
             count rate set_rate call_set_rate;
             count burst set_burst call_set_burst;
             flag coalesce set_coalesce call_set_coalesce;
+            flag host_facts set_host_facts call_set_host_facts;
         }
     };
 }
@@ -165,6 +167,7 @@ pub struct Settings {
     pub rate: Option<u32>,
     pub burst: u32,
     pub coalesce: bool,
+    pub host_facts: bool,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -211,6 +214,7 @@ impl Policy {
             rate: self.rate.map(|rate| within("rate", Some(rate), 0, 1..=100_000)).transpose()?,
             burst: within("burst", self.burst, 1, 1..=100_000)?,
             coalesce: self.coalesce.unwrap_or(false),
+            host_facts: self.host_facts.unwrap_or(false),
             hedge: self.hedge.map(hedge).transpose()?,
         })
     }

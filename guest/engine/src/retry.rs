@@ -52,9 +52,16 @@ pub(crate) fn again(
 /// Whether an attempt failed as it does when the connection that it was sent over had been closed meanwhile (RFC 9112, section
 /// 9.3.1). It is repeated at once then, once for a request, and counts for nothing else.
 pub(crate) fn found_closed(live: &Live, failure: &Failure) -> bool {
-    let broke = matches!(failure.cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
-    let kept = live.attempt.as_ref().is_some_and(|attempt| attempt.kept && attempt.head.is_none());
-    broke && kept && live.renewal == Renewal::Unused && live.request.is_repeatable()
+    let Some(attempt) = live.attempt.as_ref().filter(|attempt| attempt.head.is_none() && attempt.may_be_kept()) else {
+        return false;
+    };
+    let broke = match failure.cause {
+        Cause::ConnectionTerminated | Cause::HttpResponseIncomplete => true,
+        // What most hosts say then.
+        Cause::HttpProtocolError => attempt.facts.is_none(),
+        _ => false,
+    };
+    broke && live.renewal == Renewal::Unused && live.request.is_repeatable()
 }
 
 /// Whether the response that has arrived says that another attempt may succeed.

@@ -235,7 +235,7 @@ fn what_is_said_of_an_attempt_that_is_over_changes_nothing() {
     driver.read(&["/a", "/b"], true);
     let late = driver.attempt("/a");
     driver.pass(10 * MS);
-    driver.tell(Event::Head { attempt: late, status: 200, retry_after: None, location: None });
+    driver.tell(Event::Head { attempt: late, status: 200, retry_after: None, location: None, facts: None });
     driver.tell(Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 1 });
     driver.respond("/b", 200);
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutAttempt), None]);

@@ -1,7 +1,7 @@
 //! A shell for tests: it keeps what the engine asks for and checks, at every step, what must always hold.
 
 use fantail_engine::{
-    Action, AttemptId, Cause, Engine, Event, Instant, Origins, Outcome, Policy, Request, Sent, Summary,
+    Action, AttemptId, Cause, Engine, Event, Failed, Instant, Origins, Outcome, Policy, Request, Sent, Summary,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -147,7 +147,7 @@ impl Driver {
     /// A head that asks to be left alone for a while.
     pub(crate) fn head_asking(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
         let attempt = self.attempt(path);
-        self.tell(Event::Head { attempt, status, retry_after, location: None });
+        self.tell(Event::Head { attempt, status, retry_after, location: None, facts: None });
     }
 
     /// Head and body with a status.
@@ -159,7 +159,7 @@ impl Driver {
     /// A redirect, body included.
     pub(crate) fn redirect(&mut self, path: &str, status: u16, location: &str) {
         let (attempt, location) = (self.attempt(path), Some(location.to_owned()));
-        self.tell(Event::Head { attempt, status, retry_after: None, location });
+        self.tell(Event::Head { attempt, status, retry_after: None, location, facts: None });
         self.running.remove(&attempt);
         // What follows is another request, which has reached nobody yet.
         self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
@@ -178,7 +178,7 @@ impl Driver {
         if cause.sent() != Sent::No {
             self.reach(path);
         }
-        self.tell(Event::Failed { attempt, cause, detail: None });
+        self.tell(Event::Failed { attempt, failed: Failed::new(cause, None) });
     }
 
     /// Takes everything that has been emitted.

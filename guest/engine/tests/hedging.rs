@@ -1,7 +1,7 @@
 //! When a request is sent a second time beside the first, and which of the two counts.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{Cause, Event, Hedge, Policy, Request};
+use fantail_engine::{Cause, Event, Failed, Hedge, Policy, Request};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -24,7 +24,7 @@ fn hedged(policy: &Policy) -> (Driver, fantail_engine::AttemptId, fantail_engine
 }
 
 fn respond(driver: &mut Driver, attempt: fantail_engine::AttemptId, status: u16, response: &str) {
-    driver.tell(Event::Head { attempt, status, retry_after: None, location: None });
+    driver.tell(Event::Head { attempt, status, retry_after: None, location: None, facts: None });
     driver.running.remove(&attempt);
     driver.tell(Event::Ended { attempt, response: response.to_owned(), body_bytes: 1 });
 }
@@ -46,14 +46,14 @@ fn the_first_good_answer_counts_and_the_other_attempt_is_cancelled() {
 fn when_one_fails_the_other_is_waited_for() {
     let (mut driver, earlier, later) = hedged(&policy());
     driver.running.remove(&earlier);
-    driver.tell(Event::Failed { attempt: earlier, cause: Cause::ConnectionTerminated, detail: None });
+    driver.tell(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
     assert!(driver.outcomes.is_empty());
     respond(&mut driver, later, 200, "later");
     assert_eq!(driver.take()[0].result.as_deref(), Ok("later"));
     let (mut driver, earlier, later) = hedged(&policy());
     respond(&mut driver, later, 503, "busy");
     driver.running.remove(&earlier);
-    driver.tell(Event::Failed { attempt: earlier, cause: Cause::ConnectionTerminated, detail: None });
+    driver.tell(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "the last one decides");
 }
 

@@ -1,7 +1,7 @@
 //! What is sent again, when, and how often.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{BodyMode, Cause, Overrides, Phase, Policy, Request, Sent, Until};
+use fantail_engine::{BodyMode, Cause, Failed, Overrides, Phase, Policy, Request, Sent, Until};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -99,7 +99,7 @@ fn the_caller_may_say_that_repeating_does_no_harm() {
     // The driver would not have it for a POST: this one is marked.
     let attempt = driver.attempt("/a");
     driver.running.remove(&attempt);
-    driver.tell(fantail_engine::Event::Failed { attempt, cause: Cause::ConnectionTerminated, detail: None });
+    driver.tell(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
     until_running(&mut driver, 101 * MS);
 }
 

@@ -2,8 +2,9 @@
 
 use crate::message::content_length;
 use crate::response::{Body, Incoming, More, Response};
-use crate::wasi::{Failed, Head, Wasi};
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Request, Settings, retry_after};
+use crate::wasi::{Head, Upload, Wasi};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Facts, Failed, Header, Request, Seen, Settings, retry_after};
+use fantail_facts::{FACTS, Told};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 use std::cell::RefCell;
@@ -28,8 +29,9 @@ pub(crate) struct Context<W> {
 }
 
 struct Shared<W> {
-    wasi: W,
+    wasi: Rc<W>,
     max_body: u64,
+    host_facts: bool,
     notes: RefCell<Vec<Note>>,
 }
 
@@ -40,6 +42,7 @@ pub(crate) enum Note {
         status: u16,
         retry_after: Option<Duration>,
         location: Option<String>,
+        facts: Option<Facts>,
     },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
@@ -53,8 +56,13 @@ impl<W> Clone for Context<W> {
 
 impl<W: Wasi> Context<W> {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let shared = Shared { wasi: W::new(settings), max_body: settings.max_body, notes: RefCell::default() };
+        let Settings { max_body, host_facts, .. } = *settings;
+        let shared = Shared { wasi: Rc::new(W::new(settings)), max_body, host_facts, notes: RefCell::default() };
         Self { shared: Rc::new(shared) }
+    }
+
+    pub(crate) fn wasi(&self) -> &Rc<W> {
+        &self.shared.wasi
     }
 
     pub(crate) fn take_notes(&self) -> Vec<Note> {
@@ -68,32 +76,35 @@ impl<W: Wasi> Context<W> {
 
 pub(crate) async fn run<W: Wasi>(
     context: Context<W>,
-    attempt: AttemptId,
+    (attempt, number): (AttemptId, u64),
     request: Arc<Request>,
     url: Url,
     mode: BodyMode,
 ) -> Event<Response<W::Incoming>> {
-    match exchange(&context, attempt, &request, &url, mode).await {
+    match exchange(&context, (attempt, number), &request, &url, mode).await {
         Ok((response, body_bytes)) => Event::Ended { attempt, response, body_bytes },
-        Err((cause, detail)) => Event::Failed { attempt, cause, detail },
+        Err(failed) => Event::Failed { attempt, failed },
     }
 }
 
 async fn exchange<W: Wasi>(
     context: &Context<W>,
-    attempt: AttemptId,
-    request: &Request,
+    (attempt, number): (AttemptId, u64),
+    request: &Arc<Request>,
     url: &Url,
     mode: BodyMode,
 ) -> Result<(Response<W::Incoming>, u64), Failed> {
-    let (sent, upload) = context.shared.wasi.start(request, url)?;
+    let number = context.shared.host_facts.then(|| number.to_string());
+    let (sent, mut upload) = context.shared.wasi.start(request, url, number.as_deref())?;
+    let mut unread = None;
     let receive = async {
-        let Head { status, headers, incoming } = sent.await?;
+        let Head { status, mut headers, incoming } = sent.await?;
+        let facts = number.as_ref().and_then(|_| take_facts(&mut headers));
         let header = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
         let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
         let location = header("location").filter(|_| (300..400).contains(&status));
         let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
-        context.note(Note::Head { attempt, status, retry_after, location });
+        context.note(Note::Head { attempt, status, retry_after, location, facts });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body);
         let (body, count) = match mode {
@@ -105,17 +116,50 @@ async fn exchange<W: Wasi>(
             }
             BodyMode::Unread => {
                 let (body, ended) = incoming.hand_out(status, request.is_repeatable());
-                context.note(Note::Unread(ended.map(move |()| attempt).boxed_local()));
+                unread = Some(ended);
                 (Body::Unread(body), 0)
             }
         };
         Ok((Response { status, headers, body }, count))
     };
     // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
-    match select(pin!(receive), pin!(upload)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), receive)) => receive.await,
+    let (result, sending) = match select(pin!(receive), &mut upload).await {
+        Either::Left((result, _)) => (result, true),
+        Either::Right(((), receive)) => (receive.await, false),
+    };
+    if let Some(ended) = unread {
+        // Who answers while it reads may want the rest for what it says.
+        let ended = async move {
+            if sending {
+                select(ended, upload).then(rest).await;
+            } else {
+                ended.await;
+            }
+            attempt
+        };
+        context.note(Note::Unread(ended.boxed_local()));
     }
+    result
+}
+
+/// The end of a body, whether or not the request's own has ended before.
+async fn rest(first: Either<((), Upload), ((), LocalBoxFuture<'static, ()>)>) {
+    if let Either::Right(((), ended)) = first {
+        ended.await;
+    }
+}
+
+/// Takes what the host says of an attempt off its response.
+pub(crate) fn take_facts(headers: &mut Vec<Header>) -> Option<Facts> {
+    let place = headers.iter().position(|(name, _)| name == FACTS)?;
+    let (_, value) = headers.remove(place);
+    Some(std::str::from_utf8(&value).map(fantail_facts::read).unwrap_or_default())
+}
+
+/// What the host says of an attempt that failed.
+pub fn told(told: Told) -> Failed {
+    let Told { cause, phase, sent, facts, detail } = told;
+    Failed { cause, detail: Some(detail).filter(|detail| !detail.is_empty()), seen: Some(Seen { phase, sent, facts }) }
 }
 
 /// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.
@@ -145,7 +189,7 @@ async fn discard(mut incoming: impl Incoming, length: Option<u64>) -> Result<u64
 async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) -> Result<Vec<u8>, Failed> {
     if let Some(length) = length.filter(|length| *length > most) {
         let detail = format!("content-length is {length} bytes, at most {most} are accepted");
-        return Err((Cause::BodyTooLarge, Some(detail)));
+        return Err(Failed::new(Cause::BodyTooLarge, Some(detail)));
     }
     let limit = usize::try_from(most).unwrap_or(usize::MAX);
     let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length).unwrap_or(limit));
@@ -160,7 +204,10 @@ async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) ->
             let first = if length.is_some() { TRUSTED } else { PIECE };
             let more = body.len().max(first).min(announced.saturating_sub(body.len()).max(1));
             if body.try_reserve_exact(more).is_err() {
-                return Err((Cause::BodyTooLarge, Some("the component has no memory left for it".to_owned())));
+                return Err(Failed::new(
+                    Cause::BodyTooLarge,
+                    Some("the component has no memory left for it".to_owned()),
+                ));
             }
         }
         let (read, more) = incoming.read(body).await;
@@ -170,5 +217,5 @@ async fn collect(mut incoming: impl Incoming, length: Option<u64>, most: u64) ->
             return Ok(body);
         }
     }
-    Err((Cause::BodyTooLarge, Some(format!("more than {most} bytes arrived"))))
+    Err(Failed::new(Cause::BodyTooLarge, Some(format!("more than {most} bytes arrived"))))
 }

@@ -2,10 +2,11 @@
 
 use crate::alarm::Alarm;
 use crate::attempt::{self, Context as Attempts, Note};
+use crate::events::{self, Events};
 use crate::queues::{Caller, Ends, Reader, queues};
 use crate::response::Response;
 use crate::wasi::Wasi;
-use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Summary};
+use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Settings, Summary};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, poll_fn};
 use futures::stream::FuturesUnordered;
@@ -29,17 +30,28 @@ pub struct Batch<W: Wasi> {
     shared: Attempts<W>,
     attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Answer<W>>>>>,
     /// By the attempt's slot: twice as many as `window` at most.
-    running: Vec<Option<AbortHandle>>,
+    running: Vec<Option<Running>>,
+    /// There if the engine wants to know when attempts are sent, and the host may say.
+    events: Option<Events<W::Incoming>>,
     /// Bodies handed out and not ended: as many as `max-unread` at most.
     unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,
+}
+
+struct Running {
+    /// What the host knows it by.
+    number: u64,
+    handle: AbortHandle,
 }
 
 impl<W: Wasi> Batch<W> {
     /// A batch that `engine` decides, and its caller's end. It goes on while it is [run](Self::run).
     pub fn new(engine: Engine<Answer<W>>) -> (Self, Caller<W::Incoming>) {
         let (caller, ends) = queues(engine.settings().window);
+        let shared = Attempts::new(engine.settings());
+        let Settings { host_facts, hedge, .. } = *engine.settings();
         let batch = Self {
-            shared: Attempts::new(engine.settings()),
+            events: (host_facts && hedge.is_some()).then(|| Events::read(shared.wasi())),
+            shared,
             // No secret is made of it: it only keeps instances from waiting in step.
             engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy),
             ends,
@@ -75,18 +87,25 @@ impl<W: Wasi> Batch<W> {
             Action::CloseInput => self.ends.close(),
             Action::Start { attempt, request, url, body } => {
                 let (handle, registration) = AbortHandle::new_pair();
-                let future = attempt::run(self.shared.clone(), attempt, request, url, body);
+                let number = events::number();
+                let future = attempt::run(self.shared.clone(), (attempt, number), request, url, body);
                 self.attempts.push(Abortable::new(Box::pin(future), registration));
                 if self.running.len() <= attempt.slot() {
-                    self.running.resize(attempt.slot() + 1, None);
+                    self.running.resize_with(attempt.slot() + 1, || None);
                 }
                 if let Some(slot) = self.running.get_mut(attempt.slot()) {
-                    *slot = Some(handle);
+                    let before = slot.replace(Running { number, handle });
+                    if let (Some(events), Some(before)) = (&mut self.events, before) {
+                        events.ended(before.number);
+                    }
+                }
+                if self.events.as_mut().is_some_and(|events| events.started(number, attempt)) {
+                    self.tell(W::now(), Event::Sent { attempt });
                 }
             }
             Action::Cancel(attempt) => {
-                if let Some(handle) = self.running.get_mut(attempt.slot()).and_then(Option::take) {
-                    handle.abort();
+                if let Some(running) = self.running.get_mut(attempt.slot()).and_then(Option::take) {
+                    running.handle.abort();
                 }
             }
             Action::Emit(outcome) => self.ends.emit(*outcome),
@@ -109,6 +128,10 @@ impl<W: Wasi> Batch<W> {
             }
         }
         happened |= self.take_notes(now);
+        while let Some(Poll::Ready(sent)) = self.events.as_mut().map(|events| events.poll(cx)) {
+            happened = true;
+            sent.into_iter().for_each(|attempt| self.tell(now, Event::Sent { attempt }));
+        }
         while let Poll::Ready(Some(attempt)) = self.unread.poll_next_unpin(cx) {
             happened = true;
             self.tell(now, Event::UnreadEnded { attempt });
@@ -147,8 +170,8 @@ impl<W: Wasi> Batch<W> {
         let happened = !notes.is_empty();
         for note in notes {
             match note {
-                Note::Head { attempt, status, retry_after, location } => {
-                    self.tell(now, Event::Head { attempt, status, retry_after, location });
+                Note::Head { attempt, status, retry_after, location, facts } => {
+                    self.tell(now, Event::Head { attempt, status, retry_after, location, facts });
                 }
                 Note::Unread(body) => self.unread.push(body),
             }

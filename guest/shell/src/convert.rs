@@ -126,11 +126,13 @@ macro_rules! conversions {
         }
 
         fn outcome(outcome: $crate::engine::Outcome<$crate::Response<Incoming>>) -> wit::Outcome {
-            let $crate::engine::Outcome { id, url, attempts, hops, timing, result } = outcome;
-            let $crate::engine::Timing { queued, head, total } = timing;
-            let timing = wit::Timing { queued: nanos(queued), head: head.map(nanos), total: nanos(total) };
+            let $crate::engine::Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
+            let $crate::engine::Timing { queued, head, body, total } = timing;
+            let (head, body) = (head.map(nanos), body.map(nanos));
+            let timing = wit::Timing { queued: nanos(queued), head, body, total: nanos(total) };
+            let last_attempt = last_attempt.map(facts);
             let result = result.map(response).map_err(failure);
-            wit::Outcome { id, url, attempts, hops, timing, result, facts: Vec::new() }
+            wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts: Vec::new() }
         }
 
         fn response(response: $crate::Response<Incoming>) -> wit::Response {
@@ -141,6 +143,25 @@ macro_rules! conversions {
                 $crate::Body::Unread(body) => wit::Body::Unread(body),
             };
             wit::Response { status, headers, body }
+        }
+
+        fn facts(facts: $crate::engine::Facts) -> wit::AttemptFacts {
+            let $crate::engine::Facts { started, queued, resolve, connect, tls, send, head, remote, protocol, reused } = facts;
+            wit::AttemptFacts {
+                started,
+                queued: queued.map(nanos),
+                resolve: resolve.map(nanos),
+                connect: connect.map(nanos),
+                tls: tls.map(nanos),
+                send: send.map(nanos),
+                head: head.map(nanos),
+                remote: remote.map(|remote| remote.to_string()),
+                protocol: protocol.map(|protocol| match protocol {
+                    $crate::engine::Protocol::Http1 => wit::Protocol::Http1,
+                    $crate::engine::Protocol::Http2 => wit::Protocol::Http2,
+                }),
+                reused,
+            }
         }
 
         pub(crate) fn failure(failure: $crate::engine::Failure) -> wit::Failure {

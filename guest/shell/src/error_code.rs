@@ -1,14 +1,19 @@
 //! What wasi:http's error codes, which both versions have under the same names, mean to the engine.
 
-/// Defines `cause` from the types `ErrorCode` and `FieldSizePayload`, which have to be in scope. The name is that of the interface which sends
+/// Defines `failed` from the types `ErrorCode` and `FieldSizePayload`, which have to be in scope. The name is that of the interface which sends
 /// requests.
 #[macro_export]
 macro_rules! error_codes {
     ($way_out:literal) => {
-        /// The cause of the same name, and what the code's payload tells people.
-        pub(crate) fn cause(code: ErrorCode) -> ($crate::engine::Cause, Option<String>) {
+        /// The cause of the same name, and what the code's payload tells people. Of a request that asked for facts, what the host says.
+        pub(crate) fn failed(code: ErrorCode) -> $crate::Failed {
             use $crate::engine::Cause;
-            match code {
+            let (cause, detail) = match code {
+                ErrorCode::InternalError(Some(text)) => match $crate::read_failure(&text) {
+                    Some(told) => return $crate::told(told),
+                    None => (internal(&text), Some(text)),
+                },
+                ErrorCode::InternalError(None) => (Cause::InternalError, None),
                 ErrorCode::DnsTimeout => (Cause::DnsTimeout, None),
                 ErrorCode::DnsError(payload) => (Cause::DnsError, payload.rcode),
                 ErrorCode::DestinationNotFound => (Cause::DestinationNotFound, None),
@@ -49,14 +54,14 @@ macro_rules! error_codes {
                 ErrorCode::HttpProtocolError => (Cause::HttpProtocolError, None),
                 ErrorCode::LoopDetected => (Cause::LoopDetected, None),
                 ErrorCode::ConfigurationError => (Cause::ConfigurationError, None),
-                ErrorCode::InternalError(detail) => (internal(detail.as_deref()), detail),
-            }
+            };
+            $crate::Failed::new(cause, detail)
         }
 
         /// Spin reports an import that the application did not pass on to its dependency as an internal error in these words.
-        fn internal(detail: Option<&str>) -> $crate::engine::Cause {
+        fn internal(detail: &str) -> $crate::engine::Cause {
             use $crate::engine::Cause;
-            if detail.is_some_and(|detail| detail.contains($way_out) && detail.contains("not permitted")) {
+            if detail.contains($way_out) && detail.contains("not permitted") {
                 return Cause::NotGranted;
             }
             Cause::InternalError

@@ -8,6 +8,7 @@ mod attempt;
 mod batch;
 mod convert;
 mod error_code;
+mod events;
 mod list;
 mod message;
 mod queues;
@@ -15,13 +16,16 @@ mod requests;
 mod response;
 mod wasi;
 
+pub use attempt::told;
 pub use batch::Batch;
 pub use list::fetch_all;
 pub use message::{announced_length, path_with_query};
 pub use queues::{Caller, Closed};
 pub use response::{Body, Incoming, More, Response};
-pub use wasi::{Answered, Failed, Head, Wasi};
+pub use wasi::{Answered, Head, Upload, Wasi};
 
 // For the macros.
 pub use fantail_engine as engine;
+pub use fantail_engine::Failed;
+pub use fantail_facts::{ATTEMPT, read_failure};
 pub use url::Url;

@@ -314,7 +314,7 @@ pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
 mod tests {
     use super::*;
     use crate::response::{Body, More};
-    use crate::wasi::Failed;
+    use fantail_engine::Failed;
     use fantail_engine::Timing;
     use futures::future::LocalBoxFuture;
 
@@ -342,8 +342,8 @@ mod tests {
     fn outcome(id: u64, bytes: usize) -> Outcome<Response<Nothing>> {
         let body = Body::Bytes(vec![0; bytes]);
         let response = Response { status: 200, headers: Vec::new(), body };
-        let (url, hops, timing) = (String::new(), Vec::new(), Timing::default());
-        Outcome { id, url, attempts: 1, hops, timing, result: Ok(response) }
+        let (url, hops, timing, last_attempt) = Default::default();
+        Outcome { id, url, attempts: 1, hops, timing, last_attempt, result: Ok(response) }
     }
 
     fn taken(caller: &Caller<Nothing>, max: u32) -> Option<Vec<u64>> {

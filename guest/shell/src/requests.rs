@@ -29,15 +29,18 @@ macro_rules! requests {
             }
         }
 
-        /// The request's headers, with the length of its body. The engine has found them fit; a host may think otherwise.
-        fn fields(request: &$crate::engine::Request) -> Result<http::Fields, $crate::Failed> {
+        /// The request's headers, with the length of its body and the number with which it asks for facts. The engine has found them fit; a host may think otherwise.
+        fn fields(request: &$crate::engine::Request, asks: Option<&str>) -> Result<http::Fields, $crate::Failed> {
             let length = $crate::announced_length(request);
-            if request.headers.is_empty() && length.is_none() {
+            if request.headers.is_empty() && length.is_none() && asks.is_none() {
                 return Ok(http::Fields::new());
             }
             let fields = http::Fields::from_list(&request.headers).map_err(refused)?;
             if let Some(length) = length {
                 fields.append("content-length", length.to_string().as_bytes()).map_err(refused)?;
+            }
+            if let Some(number) = asks {
+                fields.append($crate::ATTEMPT, number.as_bytes()).map_err(refused)?;
             }
             Ok(fields)
         }

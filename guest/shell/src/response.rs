@@ -1,7 +1,6 @@
 //! A response on its way to the caller.
 
-use crate::wasi::Failed;
-use fantail_engine::Header;
+use fantail_engine::{Failed, Header};
 use futures::future::LocalBoxFuture;
 
 /// A response.

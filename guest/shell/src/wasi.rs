@@ -1,12 +1,13 @@
 //! What differs between the versions of WASI.
 
 use crate::response::Incoming;
-use fantail_engine::{Cause, Header, Instant, Request, Settings};
+use fantail_engine::{Failed, Header, Instant, Request, Settings};
 use futures::future::LocalBoxFuture;
+use std::sync::Arc;
 use url::Url;
 
-/// Why an attempt failed: a cause, and what to tell people.
-pub type Failed = (Cause, Option<String>);
+/// Sends a body.
+pub type Upload = LocalBoxFuture<'static, ()>;
 
 /// What comes of a request that was sent.
 pub type Answered<I> = Result<Head<I>, Failed>;
@@ -26,12 +27,13 @@ pub trait Wasi: Sized + 'static {
     fn wait_until(at: Instant) -> LocalBoxFuture<'static, ()>;
 
     /// Begins to send a request: a future of the response's head, and one that sends the body, to be run beside it until the response's body
-    /// has ended.
+    /// has ended. `asks` is the number with which the host is asked for facts (`fantail_facts`).
     fn start(
         &self,
-        request: &Request,
+        request: &Arc<Request>,
         url: &Url,
-    ) -> Result<(impl Future<Output = Answered<Self::Incoming>>, impl Future<Output = ()>), Failed>;
+        asks: Option<&str>,
+    ) -> Result<(impl Future<Output = Answered<Self::Incoming>>, Upload), Failed>;
 }
 
 /// A response's head, and what follows it.

@@ -2,7 +2,7 @@
 
 use crate::batch::{Asked, Response, Running};
 use fantail_engine::{
-    AttemptId, BodyMode, Cause, Event, Hedge, Instant, Order, Outcome, Request, Sent, Settings, Summary, Until,
+    AttemptId, BodyMode, Cause, Event, Failed, Hedge, Instant, Order, Outcome, Request, Sent, Settings, Summary, Until,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -82,6 +82,7 @@ impl Ledger {
     pub(crate) fn told(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
         match event {
             Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Sent { .. } => {}
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
             Event::Head { attempt, location, .. } => {
@@ -91,7 +92,7 @@ impl Ledger {
                     None => self.reached(*attempt),
                 }
             }
-            Event::Failed { attempt, cause, .. } => {
+            Event::Failed { attempt, failed: Failed { cause, .. } } => {
                 let broke = matches!(cause, Cause::ConnectionTerminated | Cause::HttpResponseIncomplete);
                 self.broken_off += u64::from(broke && !self.heads.contains(attempt));
                 if cause.sent() != Sent::No {

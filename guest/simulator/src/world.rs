@@ -4,7 +4,7 @@ use crate::batch::{Batch, Response, Wish};
 use crate::ledger::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Instant, Origins, Outcome, Summary};
+use fantail_engine::{AttemptId, BodyMode, Cause, Event, Failed, Instant, Origins, Outcome, Summary};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -190,9 +190,10 @@ impl<'a> World<'a> {
             status,
             retry_after: retry_after.map(Duration::from_secs),
             location,
+            facts: None,
         };
         let asked = running.asked.clone();
-        let failed = |cause| Event::Failed { attempt, cause, detail: None };
+        let failed = |cause| Event::Failed { attempt, failed: Failed::new(cause, None) };
         match does {
             Does::Respond { status, retry_after, body } => {
                 self.foresee(after, index, What::Attempt(attempt, head(status, retry_after, None)));

@@ -6,8 +6,9 @@ use crate::headers::Headers;
 use crate::text::write_text;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fantail_engine::{Failure, Fault, Header, Phase, Sent, Timing};
+use fantail_engine::{Facts, Failure, Fault, Header, Phase, Protocol, Sent, Timing};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What became of one request.
@@ -50,6 +51,7 @@ struct OutcomeJson {
     body_file: Option<String>,
     error: Option<ErrorJson>,
     timing: TimingJson,
+    last_attempt: Option<FactsJson>,
 }
 
 /// What is written before a body that is text.
@@ -76,6 +78,8 @@ struct AfterBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorJson>,
     timing: TimingJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_attempt: Option<FactsJson>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,13 +103,51 @@ struct TimingJson {
     queued_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     head_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_us: Option<u64>,
     total_us: u64,
+}
+
+/// What the host has seen of an attempt.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FactsJson {
+    /// Since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queued_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolve_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<ProtocolJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused: Option<bool>,
+}
+
+/// As ALPN names them (RFC 7301, section 6).
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum ProtocolJson {
+    #[serde(rename = "http/1.1")]
+    Http1,
+    #[serde(rename = "h2")]
+    Http2,
 }
 
 /// The outcome as an object on one line, with the line's end, behind what is there already: a large body is written once, and not copied
 /// after that.
 pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
-    let Outcome { id, url, attempts, hops, timing, result } = outcome;
+    let Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
     let (mut body, mut body_base64, mut body_file) = (None, None, None);
     let (status, headers, error) = match result {
         Ok(response) => {
@@ -124,6 +166,7 @@ pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
     let timing = TimingJson {
         queued_us: micros(timing.queued),
         head_us: timing.head.map(micros),
+        body_us: timing.body.map(micros),
         total_us: micros(timing.total),
     };
     write(&BeforeBody { id, url, attempts, hops, status, headers }, into);
@@ -135,7 +178,8 @@ pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
     }
     reopen(into);
     let from = into.len();
-    write(&AfterBody { body_base64, body_file, error, timing }, into);
+    let last_attempt = last_attempt.map(facts_json);
+    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, into);
     // It goes on with its fields, not with another object.
     into.remove(from);
     into.push(b'\n');
@@ -200,9 +244,11 @@ pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
         (None, None) => return Err(WireError::at("status", "neither status nor error is given")),
     };
     let span = Duration::from_micros;
-    let TimingJson { queued_us, head_us, total_us } = json.timing;
-    let timing = Timing { queued: span(queued_us), head: head_us.map(span), total: span(total_us) };
-    Ok(Outcome { id: json.id, url: json.url, attempts: json.attempts, hops: json.hops, timing, result })
+    let TimingJson { queued_us, head_us, body_us, total_us } = json.timing;
+    let (head, body) = (head_us.map(span), body_us.map(span));
+    let timing = Timing { queued: span(queued_us), head, body, total: span(total_us) };
+    let last_attempt = json.last_attempt.map(facts);
+    Ok(Outcome { id: json.id, url: json.url, attempts: json.attempts, hops: json.hops, timing, last_attempt, result })
 }
 
 fn failure(error: ErrorJson) -> Result<Failure, WireError> {
@@ -216,6 +262,44 @@ fn failure(error: ErrorJson) -> Result<Failure, WireError> {
         status: error.status,
         detail: error.detail,
     })
+}
+
+fn facts_json(facts: Facts) -> FactsJson {
+    let Facts { started, queued, resolve, connect, tls, send, head, remote, protocol, reused } = facts;
+    FactsJson {
+        started_us: started.map(|nanos| nanos / 1_000),
+        queued_us: queued.map(micros),
+        resolve_us: resolve.map(micros),
+        connect_us: connect.map(micros),
+        tls_us: tls.map(micros),
+        send_us: send.map(micros),
+        head_us: head.map(micros),
+        remote,
+        protocol: protocol.map(|protocol| match protocol {
+            Protocol::Http1 => ProtocolJson::Http1,
+            Protocol::Http2 => ProtocolJson::Http2,
+        }),
+        reused,
+    }
+}
+
+fn facts(json: FactsJson) -> Facts {
+    let span = |micros: Option<u64>| micros.map(Duration::from_micros);
+    Facts {
+        started: json.started_us.map(|micros| micros.saturating_mul(1_000)),
+        queued: span(json.queued_us),
+        resolve: span(json.resolve_us),
+        connect: span(json.connect_us),
+        tls: span(json.tls_us),
+        send: span(json.send_us),
+        head: span(json.head_us),
+        remote: json.remote,
+        protocol: json.protocol.map(|protocol| match protocol {
+            ProtocolJson::Http1 => Protocol::Http1,
+            ProtocolJson::Http2 => Protocol::Http2,
+        }),
+        reused: json.reused,
+    }
 }
 
 pub(crate) fn micros(span: Duration) -> u64 {

@@ -150,6 +150,8 @@ impl From<PolicyJson> for Policy {
             rate: json.rate,
             burst: json.burst,
             coalesce: json.coalesce,
+            // Not the writer of JSON knows which host it comes to: the host itself says.
+            host_facts: None,
             order: json.order.map(|order| match order {
                 OrderJson::Completion => Order::Completion,
                 OrderJson::Input => Order::Input,

@@ -1,6 +1,6 @@
 use fantail_engine::{
-    BodyMode, Cause, Failure, Fault, Header, Hedge, Order, Overrides, Phase, Policy, Priority, Request, Sent, Timing,
-    Until,
+    BodyMode, Cause, Facts, Failure, Fault, Header, Hedge, Order, Overrides, Phase, Policy, Priority, Protocol,
+    Request, Sent, Timing, Until,
 };
 use fantail_wire::{
     Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
@@ -9,6 +9,8 @@ use fantail_wire::{
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// To the microsecond, which is what an outcome's timing is written in.
@@ -77,6 +79,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             per_origin: retries[4],
             per_origin_floor: retries[9],
             coalesce: retries[9].map(|number| number % 2 == 0),
+            host_facts: None,
             breaker_ratio: retries[5],
             breaker_minimum: retries[6],
             breaker_open: spans[8],
@@ -115,10 +118,35 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             status,
             detail,
         });
-    let timing = (span(), option::of(span()), span()).prop_map(|(queued, head, total)| Timing { queued, head, total });
+    let timing = (span(), option::of(span()), option::of(span()), span())
+        .prop_map(|(queued, head, body, total)| Timing { queued, head, body, total });
+    let spans = vec(option::of(span()), 6);
+    let remote = option::of(any::<(u32, u16)>().prop_map(|(ip, port)| SocketAddr::from((ip.to_be_bytes(), port))));
+    let protocol = option::of(select(vec![Protocol::Http1, Protocol::Http2]));
+    let facts =
+        (spans, remote, protocol, option::of(any::<bool>())).prop_map(|(spans, remote, protocol, reused)| Facts {
+            started: spans[0].map(|span| 1_000 * span.as_micros() as u64),
+            queued: spans[0],
+            resolve: spans[1],
+            connect: spans[2],
+            tls: spans[3],
+            send: spans[4],
+            head: spans[5],
+            remote,
+            protocol,
+            reused,
+        });
     let result = prop_oneof![response.prop_map(Ok), failure.prop_map(Err)];
-    (any::<u64>(), any::<String>(), any::<u32>(), vec(any::<String>(), 0..3), timing, result)
-        .prop_map(|(id, url, attempts, hops, timing, result)| Outcome { id, url, attempts, hops, timing, result })
+    (any::<u64>(), any::<String>(), any::<u32>(), vec(any::<String>(), 0..3), timing, option::of(facts), result)
+        .prop_map(|(id, url, attempts, hops, timing, last_attempt, result)| Outcome {
+            id,
+            url,
+            attempts,
+            hops,
+            timing,
+            last_attempt,
+            result,
+        })
 }
 
 proptest! {

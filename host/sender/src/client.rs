@@ -3,22 +3,21 @@
 use crate::account::Account;
 use crate::body::ResponseBody;
 use crate::error::SendError;
-use crate::events::{Events, MOST_READERS};
+use crate::events::Events;
 use crate::outgoing::{BoxError, RequestBody};
-use crate::record::{Asked, Record};
+use crate::record::{Asked, FACTS, Record};
 use crate::sender::Sender;
 use crate::timeouts::Tighter;
 use crate::watch::Watch;
 use bytes::Bytes;
-use fantail_engine::{Cause, Phase};
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
-/// Sends requests for one account, and tells of those that had to wait to whoever asks for events with the same client. Cheap to clone.
+/// Sends requests for one account, and tells whoever asks for events with the same client when each is sent. Cheap to clone.
 ///
 /// A request may have a [`Tighter`] among its extensions. Dropping the future, or the response's body, gives the request up.
 #[derive(Clone)]
@@ -53,12 +52,11 @@ impl Client {
         sent.map_err(|error| record.failed(error))
     }
 
-    fn read_events(&self) -> Result<Response<ResponseBody>, SendError> {
-        let events = self.events.read().ok_or_else(|| {
-            let detail = format!("{MOST_READERS} requests for events are open, which is the most that the host allows");
-            SendError::new(Cause::ConnectionLimitReached, Phase::Request, detail)
-        })?;
-        Ok(Response::new(ResponseBody::from(events)))
+    /// A response whose body is events. The header says who answers: it has no facts.
+    fn read_events(&self) -> Response<ResponseBody> {
+        let mut response = Response::new(ResponseBody::from(self.events.read()));
+        response.headers_mut().insert(FACTS, HeaderValue::from_static(""));
+        response
     }
 }
 
@@ -79,7 +77,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let asked = Asked::take(request.headers_mut());
         if asked == Asked::Events {
-            return Box::pin(std::future::ready(self.read_events()));
+            return Box::pin(std::future::ready(Ok(self.read_events())));
         }
         let watch = Watch::new(Instant::now(), self.sender.limits().informational);
         let request = RequestBody::of(request, &self.account, &watch);

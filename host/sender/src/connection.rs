@@ -243,7 +243,7 @@ impl Connection {
     fn explained(&self, mut unanswered: Box<Unanswered>) -> Box<Unanswered> {
         let error = &mut unanswered.error;
         if let Some(tls) = self.tls_error() {
-            *error = SendError::tls(tls, Phase::Tls);
+            *error = SendError { repeat: error.repeat, ..SendError::tls(tls, Phase::Tls) };
         } else if error.cause == Cause::HttpResponseHeaderSectionSize
             && !self.open.heard.is_large_head(self.open.limits)
         {

@@ -49,17 +49,20 @@ pub(crate) async fn drive_http1<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut connection = pin!(connection);
-    poll_fn(|cx| {
-        signal.driver.register(cx.waker());
-        let settle = signal.settle.swap(false, Ordering::Acquire);
-        let polled = connection.as_mut().poll(cx);
-        if settle && let Some(pool) = pool.upgrade() {
-            pool.settled(&origin, id);
-        }
-        polled.map(drop)
-    })
-    .await;
+    // It ends, and gives its place back, before the pool is told.
+    {
+        let mut connection = pin!(connection);
+        poll_fn(|cx| {
+            signal.driver.register(cx.waker());
+            let settle = signal.settle.swap(false, Ordering::Acquire);
+            let polled = connection.as_mut().poll(cx);
+            if settle && let Some(pool) = pool.upgrade() {
+                pool.settled(&origin, id);
+            }
+            polled.map(drop)
+        })
+        .await;
+    }
     if let Some(pool) = pool.upgrade() {
         pool.gone(&origin, id);
     }

@@ -32,7 +32,7 @@ pub use client::Client;
 pub use connect::Ways;
 pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use error::SendError;
-pub use events::{MOST_EVENTS, MOST_READERS};
+pub use events::MOST_EVENTS;
 pub use origin::Origin;
 pub use pool::PoolLimits;
 pub use resolve::{Resolve, ResolveError, SystemResolver};

@@ -74,7 +74,7 @@ impl Record {
         add(&mut self.facts.tls, since.elapsed());
     }
 
-    /// It is handed to a connection. Gives its number if somebody has to be told that it has begun.
+    /// It is handed to a connection. Gives its number, for who has to be told that it has begun.
     pub(crate) fn sending(&mut self, remote: SocketAddr, protocol: Protocol, reused: bool) -> Option<u64> {
         // What was lost on a connection that turned out to be closed was waiting too.
         if let Some(before) = self.sending {
@@ -85,7 +85,7 @@ impl Record {
         self.sent_before = self.sent;
         self.sent = Sent::Maybe;
         self.facts = Facts { remote: Some(remote), protocol: Some(protocol), reused: Some(reused), ..self.facts };
-        self.number.filter(|_| !self.facts.before_sending().is_zero())
+        self.number
     }
 
     /// The connection has given it back untouched.

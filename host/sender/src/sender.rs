@@ -199,7 +199,7 @@ impl Sender {
             match self.open(opening, terms, record).await {
                 Ok(lease) => return Ok((lease, true)),
                 // It was to be one more, and there are others.
-                Err(_) if want == Want::Any && pool.shares(&terms.origin) => want = Want::Join,
+                Err(_) if want != Want::Join && pool.shares(&terms.origin) => want = Want::Join,
                 Err(error) => return Err(error),
             }
         }

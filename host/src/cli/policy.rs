@@ -136,6 +136,8 @@ impl PolicyOptions {
             rate: self.rate.or(file.rate),
             burst: self.burst.or(file.burst),
             coalesce: self.coalesce.then_some(true).or(file.coalesce),
+            // The harness says.
+            host_facts: None,
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const AT_ONCE: usize = 16;
 
 /// The outcome as it is written. A body that is handed out is first stored in `folder`, if there is one.
 pub(crate) async fn stored(outcome: Outcome, folder: Option<&Path>) -> wire::Outcome {
-    let fantail_engine::Outcome { id, url, attempts, hops, timing, result } = outcome;
+    let fantail_engine::Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
     let result = match result {
         Err(failure) => Err(failure),
         Ok(Response { status, headers, body }) => {
@@ -25,7 +25,7 @@ pub(crate) async fn stored(outcome: Outcome, folder: Option<&Path>) -> wire::Out
             body.map(|body| wire::Response { status, headers, body })
         }
     };
-    wire::Outcome { id, url, attempts, hops, timing, result }
+    wire::Outcome { id, url, attempts, hops, timing, last_attempt, result }
 }
 
 /// Streams a body to a temporary file, then gives it its name. The file is on disk before the outcome says so.

@@ -92,10 +92,18 @@ impl Open {
     /// The outcome of a request that the component will not answer.
     pub(super) fn unanswered<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
         let total = self.since.elapsed();
-        let timing = Timing { queued: total, head: None, total };
+        let timing = Timing { queued: total, total, ..Timing::default() };
         let failure = Failure::new(cause, false).with_detail(detail);
         let failure = self.malformed.map_or(failure, |malformed| malformed.failure());
-        Outcome { id: self.id, url: self.url, attempts: 0, hops: Vec::new(), timing, result: Err(failure) }
+        Outcome {
+            id: self.id,
+            url: self.url,
+            attempts: 0,
+            hops: Vec::new(),
+            timing,
+            last_attempt: None,
+            result: Err(failure),
+        }
     }
 
     /// The outcome of a request that the component did not take: nothing of it was sent.
@@ -122,5 +130,6 @@ pub(super) fn never_handed_over<R>(entry: Entry, reason: &str) -> Outcome<R> {
         }
         Entry::Malformed(malformed) => (malformed.id, String::new(), malformed.failure()),
     };
-    Outcome { id, url, attempts: 0, hops: Vec::new(), timing: Timing::default(), result: Err(failure) }
+    let (hops, timing, last_attempt) = Default::default();
+    Outcome { id, url, attempts: 0, hops, timing, last_attempt, result: Err(failure) }
 }

@@ -4,7 +4,7 @@ use super::feed::Feed;
 use super::ledger::Ledger;
 use super::{Outcome, Response};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
-use fantail_engine::{Cause, Failure, Request, Tally, Timing};
+use fantail_engine::{Cause, Facts, Failure, Request, Tally, Timing};
 use fantail_sender::Sender;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -43,6 +43,7 @@ pub(super) struct Answered {
     pub(super) attempts: u32,
     pub(super) hops: Vec<String>,
     pub(super) timing: Timing,
+    pub(super) last_attempt: Option<Facts>,
     pub(super) result: Result<Response, Failure>,
 }
 
@@ -83,8 +84,8 @@ impl State {
     /// open.
     pub(super) fn close(&mut self, serial: u64, answered: Answered) -> Option<Outcome> {
         let open = self.ledger.close(serial)?;
-        let Answered { url, attempts, hops, timing, result } = answered;
-        let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, result };
+        let Answered { url, attempts, hops, timing, last_attempt, result } = answered;
+        let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, last_attempt, result };
         if let Some(malformed) = &open.malformed {
             outcome.result = Err(malformed.failure());
         }

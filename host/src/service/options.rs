@@ -39,9 +39,10 @@ impl Default for ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// The variables as wasi:cli/environment has them.
+    /// The variables as wasi:cli/environment has them, and the one that says that our sender tells facts.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let key = |name: &str| format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
-        self.variables.iter().map(|(name, value)| (key(name), value.clone())).collect()
+        let ours = (key("host_facts"), "true".to_owned());
+        self.variables.iter().map(|(name, value)| (key(name), value.clone())).chain([ours]).collect()
     }
 }

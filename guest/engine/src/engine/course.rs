@@ -30,8 +30,8 @@ impl<R> Engine<R> {
         match checked {
             Err(failure) => {
                 let Request { id, url, .. } = request;
-                let (hops, timing) = (Vec::new(), Timing::default());
-                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, result: Err(failure) });
+                let (hops, timing, result) = (Vec::new(), Timing::default(), Err(failure));
+                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, last_attempt: None, result });
             }
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
@@ -240,7 +240,7 @@ impl<R> Engine<R> {
 
     /// Starts an attempt of a request that has had its turn.
     pub(super) fn start(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let Settings { retries, hedge, retry_ratio, breaker_ratio, .. } = self.settings;
+        let Settings { retries, hedge, retry_ratio, breaker_ratio, host_facts, .. } = self.settings;
         let Some(live) = self.live.get_mut(key) else { return };
         let known = origins.known(now, &live.url);
         live.first_started.get_or_insert(now);
@@ -255,7 +255,9 @@ impl<R> Engine<R> {
             Some(Hedge::Auto) => known.slowness.p95().map(|delay| now + delay),
             None => None,
         };
-        let hedge_at = live.hedge_at;
+        // Where the host tells, only from when it has been sent.
+        let hedge_at = live.hedge_at.filter(|_| !host_facts);
+        live.hedge_at = hedge_at;
         if live.renewal == Renewal::Due {
             live.renewal = Renewal::Done;
         }
@@ -274,7 +276,7 @@ impl<R> Engine<R> {
         live.attempts += 1;
         let number = live.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, live.expires);
-        let attempt = Attempt { number, started: now, expires, head: None, kept };
+        let attempt = Attempt { number, started: now, expires, head: None, facts: None, kept };
         let place = if live.attempt.is_none() { &mut live.attempt } else { &mut live.rival };
         *place = Some(attempt);
         self.queue.started(live.lane);

@@ -1,10 +1,26 @@
 //! Second attempts beside those that take long.
 
 use super::Engine;
-use crate::event::Key;
-use crate::{BodyMode, Instant, Origins};
+use crate::event::{AttemptId, Key};
+use crate::{BodyMode, Hedge, Instant, Origins};
 
 impl<R> Engine<R> {
+    /// The host has begun to send an attempt: from now on it may be taking too long.
+    pub(super) fn sent(&mut self, now: Instant, attempt: AttemptId, origins: &mut Origins) {
+        let Some(live) = self.live.get_mut(attempt.key).filter(|live| live.is_running(attempt)) else { return };
+        let at = now
+            + match self.settings.hedge {
+                Some(Hedge::After(delay)) => delay,
+                Some(Hedge::Auto) => match origins.known(now, &live.url).slowness.p95() {
+                    Some(delay) => delay,
+                    None => return,
+                },
+                None => return,
+            };
+        live.hedge_at = Some(at);
+        self.remind(at, attempt.key);
+    }
+
     /// Starts a second attempt beside one that has had no head for too long, if there is room for it, and draws it from the
     /// budget that retries are drawn from.
     pub(super) fn hedge(&mut self, now: Instant, key: Key, origins: &mut Origins) {

@@ -107,24 +107,27 @@ impl Pool {
 
     /// Takes back a connection of HTTP/1.1 whose response has ended.
     fn put(self: &Arc<Self>, connection: Connection) {
+        if !connection.is_open() {
+            return;
+        }
         self.with(|state, effects| {
             let origin = connection.origin().clone();
-            if connection.is_open() {
-                state.keep(connection);
-                self.trim(state, effects);
-            } else {
-                effects.close(connection);
+            let wanted = state.keep(connection);
+            self.trim(state, effects);
+            if wanted {
+                self.serve(state, &origin, effects);
             }
-            self.serve(state, &origin, effects);
         });
     }
 
     /// A stream of a shared connection has ended.
     fn release(self: &Arc<Self>, origin: &Origin, id: u64) {
         self.with(|state, effects| {
-            state.release(origin, id, effects);
+            let wanted = state.release(origin, id, effects);
             self.trim(state, effects);
-            self.serve(state, origin, effects);
+            if wanted {
+                self.serve(state, origin, effects);
+            }
         });
     }
 

@@ -43,20 +43,23 @@ impl State {
         (lane, &mut self.idle)
     }
 
-    /// Keeps a connection of HTTP/1.1 for the next request.
-    pub(super) fn keep(&mut self, connection: Connection) {
+    /// Keeps a connection of HTTP/1.1 for the next request, and says whether one waits.
+    pub(super) fn keep(&mut self, connection: Connection) -> bool {
         let (origin, turn) = (connection.origin().clone(), self.next_turn());
         self.idle.insert(turn, Waiting { origin: origin.clone(), id: connection.id(), since: Instant::now() });
-        self.lane(&origin).0.keep(turn, connection);
+        let lane = self.lane(&origin).0;
+        lane.keep(turn, connection);
+        !lane.is_unwanted()
     }
 
-    /// A stream has ended. The connection is idle if it was the last.
-    pub(super) fn release(&mut self, origin: &Origin, id: u64, effects: &mut Effects) {
+    /// A stream has ended: the connection is idle if it was the last. Says whether somebody waits.
+    pub(super) fn release(&mut self, origin: &Origin, id: u64, effects: &mut Effects) -> bool {
         let turn = self.next_turn();
         let (lane, idle) = self.lane(origin);
         if lane.release(id, turn, effects) {
             idle.insert(turn, Waiting { origin: origin.clone(), id, since: Instant::now() });
         }
+        !lane.is_unwanted()
     }
 
     /// Takes out a connection, whatever it is doing.

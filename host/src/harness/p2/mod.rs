@@ -143,7 +143,7 @@ impl<'a> Batch<'a> {
 
     /// The outcome as the reader gets it; none if it belongs to no request.
     async fn accept(&mut self, outcome: wit::Outcome, bodies: &mut Bodies) -> wasmtime::Result<Option<super::Outcome>> {
-        let wit::Outcome { id: serial, url, attempts, hops, timing, result, facts: _ } = outcome;
+        let wit::Outcome { id: serial, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
         let known = self.store.data().ledger.contains(serial);
         let result = match result {
             Ok(wit::Response { status, headers, body }) => {
@@ -160,7 +160,8 @@ impl<'a> Batch<'a> {
             }
             Err(failure) => Err(convert::failure(failure)),
         };
-        let answered = Answered { url, attempts, hops, timing: convert::timing(timing), result };
+        let (timing, last_attempt) = (convert::timing(timing), last_attempt.map(convert::facts));
+        let answered = Answered { url, attempts, hops, timing, last_attempt, result };
         // Only now that nothing more can go wrong with it.
         Ok(self.store.data_mut().close(serial, answered))
     }

@@ -148,7 +148,7 @@ impl Batch<'_> {
     /// The outcome as the reader gets it; none if it belongs to no request.
     fn accept(&self, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
         self.store.with(|mut store| {
-            let wit::Outcome { id: serial, url, attempts, hops, timing, result, facts: _ } = outcome;
+            let wit::Outcome { id: serial, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
             if !store.data_mut().ledger.contains(serial) {
                 return Ok(None);
             }
@@ -163,7 +163,8 @@ impl Batch<'_> {
                 }
                 Err(failure) => Err(convert::failure(failure)),
             };
-            let answered = Answered { url, attempts, hops, timing: convert::timing(timing), result };
+            let (timing, last_attempt) = (convert::timing(timing), last_attempt.map(convert::facts));
+            let answered = Answered { url, attempts, hops, timing, last_attempt, result };
             // Only now that nothing more can go wrong with it.
             Ok(store.data_mut().close(serial, answered))
         })

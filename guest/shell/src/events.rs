@@ -1,0 +1,120 @@
+//! What the host tells of attempts before their heads: that it has begun to send them.
+
+use crate::attempt::take_facts;
+use crate::response::{Incoming, More};
+use crate::wasi::{Head, Wasi};
+use fantail_engine::{AttemptId, Request};
+use fantail_facts::EVENTS;
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use url::Url;
+
+/// Bytes that are read at once.
+const PIECE: usize = 4 * 1024;
+
+/// Of the longest line.
+const LINE: usize = 20;
+
+/// Reads which attempts have been begun to be sent. Where the host does not say, each counts as sent when it was started.
+pub(crate) struct Events<I> {
+    /// None when there is nothing more to come.
+    next: Option<LocalBoxFuture<'static, Option<Piece<I>>>>,
+    /// By the numbers that the host knows them by, those of which nothing was heard.
+    unsent: BTreeMap<u64, AttemptId>,
+    /// The beginning of a line.
+    rest: Vec<u8>,
+}
+
+/// What was read, and where more comes from.
+struct Piece<I> {
+    bytes: Vec<u8>,
+    incoming: I,
+}
+
+thread_local! {
+    /// Of all batches of this instance: the host tells all of them of all.
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A number that no other attempt of this instance has.
+pub(crate) fn number() -> u64 {
+    NUMBER.replace(NUMBER.get() + 1)
+}
+
+impl<I: Incoming> Events<I> {
+    /// Begins to read them.
+    pub(crate) fn read<W: Wasi<Incoming = I>>(wasi: &Rc<W>) -> Self {
+        let next = begin(Rc::clone(wasi)).boxed_local();
+        Self { next: Some(next), unsent: BTreeMap::new(), rest: Vec::new() }
+    }
+
+    /// An attempt was started; true if nothing will be heard of its sending.
+    pub(crate) fn started(&mut self, number: u64, attempt: AttemptId) -> bool {
+        if self.next.is_some() {
+            self.unsent.insert(number, attempt);
+        }
+        self.next.is_none()
+    }
+
+    /// An attempt is over.
+    pub(crate) fn ended(&mut self, number: u64) {
+        self.unsent.remove(&number);
+    }
+
+    /// Attempts that have been begun to be sent.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<AttemptId>> {
+        let Some(next) = &mut self.next else { return Poll::Pending };
+        let Poll::Ready(piece) = next.poll_unpin(cx) else { return Poll::Pending };
+        match piece {
+            Some(Piece { bytes, incoming }) => {
+                let sent = self.lines(&bytes);
+                self.next = Some(more(incoming, bytes).boxed_local());
+                Poll::Ready(sent)
+            }
+            None => {
+                self.next = None;
+                Poll::Ready(std::mem::take(&mut self.unsent).into_values().collect())
+            }
+        }
+    }
+
+    fn lines(&mut self, bytes: &[u8]) -> Vec<AttemptId> {
+        let mut sent = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => {
+                    let number = std::str::from_utf8(&self.rest).ok().and_then(|line| line.parse().ok());
+                    sent.extend(number.and_then(|number: u64| self.unsent.remove(&number)));
+                    self.rest.clear();
+                }
+                _ if self.rest.len() < LINE => self.rest.push(*byte),
+                // Not one of ours.
+                _ => {}
+            }
+        }
+        sent
+    }
+}
+
+/// Asks for events; none if the host has none to give.
+async fn begin<W: Wasi>(wasi: Rc<W>) -> Option<Piece<W::Incoming>> {
+    // A name that is nobody's (RFC 6761, section 6.4): on another host it leads nowhere.
+    let url = Url::parse("http://fantail.invalid/").ok()?;
+    let request = Arc::new(Request::get(0, url.as_str()));
+    let (head, _) = wasi.start(&request, &url, Some(EVENTS)).ok()?;
+    let Head { mut headers, incoming, .. } = head.await.ok()?;
+    take_facts(&mut headers)?;
+    Some(Piece { bytes: Vec::with_capacity(PIECE), incoming })
+}
+
+async fn more<I: Incoming>(mut incoming: I, mut bytes: Vec<u8>) -> Option<Piece<I>> {
+    bytes.clear();
+    bytes.reserve(PIECE);
+    let (bytes, more) = incoming.read(bytes).await;
+    (more == More::Yes).then_some(Piece { bytes, incoming })
+}
