@@ -27,13 +27,13 @@ use tokio::time::timeout;
 /// An open connection. One of HTTP/1.1 takes one request at a time and is closed when it is dropped; one of HTTP/2 takes many, by
 /// its clones, and is closed with the last of them.
 pub(crate) struct Connection {
-    send: Send,
+    handle: Handle,
     open: Arc<Open>,
     /// Nothing more is to be sent over it.
     last: bool,
 }
 
-enum Send {
+enum Handle {
     Http1(http1::SendRequest<RequestBody>),
     Http2(http2::SendRequest<RequestBody>),
 }
@@ -89,7 +89,7 @@ impl Connection {
     /// Begins to speak over what has just been opened.
     pub(crate) async fn start<T>(io: T, opened: Opened, limits: PoolLimits) -> Result<Self, SendError>
     where
-        T: AsyncRead + AsyncWrite + Unpin + std::marker::Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
         let (heard, signal) = (Arc::<Heard>::default(), Arc::<Signal>::default());
@@ -97,7 +97,7 @@ impl Connection {
         let Opened { origin, remote, http2, payer, pool, id } = opened;
         let io = TokioIo::new(Listened { io, heard: Arc::clone(&heard) });
         // What goes wrong with a driver is told to the requests that are under way.
-        let (send, driver) = if http2 {
+        let (handle, driver) = if http2 {
             let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
             let mut builder = http2::Builder::new(tasks.clone());
             builder.timer(TokioTimer::new()).max_header_list_size(head).initial_max_send_streams(STREAMS_UNKNOWN);
@@ -107,16 +107,16 @@ impl Connection {
             builder.keep_alive_interval(Duration::from_secs(15)).keep_alive_timeout(Duration::from_secs(15));
             let (send, connection) = builder.handshake(io).await.map_err(failed)?;
             let driver = drive_http2(connection, Arc::clone(&signal), pool, origin.clone(), id);
-            (Send::Http2(send), tokio::spawn(driver).abort_handle())
+            (Handle::Http2(send), tokio::spawn(driver).abort_handle())
         } else {
             let mut builder = http1::Builder::new();
             builder.max_headers(limits.head_fields).max_header_size(limits.head_bytes);
             let (send, connection) = builder.handshake(io).await.map_err(failed)?;
             let driver = drive_http1(connection, Arc::clone(&signal), pool, origin.clone(), id);
-            (Send::Http1(send), tokio::spawn(driver).abort_handle())
+            (Handle::Http1(send), tokio::spawn(driver).abort_handle())
         };
         let open = Open { id, origin, remote, driver, tasks, signal, heard, payer, limits };
-        Ok(Self { send, open: Arc::new(open), last: false })
+        Ok(Self { handle, open: Arc::new(open), last: false })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -132,16 +132,16 @@ impl Connection {
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
-        match &self.send {
-            Send::Http1(_) => Protocol::Http1,
-            Send::Http2(_) => Protocol::Http2,
+        match &self.handle {
+            Handle::Http1(_) => Protocol::Http1,
+            Handle::Http2(_) => Protocol::Http2,
         }
     }
 
     /// Another handle of the same connection, if it takes several requests at a time.
     pub(crate) fn share(&self) -> Option<Self> {
-        let Send::Http2(send) = &self.send else { return None };
-        Some(Self { send: Send::Http2(send.clone()), open: Arc::clone(&self.open), last: false })
+        let Handle::Http2(send) = &self.handle else { return None };
+        Some(Self { handle: Handle::Http2(send.clone()), open: Arc::clone(&self.open), last: false })
     }
 
     /// Lets nothing more be sent over it, when this request is over.
@@ -151,17 +151,17 @@ impl Connection {
 
     /// Whether another request may be sent over it.
     pub(crate) fn is_open(&self) -> bool {
-        match &self.send {
-            Send::Http1(send) => !self.last && !send.is_closed(),
-            Send::Http2(send) => !send.is_closed(),
+        match &self.handle {
+            Handle::Http1(send) => !self.last && !send.is_closed(),
+            Handle::Http2(send) => !send.is_closed(),
         }
     }
 
     /// Whether it is done with the request before: hyper may still have to note the end of a body, or to write the rest of a request's.
     pub(crate) fn is_ready(&self) -> bool {
-        match &self.send {
-            Send::Http1(send) => send.is_ready(),
-            Send::Http2(send) => send.is_ready(),
+        match &self.handle {
+            Handle::Http1(send) => send.is_ready(),
+            Handle::Http2(send) => send.is_ready(),
         }
     }
 
@@ -229,9 +229,9 @@ impl Connection {
             let unsent = error.take_message();
             unanswered(SendError::hyper(error.error(), Phase::Head), unsent)
         };
-        match &mut self.send {
-            Send::Http1(send) => send.try_send_request(in_origin_form(request)?).await.map_err(failed),
-            Send::Http2(send) => {
+        match &mut self.handle {
+            Handle::Http1(send) => send.try_send_request(in_origin_form(request)?).await.map_err(failed),
+            Handle::Http2(send) => {
                 // It goes into `:authority`.
                 request.headers_mut().remove(HOST);
                 send.try_send_request(request).await.map_err(failed)

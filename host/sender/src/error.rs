@@ -29,6 +29,8 @@ pub(crate) enum Repeat {
     IfKept,
     /// The peer has done nothing with the request.
     Refused,
+    /// The same, and it takes nothing more over this connection.
+    Elsewhere,
 }
 
 impl fmt::Display for SendError {
@@ -126,7 +128,7 @@ impl SendError {
         // Of streams after the last that a GOAWAY names nothing was done either: only those are told of one without an error.
         let left_alone = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
         let repeat = match reason {
-            _ if left_alone => Repeat::Refused,
+            _ if left_alone => Repeat::Elsewhere,
             Some(h2::Reason::REFUSED_STREAM) => Repeat::Refused,
             None => Repeat::IfKept,
             Some(_) => Repeat::Never,

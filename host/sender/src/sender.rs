@@ -155,6 +155,8 @@ impl Sender {
             Err(unanswered) => {
                 if unanswered.error.cause == Cause::HttpResponseTimeout {
                     lease.timed_out(heard);
+                } else if unanswered.error.repeat == Repeat::Elsewhere {
+                    lease.retire();
                 }
                 return Err(*unanswered);
             }
@@ -246,7 +248,7 @@ struct Again {
 impl Again {
     fn allows(&mut self, error: &SendError, request: &Request<RequestBody>, fresh: bool) -> bool {
         let used = match error.repeat {
-            Repeat::Refused => &mut self.refused,
+            Repeat::Refused | Repeat::Elsewhere => &mut self.refused,
             Repeat::IfKept if !fresh && request.method().is_safe() => &mut self.closed,
             Repeat::IfKept | Repeat::Never => return false,
         };

@@ -124,6 +124,26 @@ async fn a_peer_that_is_slow_is_not_taken_for_a_connection_that_is_dead() {
     assert_eq!(rig.told(&url("/")).await, "hello");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_the_peer_leaves_gets_nothing_more_and_nothing_is_lost() {
+    let secure = Secure::new(&[b"h2"], false);
+    let rig = secure.rig(Timeouts::default(), PoolLimits::default(), |tls, before| async move {
+        let mut connection = h2::server::handshake(tls).await.unwrap();
+        let mut answered = 0;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+            body.send_data(Bytes::from_static(b"hello"), true).unwrap();
+            answered += 1;
+            if before == 0 && answered == 5 {
+                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            }
+        }
+    });
+    let answers = join_all((0..60).map(|_| rig.told(&url("/")))).await;
+    assert!(answers.iter().all(|told| told == "hello"), "{answers:?}");
+    assert_eq!(rig.connected(), 2);
+}
+
 /// L4: `max_idle` was not kept for HTTP/2, and nothing closed what nobody asked for.
 #[tokio::test(start_paused = true)]
 async fn idle_connections_are_counted_together_and_go_by_a_timer() {

@@ -52,8 +52,13 @@ impl Lease {
             && self.connection.heard() == heard
             && self.connection.has_answered()
         {
-            self.pool.retire(self.connection.origin(), self.connection.id());
+            self.retire();
         }
+    }
+
+    /// Lets a shared connection have no further request.
+    pub(crate) fn retire(&self) {
+        self.pool.retire(self.connection.origin(), self.connection.id());
     }
 }
 
