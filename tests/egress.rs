@@ -142,3 +142,15 @@ async fn a_harness_may_be_stricter_than_any_policy() {
     let outcome = run_one(&harness, Request::get(0, origin.url("/hang")), &Policy::default()).await;
     assert_eq!(cause(&outcome), Some(Cause::HttpResponseTimeout));
 }
+
+/// L2: with `--deny-net 127.0.0.0/8 --allow-net ::/0` the IPv4-mapped spelling of a denied address was let through.
+#[tokio::test]
+async fn l2_a_denied_network_is_denied_inside_other_addresses_too() {
+    let origin = origin().await;
+    let egress = Egress::public().allow("::/0".parse().unwrap()).deny("127.0.0.0/8".parse().unwrap());
+    let harness = crate::support::builder_for(egress).build().unwrap();
+    let url = format!("http://[::ffff:127.0.0.1]:{}/ok", origin.address().port());
+    let outcome = run_one(&harness, Request::get(0, url), &Policy::default()).await;
+    assert_eq!(cause(&outcome), Some(Cause::DestinationIpProhibited), "{outcome:?}");
+    assert_eq!(origin.counts().connections, 0);
+}

@@ -1,13 +1,13 @@
 //! From a component's bytes to a harness.
 
-use crate::Egress;
 use crate::compiled::Compiled;
 use crate::harness::{Harness, State};
 use crate::sandbox::{Limits, Sandboxed, Wasi, linker};
-use crate::sender::{
-    Connect, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust, Ways,
-};
 use crate::service::{Instances, Service, ServiceOptions};
+use fantail_sender::{
+    Connect, Egress, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust,
+    Ways,
+};
 use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;

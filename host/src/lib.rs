@@ -6,27 +6,24 @@ mod bindings;
 mod builder;
 mod compiled;
 mod convert;
-mod egress;
 mod harness;
 mod sandbox;
-mod sender;
 mod service;
 
 pub use builder::{BuildError, Builder};
-pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use fantail_engine::{
     BodyMode, Cause, Code, Failure, Fault, Header, Hedge, Latency, Order, Overrides, Phase, Policy, Priority, Request,
     Sent, StatusCounts, Summary, Timing, Until,
+};
+pub use fantail_sender::{
+    Approved, Connect, Connections, Egress, Identity, OriginPattern, PatternError, PoolLimits, Refused, Resolve,
+    ResolveError, SystemResolver, TcpConnector, Timeouts, TlsError, Transport, Trust,
 };
 pub use harness::{
     Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Receipt, Report, Response,
     UnreadBody,
 };
 pub use sandbox::{Limits, Wasi};
-pub use sender::{
-    Connect, Connections, Identity, PoolLimits, Resolve, ResolveError, SystemResolver, TcpConnector, Timeouts,
-    TlsError, Transport, Trust,
-};
 pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
 
 /// The component this library was built with.

@@ -3,8 +3,8 @@
 //! - A request with the header [`ATTEMPT`] asks for facts; its value is the attempt's number. The host takes the header off.
 //! - A response to it has the header [`FACTS`], which only the host can make: it takes off any that the peer sent.
 //! - Its failures, those of its body included, are wasi:http's `internal-error` with a text that [`write_failure`] makes.
-//! - A request whose number is [`EVENTS`] goes nowhere. Its response's body, which does not end, has a line with the number of each attempt
-//!   the host begins to send that had to wait before, for a connection or for its turn.
+//! - A request whose number is [`EVENTS`] goes nowhere. Its response has the header [`FACTS`], and a body that does not end: a line with the
+//!   number of each attempt when the host begins to send it, which may be long after it took it on.
 //!
 //! Facts are written as `server-timing` is (W3C Server Timing): names with a duration in milliseconds or a description.
 //!

@@ -4,8 +4,8 @@ use super::feed::Feed;
 use super::ledger::Ledger;
 use super::{Outcome, Response};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
-use crate::sender::Sender;
-use fantail_engine::{Cause, Facts, Failure, Phase, Request, Tally, Timing};
+use fantail_engine::{Cause, Facts, Failure, Request, Tally, Timing};
+use fantail_sender::Sender;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -100,9 +100,6 @@ impl State {
             outcome.result = Err(malformed.failure());
         }
         let status = outcome.result.as_ref().ok().map(|response| response.status);
-        if let Err(failure) = &mut outcome.result {
-            explain(&self.sandbox, &outcome.url, failure);
-        }
         let (cause, phase) = match &outcome.result {
             Ok(_) => (None, None),
             Err(failure) => (Some(failure.cause.name()), Some(failure.phase.name())),
@@ -136,18 +133,5 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.sandbox.http()
-    }
-}
-
-/// Adds what the sender knows and wasi:http cannot say.
-fn explain(sandbox: &Sandbox, url: &str, failure: &mut Failure) {
-    let Some(authority) = url::Url::parse(url).ok().map(|url| url.authority().to_owned()) else { return };
-    if failure.detail.is_none()
-        && let Some((phase, detail)) = sandbox.diary().read(&authority, failure.cause)
-        // Of another request to the same origin, which had come further or not as far.
-        && (phase == Phase::Body) == failure.status.is_some()
-    {
-        failure.phase = phase;
-        failure.detail = Some(detail);
     }
 }

@@ -44,6 +44,8 @@ fn error_code(error: &IoError) -> Option<ErrorCode> {
         Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
         Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        // As it is: the sender may have written more in it than words.
+        Error::InternalError(told) => ErrorCode::InternalError(told.clone()),
         other => ErrorCode::InternalError(Some(other.to_string())),
     })
 }

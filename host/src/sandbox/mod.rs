@@ -1,6 +1,7 @@
 //! What every instance lives in, whatever it is for: its own store, the little that it may import, and limits.
 
 mod busy;
+mod hooks;
 mod limits;
 mod mended;
 mod watchdog;
@@ -8,8 +9,9 @@ mod watchdog;
 pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
 
-use crate::sender::{Account, Allowance, Diary, Hooks, Sender, Used};
 use busy::Busy;
+use fantail_sender::{Account, Allowance, Sender, Used};
+use hooks::Hooks;
 use limits::Meter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -76,7 +78,7 @@ impl Sandbox {
             table,
             wasi: WasiCtx::builder().envs(environment).build(),
             http,
-            hooks: Hooks { sender, diary: Diary::default(), account: Arc::new(Account::new(allowance)) },
+            hooks: Hooks(sender.client(Arc::new(Account::new(allowance)))),
             host_calls: 0,
             meter: Meter::new(limits),
             limits,
@@ -87,7 +89,7 @@ impl Sandbox {
     }
 
     pub(crate) fn sender(&self) -> &Sender {
-        &self.hooks.sender
+        self.hooks.0.sender()
     }
 
     /// Whatever an instance asks of the host is a sign of life, were it only the time.
@@ -98,7 +100,7 @@ impl Sandbox {
 
     /// What has been used so far.
     pub(crate) fn used(&self) -> Consumption {
-        Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.account.used() }
+        Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.0.account().used() }
     }
 
     /// The host's resources, for the host itself.
@@ -107,11 +109,7 @@ impl Sandbox {
     }
 
     pub(crate) fn account(&self) -> Arc<Account> {
-        Arc::clone(&self.hooks.account)
-    }
-
-    pub(crate) fn diary(&self) -> &Diary {
-        &self.hooks.diary
+        Arc::clone(self.hooks.0.account())
     }
 }
 

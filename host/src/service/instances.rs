@@ -4,7 +4,7 @@ use super::ServiceOptions;
 use super::instance::{Instance, Job};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
-use crate::sender::{Account, Sender};
+use fantail_sender::{Account, Sender};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc};

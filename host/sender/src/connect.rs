@@ -1,38 +1,43 @@
 //! From an origin to an open connection: resolve, check, connect, handshake, each on its own clock.
 
-use super::account::Account;
-use super::connection::Connection;
-use super::error::SendError;
-use super::pool::PoolLimits;
-use super::resolve::Resolve;
-use super::slots::Slots;
-use super::tls::{Tls, TlsSettings};
-use super::transport::{Connect, Metered, Payer, Transport};
-use super::{Origin, Timeouts};
+use crate::account::Account;
+use crate::connection::{Connection, Opened};
 use crate::egress::{Approved, Egress, Refused};
+use crate::error::SendError;
+use crate::origin::Origin;
+use crate::pool::Pool;
+use crate::record::Record;
+use crate::resolve::Resolve;
+use crate::slots::{Full, Slot, Slots};
+use crate::timeouts::Timeouts;
+use crate::tls::{Tls, TlsSettings};
+use crate::transport::{Connect, Metered, Payer, Transport};
 use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub(crate) struct Connector {
     egress: Egress,
     resolver: Arc<dyn Resolve>,
     transports: Arc<dyn Connect>,
     tls: Tls,
-    limits: PoolLimits,
     slots: Slots,
 }
 
-/// What a connector goes by.
-pub(crate) struct Ways {
-    pub(crate) egress: Egress,
-    pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) transports: Arc<dyn Connect>,
-    pub(crate) tls: TlsSettings,
+/// What a sender goes by.
+pub struct Ways {
+    /// Where requests may go.
+    pub egress: Egress,
+    /// Who finds the addresses of names.
+    pub resolver: Arc<dyn Resolve>,
+    /// Who opens connections.
+    pub transports: Arc<dyn Connect>,
+    /// How TLS is spoken.
+    pub tls: TlsSettings,
 }
 
 /// Addresses of one name that are tried at most.
@@ -42,9 +47,9 @@ const MOST_ADDRESSES: usize = 16;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 impl Connector {
-    pub(crate) fn new(ways: Ways, limits: PoolLimits) -> Self {
+    pub(crate) fn new(ways: Ways) -> Self {
         let Ways { egress, resolver, transports, tls } = ways;
-        Self { egress, resolver, transports, tls: Tls::new(tls), limits, slots: Slots::default() }
+        Self { egress, resolver, transports, tls: Tls::new(tls), slots: Slots::default() }
     }
 
     /// Connections open now.
@@ -52,14 +57,9 @@ impl Connector {
         self.slots.open()
     }
 
-    /// Whether no more may be opened.
-    pub(crate) fn is_full(&self) -> bool {
-        self.slots.open() >= self.limits.max_open
-    }
-
     /// Checks that requests may go to this origin. Every request is, on whichever connection it goes.
     pub(crate) fn admit(&self, origin: &Origin) -> Result<(), SendError> {
-        if self.egress.admits(origin.https, &origin.host().to_ascii_lowercase(), origin.port()) {
+        if self.egress.admits(origin.is_https(), &origin.host().to_ascii_lowercase(), origin.port()) {
             return Ok(());
         }
         let detail = format!("{origin} is not among the allowed origins (--allow {origin} would allow it)");
@@ -71,34 +71,78 @@ impl Connector {
         origin: &Origin,
         timeouts: &Timeouts,
         account: &Arc<Account>,
+        pool: &Arc<Pool>,
+        record: &mut Record,
     ) -> Result<Connection, SendError> {
-        let addresses = self.approved(origin, timeouts.resolve).await?;
-        let slot = self.slots.take(origin, &self.limits)?;
-        let transport = self.open_any(addresses, timeouts.connect).await?;
+        let addresses = self.approved(origin, timeouts.resolve, record).await?;
+        let slot = self.slot(origin, pool, record).await?;
+        let begun = Instant::now();
+        let opened = self.open_any(addresses, timeouts.connect).await;
+        record.connected(begun);
+        let (transport, remote) = opened?;
         let payer = Payer::new(account);
         let metered = Metered { transport, payer: payer.clone(), _slot: slot };
-        if !origin.https {
-            return Connection::start(metered, origin.clone(), false, payer, self.limits).await;
+        let opened = |http2| {
+            let (origin, pool, id) = (origin.clone(), Arc::downgrade(pool), pool.next_id());
+            Opened { origin, remote, http2, payer, pool, id }
+        };
+        if !origin.is_https() {
+            return Connection::start(metered, opened(false), pool.limits()).await;
         }
-        let handshake = self.tls.handshake(origin.host(), metered);
-        let tls = timeout(timeouts.tls, handshake).await.map_err(|_| {
+        let (begun, handshake) = (Instant::now(), self.tls.handshake(origin.host(), metered));
+        let handshake = timeout(timeouts.tls, handshake).await;
+        record.shook_hands(begun);
+        let tls = handshake.map_err(|_| {
             let detail = format!("no TLS handshake within {:?}", timeouts.tls);
             SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
         })??;
         let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Connection::start(tls, origin.clone(), http2, payer, self.limits).await
+        Connection::start(tls, opened(http2), pool.limits()).await
+    }
+
+    /// A place for one more connection. Where there is none, a connection that nobody uses gives way.
+    async fn slot(&self, origin: &Origin, pool: &Arc<Pool>, record: &mut Record) -> Result<Slot, SendError> {
+        let limits = pool.limits();
+        let full = |what, most| {
+            let detail = format!("{most} connections {what} are open, which is the most that the host allows");
+            Err(SendError::new(Cause::ConnectionLimitReached, Phase::Connect, detail))
+        };
+        loop {
+            match self.slots.take(origin, &limits) {
+                Ok(slot) => return Ok(slot),
+                Err(Full::ToThisOrigin) => return full("to this origin", limits.max_open_per_origin),
+                Err(Full::InAll) => {}
+            }
+            // Asked for before the other is closed: its socket goes with its task, whenever that is.
+            let (place, begun) = (self.slots.wait(origin), Instant::now());
+            if !pool.make_room() {
+                return full("in all", limits.max_open);
+            }
+            let place = place.await;
+            record.queued(begun);
+            if let Ok(slot) = place {
+                return Ok(slot);
+            }
+        }
     }
 
     /// The addresses of an origin that policy lets through: at least one.
-    async fn approved(&self, origin: &Origin, resolve: Duration) -> Result<Vec<Approved>, SendError> {
+    async fn approved(
+        &self,
+        origin: &Origin,
+        resolve: Duration,
+        record: &mut Record,
+    ) -> Result<Vec<Approved>, SendError> {
         let prohibited =
             |refusal: Refused| SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string());
         if let Ok(address) = origin.host().parse::<IpAddr>() {
-            let literal = self.egress.approve_literal(origin.https, SocketAddr::new(address, origin.port()));
+            let literal = self.egress.approve_literal(origin.is_https(), SocketAddr::new(address, origin.port()));
             return literal.map(|proof| vec![proof]).map_err(prohibited);
         }
-        let (mut approved, mut refused) = (Vec::new(), None);
-        for address in self.resolve(origin.host(), resolve).await? {
+        let (mut approved, mut refused, begun) = (Vec::new(), None, Instant::now());
+        let resolved = self.resolve(origin.host(), resolve).await;
+        record.resolved(begun);
+        for address in resolved? {
             match self.egress.approve(SocketAddr::new(address, origin.port())) {
                 Ok(proof) => approved.push(proof),
                 Err(refusal) => refused = refused.or(Some(refusal)),
@@ -122,7 +166,7 @@ impl Connector {
     }
 
     /// Tries one address after the other, the next as soon as one has failed or taken long, until one answers (RFC 8305).
-    async fn open_any(&self, addresses: Vec<Approved>, within: Duration) -> Result<Box<dyn Transport>, SendError> {
+    async fn open_any(&self, addresses: Vec<Approved>, within: Duration) -> Result<Reached, SendError> {
         let named = named(&addresses);
         let race = async {
             let mut waiting = in_turn(addresses).into_iter().take(MOST_ADDRESSES);
@@ -147,14 +191,18 @@ impl Connector {
         })
     }
 
-    async fn try_one(&self, to: Approved) -> Result<Box<dyn Transport>, SendError> {
+    async fn try_one(&self, to: Approved) -> Result<Reached, SendError> {
         let address = to.address();
-        self.transports.connect(to).await.map_err(|error| {
+        let opened = self.transports.connect(to).await.map(|transport| (transport, address));
+        opened.map_err(|error| {
             let failure = SendError::connect(&error);
             SendError { detail: format!("{address}: {}", failure.detail), ..failure }
         })
     }
 }
+
+/// What answered, and where it is.
+type Reached = (Box<dyn Transport>, SocketAddr);
 
 /// Both families in turn, beginning with the one that came first (RFC 8305, section 4).
 fn in_turn(addresses: Vec<Approved>) -> Vec<Approved> {

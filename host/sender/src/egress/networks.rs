@@ -1,6 +1,7 @@
 //! Networks that may be connected to.
 
-use ipnet::IpNet;
+use super::forms::forms;
+use ipnet::{IpNet, Ipv4Net};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -26,7 +27,7 @@ impl Approved {
 /// An address that a policy refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The address.
+    /// The address, or the one inside it that is not allowed.
     pub address: IpAddr,
     /// What it is reserved for, or `denied`.
     pub because: &'static str,
@@ -55,22 +56,35 @@ impl Networks {
     }
 
     pub(super) fn deny(&mut self, network: IpNet) {
+        // To connect to an IPv4-mapped address is to connect to the one inside, however that is written.
+        self.denied.extend(unmapped(network));
         self.denied.push(network);
     }
 
-    /// Checks an address. `named` says that it is allowed by name, unless its network is denied.
+    /// Checks an address, and every one it may lead to: the most forbidding answer counts. `named` says that it is allowed by name, unless
+    /// its network is denied.
     pub(super) fn approve(&self, address: SocketAddr, named: bool) -> Result<Approved, Refused> {
-        let ip = address.ip();
-        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
-        if within(&self.denied) {
-            return Err(Refused { address: ip, because: DENIED });
+        let within = |networks: &[IpNet], ip| networks.iter().any(|network| network.contains(&ip));
+        if let Some(denied) = forms(address.ip()).find(|form| within(&self.denied, *form)) {
+            return Err(Refused { address: denied, because: DENIED });
         }
         let closed = if self.public { None } else { Some("only listed networks are allowed") };
-        match reserved_for(ip).or(closed) {
-            Some(because) if !named && !within(&self.allowed) => Err(Refused { address: ip, because }),
+        let forbidden = |form: IpAddr| {
+            let because = reserved_for(form).or(closed)?;
+            (!within(&self.allowed, form)).then_some(Refused { address: form, because })
+        };
+        match forms(address.ip()).find_map(forbidden) {
+            Some(refused) if !named => Err(refused),
             Some(_) | None => Ok(Approved(address)),
         }
     }
+}
+
+/// The IPv4 network that a network of IPv4-mapped addresses stands for.
+fn unmapped(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(network) = network else { return None };
+    let inside = network.network().to_ipv4_mapped()?;
+    Ipv4Net::new(inside, network.prefix_len().checked_sub(96)?).ok().map(IpNet::V4)
 }
 
 /// The networks of IANA's special-purpose registries that are not globally reachable, or lead to ones that are not.
@@ -122,6 +136,7 @@ fn is_global_unicast(ip: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::forms::EMBEDDED_10_1_2_3;
     use super::*;
     use crate::Egress;
 
@@ -161,6 +176,61 @@ mod tests {
         for ip in ["::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "0.0.0.0"] {
             assert!(verdict(&egress, ip).is_err(), "{ip}");
         }
+    }
+
+    fn with(mut egress: Egress, denied: &[&str], allowed: &[&str]) -> Egress {
+        for network in denied {
+            egress = egress.deny(network.parse().unwrap());
+        }
+        allowed.iter().fold(egress, |egress, network| egress.allow(network.parse().unwrap()))
+    }
+
+    /// L2: a denied network was not asked for the address inside an IPv4-mapped one.
+    #[test]
+    fn every_embedding_of_a_denied_address_is_denied_whatever_is_allowed() {
+        let denies = ["10.1.2.3/32", "10.0.0.0/8", "0.0.0.0/0", "::ffff:10.0.0.0/104", "::ffff:0:0/96"];
+        let allows: [&[&str]; 5] = [&[], &["::/0"], &["0.0.0.0/0"], &["::/0", "0.0.0.0/0"], &["::/0", "10.1.2.3/32"]];
+        for (denied, allowed) in denies.iter().flat_map(|denied| allows.map(|allowed| (denied, allowed))) {
+            for ip in EMBEDDED_10_1_2_3.into_iter().chain(["10.1.2.3"]) {
+                for egress in [Egress::public(), Egress::nothing()] {
+                    let refused = verdict(&with(egress, &[denied], allowed), ip).unwrap_err();
+                    assert_eq!(refused.because, DENIED, "{ip} against deny {denied} and allow {allowed:?}");
+                }
+            }
+        }
+        // By its written form too.
+        for ip in EMBEDDED_10_1_2_3 {
+            let egress = with(Egress::public(), &["::/0"], &["::/0", "0.0.0.0/0"]);
+            assert_eq!(verdict(&egress, ip).unwrap_err().because, DENIED, "{ip}");
+            assert!(verdict(&egress, "10.1.2.3").is_ok());
+        }
+    }
+
+    /// L2: what is allowed has to be allowed in every form.
+    #[test]
+    fn an_embedded_address_passes_only_if_both_it_and_the_one_inside_may() {
+        for ip in EMBEDDED_10_1_2_3 {
+            for egress in [Egress::public(), Egress::nothing()] {
+                for (allowed, passes) in
+                    [(&["::/0"][..], false), (&["::/0", "10.0.0.0/9"], true), (&["::/0", "11.0.0.0/8"], false)]
+                {
+                    let egress = with(egress.clone(), &[], allowed);
+                    // Some of the forms have more than one address inside.
+                    let others = forms(ip.parse().unwrap()).filter(IpAddr::is_ipv4).count() > 1;
+                    let approved = verdict(&egress, ip).is_ok();
+                    assert!(approved == passes || (others && !approved), "{ip} with {allowed:?}");
+                }
+            }
+            let all = with(Egress::nothing(), &[], &["::/0", "0.0.0.0/0"]);
+            assert!(verdict(&all, ip).is_ok(), "{ip}");
+        }
+        // A network with NAT64 reaches the public addresses through it, and only those.
+        let nat64 = with(Egress::public(), &[], &["64:ff9b::/96"]);
+        assert!(verdict(&nat64, "64:ff9b::1.1.1.1").is_ok());
+        let refused = verdict(&nat64, "64:ff9b::10.1.2.3").unwrap_err();
+        assert_eq!((refused.address.to_string().as_str(), refused.because), ("10.1.2.3", "private use (RFC 1918)"));
+        // The loopback of IPv6 has none inside.
+        assert!(verdict(&with(Egress::public(), &[], &["::1/128"]), "::1").is_ok());
     }
 
     #[test]

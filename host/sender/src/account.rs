@@ -1,21 +1,21 @@
 //! What one instance has used of the network, and how much it may.
 
-use super::error::SendError;
+use crate::error::SendError;
 use fantail_engine::{Cause, Phase};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one instance may have of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance {
+pub struct Allowance {
     /// Bytes received and sent at most, each.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Bytes of one response's body.
-    pub(crate) body: u64,
+    pub body: u64,
 }
 
 /// What one instance has used of the network.
 #[derive(Debug)]
-pub(crate) struct Account {
+pub struct Account {
     allowance: Allowance,
     opened: AtomicU64,
     reused: AtomicU64,
@@ -25,15 +25,20 @@ pub(crate) struct Account {
 
 /// See [`Account`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Used {
-    pub(crate) opened: u64,
-    pub(crate) reused: u64,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
+pub struct Used {
+    /// Connections opened for it.
+    pub opened: u64,
+    /// Requests that found a connection open.
+    pub reused: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes sent.
+    pub sent: u64,
 }
 
 impl Account {
-    pub(crate) fn new(allowance: Allowance) -> Self {
+    /// Of one that has used nothing yet.
+    pub fn new(allowance: Allowance) -> Self {
         let (opened, reused, received, sent) = Default::default();
         Self { allowance, opened, reused, received, sent }
     }
@@ -54,7 +59,8 @@ impl Account {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn used(&self) -> Used {
+    /// What has been used so far.
+    pub fn used(&self) -> Used {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Used {
             opened: read(&self.opened),
@@ -65,7 +71,7 @@ impl Account {
     }
 
     /// Whether half of what it may have has been used, one way or the other.
-    pub(crate) fn is_half_used(&self) -> bool {
+    pub fn is_half_used(&self) -> bool {
         let Used { received, sent, .. } = self.used();
         received.max(sent) > self.allowance.bytes / 2
     }

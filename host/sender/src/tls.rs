@@ -1,6 +1,6 @@
 //! TLS by rustls. Certificates are always verified.
 
-use super::error::SendError;
+use crate::error::SendError;
 use fantail_engine::{Cause, Phase};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -60,11 +60,13 @@ impl fmt::Debug for Identity {
 
 /// How TLS is spoken.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TlsSettings {
-    pub(crate) trust: Trust,
-    pub(crate) identity: Option<Identity>,
+pub struct TlsSettings {
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Who we are, for servers that ask.
+    pub identity: Option<Identity>,
     /// HTTP/2 is offered beside HTTP/1.1.
-    pub(crate) http2: bool,
+    pub http2: bool,
 }
 
 impl Trust {
@@ -123,15 +125,12 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, String> {
 }
 
 fn handshake_error(error: &io::Error) -> SendError {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let cause = match tls {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
-            Cause::TlsCertificateError
-        }
-        Some(rustls::Error::AlertReceived(_)) => Cause::TlsAlertReceived,
-        Some(_) => Cause::TlsProtocolError,
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Cause::TlsProtocolError,
-        None => Cause::ConnectionTerminated,
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return SendError::tls(tls, Phase::Tls);
+    }
+    let cause = match error.kind() {
+        io::ErrorKind::UnexpectedEof => Cause::TlsProtocolError,
+        _ => Cause::ConnectionTerminated,
     };
     SendError::new(cause, Phase::Tls, error.to_string())
 }

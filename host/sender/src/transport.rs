@@ -1,8 +1,8 @@
 //! Where connections come from, and what passes over them is counted.
 
-use super::account::Account;
-use super::slots::Slot;
+use crate::account::Account;
 use crate::egress::Approved;
+use crate::slots::Slot;
 use futures::future::BoxFuture;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,7 +16,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// Opens connections. There is no other way out of a harness.
+/// Opens connections. There is no other way out of a sender.
 pub trait Connect: Send + Sync + 'static {
     /// Opens a connection to this address and to no other. Dropping the future gives up.
     fn connect(&self, to: Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>>;

@@ -3,6 +3,7 @@
 //! Nothing is connected to but an [`Approved`] address, and only [`Egress::approve`] and [`Egress::approve_literal`] make one. The check therefore cannot be
 //! forgotten, and the address that was checked is the address that is connected.
 
+mod forms;
 mod networks;
 mod origins;
 
@@ -14,7 +15,8 @@ use networks::Networks;
 use std::net::SocketAddr;
 
 /// Where requests may go: to the origins that are listed, if any are, at addresses of the networks that are allowed, and with
-/// [`Egress::public`] at everything that is globally reachable. A denied network is refused even inside an allowed one.
+/// [`Egress::public`] at everything that is globally reachable. A denied network is refused even inside an allowed one. An IPv6 address that
+/// stands for an IPv4 address, or may in some network, is judged as both, and the most forbidding answer counts.
 #[derive(Clone, Debug)]
 pub struct Egress {
     /// None: to every origin.

@@ -1,16 +1,22 @@
 //! What went wrong on the way out, as finely as it is known.
 
-use fantail_engine::{Cause, Phase};
+use fantail_engine::{Cause, Facts, Phase, Sent};
 use std::error::Error as _;
-use std::io;
-use wasmtime_wasi_http::Error as WasiError;
+use std::{fmt, io};
 
 /// Why a request got no response, or a body no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SendError {
-    pub(crate) cause: Cause,
-    pub(crate) phase: Phase,
-    pub(crate) detail: String,
+pub struct SendError {
+    /// Why.
+    pub cause: Cause,
+    /// How far the request had come.
+    pub phase: Phase,
+    /// Whether anything of it had been handed to a connection; yes once there was a head.
+    pub sent: Sent,
+    /// For people.
+    pub detail: String,
+    /// What is known besides, if the request asked for it.
+    pub facts: Option<Box<Facts>>,
     pub(crate) repeat: Repeat,
 }
 
@@ -23,11 +29,21 @@ pub(crate) enum Repeat {
     IfKept,
     /// The peer has done nothing with the request.
     Refused,
+    /// The same, and it takes nothing more over this connection.
+    Elsewhere,
 }
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.cause, self.phase.name(), self.detail)
+    }
+}
+
+impl std::error::Error for SendError {}
 
 impl SendError {
     pub(crate) fn new(cause: Cause, phase: Phase, detail: impl Into<String>) -> Self {
-        Self { cause, phase, detail: detail.into(), repeat: Repeat::Never }
+        Self { cause, phase, sent: Sent::No, detail: detail.into(), facts: None, repeat: Repeat::Never }
     }
 
     /// An error of the operating system while opening a connection (connect(2)).
@@ -46,10 +62,25 @@ impl SendError {
         Self::new(cause, Phase::Connect, error.to_string())
     }
 
+    /// An error of rustls, in the handshake or after it: with TLS 1.3 a server looks at our certificate when our side of the handshake
+    /// is over, so that its alert comes in place of an answer.
+    pub(crate) fn tls(error: &rustls::Error, phase: Phase) -> Self {
+        let cause = match error {
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Cause::TlsCertificateError,
+            rustls::Error::AlertReceived(_) => Cause::TlsAlertReceived,
+            _ => Cause::TlsProtocolError,
+        };
+        Self::new(cause, phase, error.to_string())
+    }
+
     /// An error of hyper while a request was sent (`phase` head) or a body read (`phase` body).
     pub(crate) fn hyper(error: &hyper::Error, phase: Phase) -> Self {
         if let Some(http2) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
             return Self::http2(http2, phase);
+        }
+        // What our own body of a request failed with: the account's limit.
+        if let Some(own) = error.source().and_then(|source| source.downcast_ref::<SendError>()) {
+            return own.clone();
         }
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         let cause = if error.is_timeout() {
@@ -97,7 +128,7 @@ impl SendError {
         // Of streams after the last that a GOAWAY names nothing was done either: only those are told of one without an error.
         let left_alone = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
         let repeat = match reason {
-            _ if left_alone => Repeat::Refused,
+            _ if left_alone => Repeat::Elsewhere,
             Some(h2::Reason::REFUSED_STREAM) => Repeat::Refused,
             None => Repeat::IfKept,
             Some(_) => Repeat::Never,
@@ -116,65 +147,4 @@ impl SendError {
 /// EMFILE (24) and ENFILE (23), for which the standard library has no name.
 fn is_out_of_files(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
-}
-
-/// The code that the component gets. Its names are those of our causes; the few that wasi:http lacks are never made here.
-impl From<SendError> for WasiError {
-    fn from(SendError { cause, detail, .. }: SendError) -> Self {
-        match cause {
-            Cause::DnsTimeout => WasiError::DnsTimeout,
-            Cause::DnsError => WasiError::DnsError { rcode: Some(detail), info_code: None },
-            Cause::DestinationNotFound => WasiError::DestinationNotFound,
-            Cause::DestinationUnavailable => WasiError::DestinationUnavailable,
-            Cause::DestinationIpProhibited => WasiError::DestinationIpProhibited,
-            Cause::DestinationIpUnroutable => WasiError::DestinationIpUnroutable,
-            Cause::ConnectionRefused => WasiError::ConnectionRefused,
-            Cause::ConnectionTerminated => WasiError::ConnectionTerminated,
-            Cause::ConnectionTimeout => WasiError::ConnectionTimeout,
-            Cause::ConnectionReadTimeout => WasiError::ConnectionReadTimeout,
-            Cause::ConnectionWriteTimeout => WasiError::ConnectionWriteTimeout,
-            Cause::ConnectionLimitReached => WasiError::ConnectionLimitReached,
-            Cause::TlsProtocolError => WasiError::TlsProtocolError,
-            Cause::TlsCertificateError => WasiError::TlsCertificateError,
-            Cause::TlsAlertReceived => WasiError::TlsAlertReceived { alert_id: None, alert_message: Some(detail) },
-            Cause::HttpRequestDenied => WasiError::HttpRequestDenied,
-            Cause::HttpRequestLengthRequired => WasiError::HttpRequestLengthRequired,
-            Cause::HttpRequestBodySize => WasiError::HttpRequestBodySize(None),
-            Cause::HttpRequestMethodInvalid => WasiError::HttpRequestMethodInvalid,
-            Cause::HttpRequestUriInvalid => WasiError::HttpRequestUriInvalid,
-            Cause::HttpRequestUriTooLong => WasiError::HttpRequestUriTooLong,
-            Cause::HttpRequestHeaderSectionSize => WasiError::HttpRequestHeaderSectionSize(None),
-            Cause::HttpRequestHeaderSize => WasiError::HttpRequestHeaderSize { field_name: None, field_size: None },
-            Cause::HttpRequestTrailerSectionSize => WasiError::HttpRequestTrailerSectionSize(None),
-            Cause::HttpRequestTrailerSize => WasiError::HttpRequestTrailerSize { field_name: None, field_size: None },
-            Cause::HttpResponseIncomplete => WasiError::HttpResponseIncomplete,
-            Cause::HttpResponseHeaderSectionSize => WasiError::HttpResponseHeaderSectionSize(None),
-            Cause::HttpResponseHeaderSize => WasiError::HttpResponseHeaderSize { field_name: None, field_size: None },
-            Cause::HttpResponseBodySize => WasiError::HttpResponseBodySize(None),
-            Cause::HttpResponseTrailerSectionSize => WasiError::HttpResponseTrailerSectionSize(None),
-            Cause::HttpResponseTrailerSize => WasiError::HttpResponseTrailerSize { field_name: None, field_size: None },
-            Cause::HttpResponseTransferCoding => WasiError::HttpResponseTransferCoding(None),
-            Cause::HttpResponseContentCoding => WasiError::HttpResponseContentCoding(None),
-            Cause::HttpResponseTimeout => WasiError::HttpResponseTimeout,
-            Cause::HttpUpgradeFailed => WasiError::HttpUpgradeFailed,
-            Cause::HttpProtocolError => WasiError::HttpProtocolError,
-            Cause::LoopDetected => WasiError::LoopDetected,
-            Cause::ConfigurationError => WasiError::ConfigurationError,
-            Cause::InternalError
-            | Cause::NotGranted
-            | Cause::InvalidRequest
-            | Cause::InvalidUrl
-            | Cause::InvalidHeader
-            | Cause::BodyTooLarge
-            | Cause::TimeoutAttempt
-            | Cause::TimeoutTotal
-            | Cause::Deadline
-            | Cause::Cancelled
-            | Cause::BreakerOpen
-            | Cause::RetryBudget
-            | Cause::RedirectLimit
-            | Cause::RedirectDenied
-            | Cause::Other => WasiError::InternalError(Some(detail)),
-        }
-    }
 }

@@ -1,0 +1,42 @@
+//! The only way out: sends HTTP requests over pooled connections to addresses that a policy has approved, and says what became of each.
+//!
+//! A [`Sender`] holds the connections; a [`Client`] of it is a [`tower_service::Service`] that charges an [`Account`]. What a request asks for
+//! besides stands in its head ([`fantail_facts`]) and among its extensions ([`Tighter`]). The connections themselves are hyper's.
+
+mod account;
+mod body;
+mod client;
+mod connect;
+mod connection;
+mod driver;
+mod egress;
+mod error;
+mod events;
+mod framing;
+mod heard;
+mod origin;
+mod outgoing;
+mod pool;
+mod record;
+mod resolve;
+mod sender;
+mod slots;
+mod timeouts;
+mod tls;
+mod transport;
+mod watch;
+
+pub use account::{Account, Allowance, Used};
+pub use body::ResponseBody;
+pub use client::Client;
+pub use connect::Ways;
+pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
+pub use error::SendError;
+pub use events::MOST_EVENTS;
+pub use origin::Origin;
+pub use pool::PoolLimits;
+pub use resolve::{Resolve, ResolveError, SystemResolver};
+pub use sender::{Connections, Sender};
+pub use timeouts::{Tighter, Timeouts};
+pub use tls::{Identity, TlsError, TlsSettings, Trust};
+pub use transport::{Connect, TcpConnector, Transport};

@@ -1,0 +1,10 @@
+//! The sender against peers that are futures and not sockets, on a clock that stands still unless everybody waits.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod facts;
+mod framing;
+mod http1;
+mod http2;
+mod net;
+mod secure;

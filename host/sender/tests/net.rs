@@ -1,0 +1,171 @@
+//! A network of one peer.
+
+use bytes::Bytes;
+use fantail_engine::Facts;
+use fantail_facts::{ATTEMPT, FACTS};
+use fantail_sender::{
+    Account, Allowance, Approved, Client, Connect, Connections, Egress, PoolLimits, Resolve, ResolveError,
+    ResponseBody, SendError, Sender, Timeouts, TlsSettings, Transport, Ways,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tower_service::Service;
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+
+type Serve = dyn Fn(DuplexStream, usize) -> BoxFuture<'static, ()> + Send + Sync;
+
+/// Where every connection ends. The peer is told how many there were before.
+#[derive(Clone)]
+pub(crate) struct Net {
+    serve: Arc<Serve>,
+    /// How long it takes to connect.
+    connecting: Duration,
+    connections: Arc<AtomicUsize>,
+}
+
+/// Names lead to this address.
+pub(crate) const ADDRESS: &str = "10.0.0.1";
+
+pub(crate) struct Rig {
+    pub(crate) sender: Sender,
+    pub(crate) client: Client,
+    net: Net,
+}
+
+impl Net {
+    pub(crate) fn new<F: Future<Output = ()> + Send + 'static>(
+        serve: impl Fn(DuplexStream, usize) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let serve = Arc::new(move |io, before| serve(io, before).boxed());
+        Self { serve, connecting: Duration::ZERO, connections: Arc::default() }
+    }
+
+    /// A peer that does the same on every connection: waits for a head, pauses, sends these bytes, and goes on to the next request.
+    pub(crate) fn answering(pause: Duration, answer: impl AsRef<[u8]>) -> Self {
+        let answer = answer.as_ref().to_vec();
+        Self::new(move |mut io, _| {
+            let answer = answer.clone();
+            async move {
+                while head(&mut io).await.is_some() {
+                    tokio::time::sleep(pause).await;
+                    let _ = io.write_all(&answer).await;
+                }
+            }
+        })
+    }
+
+    pub(crate) fn connecting_takes(self, connecting: Duration) -> Self {
+        Self { connecting, ..self }
+    }
+
+    pub(crate) fn rig(&self) -> Rig {
+        self.rig_with(Timeouts::default(), PoolLimits::default(), TlsSettings::default())
+    }
+
+    pub(crate) fn rig_with(&self, timeouts: Timeouts, limits: PoolLimits, tls: TlsSettings) -> Rig {
+        let egress = Egress::nothing().allow("10.0.0.0/8".parse().unwrap());
+        let ways = Ways { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
+        let sender = Sender::new(ways, timeouts, limits);
+        let allowance = Allowance { bytes: 1 << 40, body: 1 << 40 };
+        let client = sender.client(Arc::new(Account::new(allowance)));
+        Rig { sender, client, net: self.clone() }
+    }
+}
+
+impl Connect for Net {
+    fn connect(&self, _: Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>> {
+        let net = self.clone();
+        async move {
+            tokio::time::sleep(net.connecting).await;
+            let before = net.connections.fetch_add(1, Ordering::SeqCst);
+            let (ours, theirs) = duplex(1 << 20);
+            tokio::spawn((net.serve)(theirs, before));
+            Ok(Box::new(ours) as Box<dyn Transport>)
+        }
+        .boxed()
+    }
+}
+
+/// A resolver that takes ten milliseconds for any name.
+struct Names;
+
+impl Resolve for Names {
+    fn resolve(&self, _: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>> {
+        tokio::time::sleep(10 * MS).map(|()| Ok(vec![ADDRESS.parse().unwrap()])).boxed()
+    }
+}
+
+pub(crate) type Answer = Result<Response<ResponseBody>, SendError>;
+
+impl Rig {
+    /// Connections that the peer has seen.
+    pub(crate) fn connected(&self) -> usize {
+        self.net.connections.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.sender.connections()
+    }
+
+    /// Sends what has no body.
+    pub(crate) fn send(&self, request: Request<Empty<Bytes>>) -> BoxFuture<'static, Answer> {
+        self.client.clone().call(request)
+    }
+
+    pub(crate) fn get(&self, url: &str) -> BoxFuture<'static, Answer> {
+        self.send(Request::get(url).body(Empty::new()).unwrap())
+    }
+
+    /// The same, with the facts of this attempt asked for.
+    pub(crate) fn attempt(&self, url: &str, number: u64) -> BoxFuture<'static, Answer> {
+        self.send(Request::get(url).header(ATTEMPT, number.to_string()).body(Empty::new()).unwrap())
+    }
+
+    /// What has been read of a response to its end: its status and body, or the cause and phase of its failure.
+    pub(crate) fn told(&self, url: &str) -> BoxFuture<'static, String> {
+        let answer = self.get(url);
+        async move {
+            let read = async { text(answer.await?).await };
+            read.await.unwrap_or_else(|error: SendError| format!("{} {}", error.cause, error.phase.name()))
+        }
+        .boxed()
+    }
+}
+
+pub(crate) async fn text(response: Response<ResponseBody>) -> Result<String, SendError> {
+    Ok(String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec()).unwrap())
+}
+
+pub(crate) fn facts<B>(response: &Response<B>) -> Facts {
+    fantail_facts::read(response.headers().get(FACTS).unwrap().to_str().unwrap())
+}
+
+/// Reads up to the end of a head; none when the connection has ended.
+pub(crate) async fn head(io: &mut DuplexStream) -> Option<String> {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        read.push(io.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(read).unwrap())
+}
+
+/// A body of these pieces, each after its pause.
+pub(crate) fn slow(
+    pieces: Vec<(Duration, &'static str)>,
+) -> impl http_body::Body<Data = Bytes, Error = Infallible> + Send {
+    let pieces = futures::stream::iter(pieces);
+    http_body_util::StreamBody::new(futures::StreamExt::then(pieces, |(pause, piece)| async move {
+        tokio::time::sleep(pause).await;
+        Ok(http_body::Frame::data(Bytes::from_static(piece.as_bytes())))
+    }))
+}
