@@ -171,6 +171,7 @@ impl<R> Engine<R> {
             Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
             Event::Taken(count) => self.untaken = self.untaken.saturating_sub(count),
             Event::Timer => {}
+            Event::Stop => self.stop(now, Cause::Cancelled),
             Event::ReaderGone => {
                 self.reader_gone = true;
                 self.untaken = 0;

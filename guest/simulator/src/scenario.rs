@@ -22,6 +22,8 @@ pub struct Scenario {
     pub(crate) reader: Duration,
     /// When the reader leaves.
     pub(crate) leaves: Option<Duration>,
+    /// When it wants every outcome at once.
+    pub(crate) stops: Option<Duration>,
     /// How late a timer is at most.
     pub(crate) lateness: Duration,
     /// Its outcomes do not depend on what happens to be faster.
@@ -69,7 +71,8 @@ impl Scenario {
         let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
-        Self { seed, policy, batches, origins, input, reader, leaves, lateness, steady: false }
+        let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
+        Self { seed, policy, batches, origins, input, reader, leaves, stops, lateness, steady: false }
     }
 
     /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
@@ -101,6 +104,7 @@ impl Scenario {
             input: none,
             reader: Duration::from_millis(1),
             leaves: None,
+            stops: None,
             lateness: none,
             steady: true,
         }

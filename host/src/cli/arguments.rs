@@ -33,8 +33,11 @@ pub(crate) enum Command {
     },
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 every request got a response, 1 some failed (each has its line), \
-                          2 usage or input error before anything was sent, 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 every request got a response of any status, 1 some failed (each has its line) or \
+                          outcomes could not be written, 2 usage or input error before anything was sent, 130 \
+                          interrupted. With --until N: 0 if there were N successes, whatever else there was, else 1. \
+                          With --until first-failure: 0 if every response was a success, else 1. A success is a \
+                          response with a status below 400.";
 
 #[derive(Args)]
 pub(crate) struct Fetch {

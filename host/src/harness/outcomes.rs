@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_util::sync::DropGuard;
 
 /// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be
 /// polled inside the tokio runtime it was made in. Dropping it before its end ends the batch at once, connections and
@@ -14,7 +15,7 @@ use tokio::task::AbortHandle;
 #[derive(Debug)]
 pub struct Outcomes {
     pub(super) ask: Option<oneshot::Sender<()>>,
-    pub(super) cancel: Option<oneshot::Sender<()>>,
+    pub(super) canceller: Option<Canceller>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
     pub(super) report: oneshot::Receiver<Report>,
     pub(super) batch: Running,
@@ -33,10 +34,9 @@ impl Drop for Running {
 }
 
 impl Outcomes {
-    /// What ends the batch when it is dropped: every request that has been read and has no outcome gets one with the cause
-    /// `cancelled`, and the stream ends after those. None if it was taken before.
+    /// What ends the batch when it is dropped. None if it was taken before, or the batch has come to its end.
     pub fn canceller(&mut self) -> Option<Canceller> {
-        self.cancel.take().map(|cancel| Canceller { _cancel: cancel })
+        self.canceller.take()
     }
 
     /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
@@ -52,13 +52,18 @@ impl Outcomes {
     /// From here on only unread bodies keep the batch going.
     fn end(&mut self) {
         self.batch.0 = None;
+        if let Some(Canceller { batch }) = self.canceller.take() {
+            let _ = batch.disarm();
+        }
     }
 }
 
-/// Ends a batch when it is dropped.
+/// Ends a batch when it is dropped: every request that has been read and has no outcome gets one, with the cause `cancelled` and what is
+/// known of how far it had come, and the stream ends after those. Unread bodies break off, also those of a batch whose outcomes
+/// have all been taken.
 #[derive(Debug)]
 pub struct Canceller {
-    _cancel: oneshot::Sender<()>,
+    pub(super) batch: DropGuard,
 }
 
 impl Stream for Outcomes {

@@ -6,6 +6,7 @@ use crate::live::{Attempt, Live, Renewal, attempt_expires};
 use crate::origins::name;
 use crate::queue::LaneId;
 use crate::redirect::{self, Hop};
+use crate::request::without_credentials;
 use crate::retry::Again;
 use crate::{
     BodyMode, Cause, Failure, Hedge, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Settings, Timing, retry,
@@ -29,7 +30,7 @@ impl<R> Engine<R> {
         };
         match checked {
             Err(failure) => {
-                let Request { id, url, .. } = request;
+                let (id, url) = (request.id, without_credentials(&request.url).into_owned());
                 let (hops, timing) = (Vec::new(), Timing::default());
                 self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, result: Err(failure) });
             }
