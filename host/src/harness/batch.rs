@@ -7,8 +7,10 @@ use super::state::State;
 use super::words::reason;
 use super::{Component, End, Outbox, PolicyRefused, Report, p2, p3};
 use crate::sandbox::watch;
+use crate::sender::Account;
 use fantail_engine::{Cause, Policy};
 use futures::channel::oneshot;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -25,10 +27,13 @@ pub(super) struct Batch {
     /// The reader gives up.
     pub(super) cancelled: CancellationToken,
     /// Told what became of the batch.
-    pub(super) report: oneshot::Sender<Report>,
+    pub(super) report: oneshot::Sender<Told>,
     /// Given back when the store is gone.
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
+
+/// What became of a batch, and what is still charged to it.
+pub(super) type Told = (Report, Arc<Account>);
 
 /// Between a batch and its reader.
 pub(super) struct Ways {
@@ -131,7 +136,7 @@ async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox,
     }
 }
 
-fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Report>) {
+fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Told>) {
     let receipt = Receipt::of(&state.sandbox, begun.elapsed());
     let finished = matches!(end, End::Finished(_));
     debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
@@ -142,5 +147,5 @@ fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: ones
     }
     let connections = state.sandbox.sender().connections();
     // Nobody has to be interested.
-    let _ = report.send(Report { summary, connections, receipt, end });
+    let _ = report.send((Report { summary, connections, receipt, end }, state.sandbox.account()));
 }

@@ -1,5 +1,6 @@
 //! The reader's end of a batch.
 
+use super::batch::Told;
 use super::{Outcome, Report};
 use futures::Stream;
 use futures::channel::oneshot;
@@ -17,7 +18,7 @@ pub struct Outcomes {
     pub(super) ask: Option<oneshot::Sender<()>>,
     pub(super) canceller: Option<Canceller>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
-    pub(super) report: oneshot::Receiver<Report>,
+    pub(super) report: oneshot::Receiver<Told>,
     pub(super) batch: Running,
 }
 
@@ -39,14 +40,21 @@ impl Outcomes {
         self.canceller.take()
     }
 
-    /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
+    /// What became of the batch. Waits for its end; outcomes not taken by then are dropped. The bytes of its receipt are those up to now: with
+    /// unread bodies more come later.
     pub async fn report(mut self) -> Report {
         // Nobody will ask for more.
         self.ask = None;
         self.outcomes.close();
         let report = (&mut self.report).await;
         self.end();
-        report.unwrap_or_else(|_| Report::broken("the task that ran the batch ended early"))
+        match report {
+            Ok((mut report, account)) => {
+                report.receipt.charge(&account.used());
+                report
+            }
+            Err(_) => Report::broken("the task that ran the batch ended early"),
+        }
     }
 
     /// From here on only unread bodies keep the batch going.
