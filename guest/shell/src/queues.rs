@@ -392,6 +392,16 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_that_stops_pushes_no_more_and_takes_all_that_comes_of_it() {
+        let (caller, ends) = queues::<Nothing>(10);
+        caller.stop();
+        assert_eq!((caller.push([Request::get(0, "")].into_iter()), caller.room()), (Err(Closed), 0));
+        assert_eq!((ends.next_reader(), ends.next_reader()), (Some(Reader::Stops), None));
+        ends.emit(outcome(0, 1));
+        assert_eq!(taken(&caller, 10), Some(vec![0]));
+    }
+
+    #[test]
     fn what_is_pushed_beyond_the_window_waits_and_is_bounded_too() {
         let (caller, ends) = queues::<Nothing>(4);
         let requests = |count: usize| (0..count).map(|id| Request::get(id as u64, "http://origin.test/"));

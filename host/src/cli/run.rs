@@ -40,12 +40,7 @@ pub(crate) struct Plan<'a> {
 
 /// Takes every outcome, then prints the summary. On the first interruption the batch is cancelled and what was in flight
 /// still has its line; on the second it ends there and then.
-pub(crate) async fn run(
-    mut outcomes: Outcomes,
-    plan: &Plan<'_>,
-    mut progress: Progress,
-    sink: &mut impl Sink,
-) -> Exit {
+pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
     let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = Interruptions::new();

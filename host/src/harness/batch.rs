@@ -112,7 +112,9 @@ impl Batch {
 /// that it had not come to. What nobody reads any more is counted all the same.
 async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox, cancelled: &CancellationToken) {
     let (cause, detail) = match end {
-        End::Cancelled(_) => (Cause::Cancelled, "the batch was cancelled, and the component did not say how far this had come"),
+        End::Cancelled(_) => {
+            (Cause::Cancelled, "the batch was cancelled, and the component did not say how far this had come")
+        }
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
         End::Finished(_) if outcomes.is_closed() => (Cause::Cancelled, "nobody read the outcomes any more"),
         End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
