@@ -133,3 +133,23 @@ pub(super) fn never_handed_over<R>(entry: Entry, reason: &str) -> Outcome<R> {
     };
     Outcome { id, url, attempts: 0, hops: Vec::new(), timing: Timing::default(), result: Err(failure) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::Sent;
+    use std::time::Duration;
+
+    /// T7: what nobody knows is not made up. T12: nor is a password told.
+    #[test]
+    fn an_outcome_without_the_component_claims_nothing_of_what_was_sent() {
+        let mut ledger = Ledger::default();
+        ledger.open(Request::get(7, "http://me:secret@a.test/").into());
+        let open = ledger.close_all().remove(0);
+        let outcome: Outcome<()> = open.unanswered(Cause::Cancelled, "cancelled");
+        let failure = outcome.result.unwrap_err();
+        assert_eq!((outcome.id, outcome.url.as_str(), outcome.attempts), (7, "http://a.test/", 0));
+        assert_eq!((failure.phase, failure.sent, failure.retryable), (Phase::Guest, Sent::Maybe, false));
+        assert_eq!((outcome.timing.queued, outcome.timing.head), (Duration::ZERO, None));
+    }
+}
