@@ -27,9 +27,11 @@ pub struct Listening {
     pub connections: usize,
     /// For the head of a request, which includes waiting for the next one. Default 30 s.
     pub head: Duration,
-    /// How long a client may give nothing of its body, and how long it may take for 64 KiB of what is there for it: one that is slower is
-    /// cut off, because it keeps a place in an instance. Default 20 s.
+    /// How long a client may give nothing of its body. Default 60 s.
     pub stall: Duration,
+    /// How long a client may take for 64 KiB of what is there for it. One that is slower is cut off, because it keeps a place in an
+    /// instance. Default 20 s.
+    pub slow: Duration,
     /// How long those that are being answered have when the service stops. Default 30 s.
     pub grace: Duration,
 }
@@ -39,7 +41,8 @@ impl Default for Listening {
         Self {
             connections: 1_024,
             head: Duration::from_secs(30),
-            stall: Duration::from_secs(20),
+            stall: Duration::from_secs(60),
+            slow: Duration::from_secs(20),
             grace: Duration::from_secs(30),
         }
     }
@@ -116,7 +119,7 @@ async fn connection(
 ) {
     // An outcome is worth a packet of its own; where that fails, it is only slower.
     let _ = tcp.set_nodelay(true);
-    let io = CutOffSlow::new(tcp, listening.stall);
+    let io = CutOffSlow::new(tcp, listening.slow);
     let given_up = Arc::clone(&idle);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, busy) = (service.clone(), idle.busy());
