@@ -102,6 +102,25 @@ async fn a_batch_that_is_cancelled_says_at_once_what_became_of_it() {
     assert_eq!(summary.by_cause.get(&Cause::Cancelled), Some(&2), "{summary:?}");
 }
 
+/// T7: what was pushed keeps its outcome, and what is known of it.
+#[tokio::test]
+async fn a_batch_that_is_stopped_gives_every_outcome_that_is_left() {
+    let mut caller = Caller::start(&Policy { concurrency: Some(1), window: Some(2), ..Policy::default() }).await;
+    assert!(caller.push(&["/ok", "/hang", "/hang", "/hang"]).await);
+    assert_eq!(caller.next(10).await.unwrap().len(), 1);
+    caller.stop().await;
+    assert!(!caller.push(&["/ok"]).await);
+    let begun = Instant::now();
+    let rest = caller.rest().await;
+    assert!(begun.elapsed() < 1_000 * MS);
+    let told: Vec<_> = rest.iter().map(|outcome| (outcome.id, outcome.attempts, outcome.result.is_err())).collect();
+    assert_eq!(told, [(1, 1, true), (2, 0, true), (3, 0, true)]);
+    caller.stop().await;
+    let summary = caller.summary().await.unwrap();
+    assert_eq!((summary.requests, summary.attempts, summary.by_cause.get(&Cause::Cancelled)), (4, 2, Some(&3)));
+    assert!(!summary.input_ended);
+}
+
 #[tokio::test]
 async fn batches_of_one_instance_do_not_disturb_each_other() {
     let mut caller = Caller::start(&Policy::default()).await;

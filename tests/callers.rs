@@ -221,6 +221,10 @@ impl Caller {
         call!(self.call_finish());
     }
 
+    pub(crate) async fn stop(&mut self) {
+        call!(self.call_stop());
+    }
+
     pub(crate) async fn cancel(&mut self) {
         call!(self.call_cancel());
     }

@@ -9,27 +9,36 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// What a run left.
-struct Ran {
-    lines: Vec<Outcome>,
-    stderr: String,
-    code: i32,
+pub(crate) struct Ran {
+    pub(crate) lines: Vec<Outcome>,
+    pub(crate) stderr: String,
+    pub(crate) code: i32,
 }
+
+/// Where the program keeps what it has compiled: the tests', and not the user's.
+pub(crate) const CACHE: (&str, &str) = ("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
 
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env(CACHE.0, CACHE.1)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command
 }
 
 /// Runs a script in which `$0` is the program.
-fn shell(script: &str) -> Command {
+pub(crate) fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_fantail")]);
+    command.args(["-c", script, env!("CARGO_BIN_EXE_fantail")]).env(CACHE.0, CACHE.1);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
-async fn ran(child: Child) -> Ran {
+pub(crate) async fn ran(child: Child) -> Ran {
     let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     Ran {
@@ -40,7 +49,7 @@ async fn ran(child: Child) -> Ran {
 }
 
 /// Runs `fantail fetch` with loopback allowed, feeding it `input`.
-async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
+pub(crate) async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
     let version = version();
     let arguments = [&["fetch", "--allow-net", "127.0.0.0/8", "--wasi", &version], arguments].concat();
     let mut child = program(&arguments).spawn().unwrap();
@@ -51,20 +60,20 @@ async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
     ran(child).await
 }
 
-fn by_id(mut lines: Vec<Outcome>) -> Vec<Outcome> {
+pub(crate) fn by_id(mut lines: Vec<Outcome>) -> Vec<Outcome> {
     lines.sort_by_key(|line| line.id);
     lines
 }
 
-fn cause(line: &Outcome) -> &str {
+pub(crate) fn cause(line: &Outcome) -> &str {
     line.result.as_ref().map_or_else(|failure| failure.cause.name(), |_| "")
 }
 
-fn detail(line: &Outcome) -> &str {
+pub(crate) fn detail(line: &Outcome) -> &str {
     line.result.as_ref().unwrap_err().detail.as_deref().unwrap()
 }
 
-fn text(line: &Outcome) -> &str {
+pub(crate) fn text(line: &Outcome) -> &str {
     match &line.result.as_ref().unwrap().body {
         Body::Bytes(bytes) => std::str::from_utf8(bytes).unwrap(),
         other => panic!("no body: {other:?}"),

@@ -52,6 +52,7 @@ impl Server {
 
 fn serve(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
+    command.env(crate::cli::CACHE.0, crate::cli::CACHE.1);
     command.arg("serve").args(arguments).envs(environment.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -104,6 +105,12 @@ async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
         (vec!["--variable", "upstreams=example.com"], "the variable upstreams"),
         (vec!["--allow", "http://a.test", "--listen", "203.0.113.1:1"], "cannot listen on 203.0.113.1:1"),
         (vec!["--variable", "token"], "expected name=value"),
+        // L17: not only when the first batch comes.
+        (
+            vec!["--allow", "http://a.test", "--variable", "api_token=t", "--variable", "max_requests=many"],
+            "the variable max_requests cannot be used: \"many\" is not a number",
+        ),
+        (vec!["--allow", "http://a.test", "--grace", "300000000000years"], "expected 7days at most"),
         (vec!["--variable", "max_request=5"], "there is no variable max_request: use one of api_token,"),
     ] {
         let output = timeout(Duration::from_secs(30), serve(&arguments, &[]).output()).await.unwrap().unwrap();

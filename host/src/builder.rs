@@ -8,6 +8,7 @@ use fantail_sender::{
     Connect, Egress, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust,
     Ways,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
@@ -19,6 +20,7 @@ const EXPORT_P2: &str = "fantail:fetch-p2/batch@0.1.0";
 pub struct Builder {
     egress: Egress,
     component: Option<Vec<u8>>,
+    cache: Option<PathBuf>,
     wasi: Wasi,
     limits: Limits,
     batches: usize,
@@ -54,6 +56,7 @@ impl Builder {
         Self {
             egress,
             component: None,
+            cache: None,
             wasi: Wasi::default(),
             limits: Limits::default(),
             batches: Self::BATCHES,
@@ -77,6 +80,15 @@ impl Builder {
     /// wasi:cli/environment, in which there is nothing but the variables of [`ServiceOptions`].
     pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.component = Some(bytes.into());
+        self
+    }
+
+    /// Keeps what is compiled in this folder (wasmtime's cache), so that the same component is not compiled again at the next start.
+    /// Without it nothing is kept. What is in the folder is run as machine code, with all that this process may do: it is used only if
+    /// it belongs to the process's user and nobody else may write to it, and it is made like that if it is not there. One that
+    /// cannot be used is gone without. It holds 512 MiB and 65,536 files at most.
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cache = Some(folder.into());
         self
     }
 
@@ -157,7 +169,11 @@ impl Builder {
     }
 
     fn compiled(&self, default: &'static [u8]) -> Result<Arc<Compiled>, BuildError> {
-        self.component.as_deref().map_or_else(|| Compiled::built_in(default), Compiled::new)
+        let cache = self.cache.as_deref();
+        match &self.component {
+            Some(component) => Compiled::new(component, cache),
+            None => Compiled::built_in(default, cache),
+        }
     }
 
     fn sender(self) -> Sender {

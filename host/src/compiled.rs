@@ -1,7 +1,8 @@
 //! Compiled components.
 
-use crate::BuildError;
 use crate::sandbox::{config, start_ticking};
+use crate::{BuildError, cache};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -16,16 +17,18 @@ pub(crate) struct Compiled {
 static IN_USE: Mutex<Vec<(usize, Weak<Compiled>)>> = Mutex::new(Vec::new());
 
 impl Compiled {
-    /// Compiles a component.
-    pub(crate) fn new(bytes: &[u8]) -> Result<Arc<Self>, BuildError> {
-        let engine = Engine::new(&config()).map_err(BuildError::Engine)?;
+    /// Compiles a component, unless it is in the cache.
+    pub(crate) fn new(bytes: &[u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
+        let mut config = config();
+        config.cache(cache.and_then(cache::open));
+        let engine = Engine::new(&config).map_err(BuildError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
         start_ticking(&engine).map_err(BuildError::Thread)?;
         Ok(Arc::new(Self { engine, component }))
     }
 
     /// One that the library brings: compiled once for all that use it at the same time. Who comes while it is compiled waits.
-    pub(crate) fn built_in(bytes: &'static [u8]) -> Result<Arc<Self>, BuildError> {
+    pub(crate) fn built_in(bytes: &'static [u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
         let place = bytes.as_ptr() as usize;
         // Nothing in here leaves it half changed.
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +37,7 @@ impl Compiled {
         if let Some(compiled) = known {
             return Ok(compiled);
         }
-        let compiled = Self::new(bytes)?;
+        let compiled = Self::new(bytes, cache)?;
         in_use.push((place, Arc::downgrade(&compiled)));
         Ok(compiled)
     }

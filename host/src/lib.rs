@@ -4,6 +4,7 @@
 
 mod bindings;
 mod builder;
+mod cache;
 mod compiled;
 mod convert;
 mod harness;

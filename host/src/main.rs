@@ -4,6 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::{Command, Exit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
 
@@ -13,6 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = cli::Arguments::parse().command;
+    raise_open_files();
     #[cfg(feature = "opentelemetry")]
     let telemetry = match cli::telemetry::Telemetry::start() {
         Ok(telemetry) => telemetry,
@@ -40,4 +42,12 @@ fn main() -> ExitCode {
     #[cfg(feature = "opentelemetry")]
     telemetry.end();
     exit.code()
+}
+
+/// Lets the process open as many files as it may: every connection is one, and the usual limit of 1,024 is made for programs that use
+/// `select`. Where it cannot be raised, requests beyond it fail with `connection-limit-reached`.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }

@@ -49,15 +49,18 @@ pub(crate) async fn edge(options: ServiceOptions) -> Edge {
 
 impl Edge {
     pub(crate) async fn start(builder: Builder, options: ServiceOptions) -> Self {
+        Self::listen(builder, options, Listening::default()).await
+    }
+
+    pub(crate) async fn listen(builder: Builder, options: ServiceOptions, listening: Listening) -> Self {
         // What is in use is not compiled again: this one is, for as long as the tests run.
         static IN_USE: OnceLock<Service> = OnceLock::new();
         IN_USE.get_or_init(|| builder_for(Egress::nothing()).build_service(with_variables(&[])).unwrap());
         let service = builder.build_service(options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-
         let server = tokio::spawn(async move {
-            service.serve(listener, Listening::default(), std::future::pending()).await;
+            service.serve(listener, listening, std::future::pending()).await;
         });
         Self { address, server: server.abort_handle() }
     }

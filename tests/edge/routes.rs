@@ -1,7 +1,11 @@
 //! What is there beside batches.
 
 use super::{Edge, edge, options};
+use crate::support::builder;
+use fantail::Listening;
 use http::Method;
+use std::time::Duration;
+use tokio::net::TcpStream;
 
 async fn ask(edge: &Edge, method: Method, path: &str) -> (u16, String, String) {
     let reply = edge.ask(method, path, &[], futures::stream::empty()).await;
@@ -35,4 +39,16 @@ async fn what_is_not_there_is_a_problem() {
     assert!(body.contains("there is nothing at /nothing"), "{body}");
     let reply = edge.ask(Method::PUT, "/", &[], futures::stream::empty()).await;
     assert_eq!((reply.status, reply.header("allow")), (405, "GET, HEAD, POST"));
+}
+
+/// L17: who connects and says nothing keeps nobody out.
+#[tokio::test]
+async fn silent_connections_make_way_for_one_that_asks() {
+    let edge = Edge::listen(builder(), options(), Listening { connections: 4, ..Listening::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(edge.address).await.unwrap());
+    }
+    let healthy = tokio::time::timeout(Duration::from_secs(10), ask(&edge, Method::GET, "/healthz"));
+    assert_eq!(healthy.await.expect("long before anybody loses patience").0, 200);
 }

@@ -55,6 +55,11 @@ impl wit::GuestBatch for Batch {
         }
     }
 
+    fn stop(&self) {
+        self.caller.stop();
+        self.go_on();
+    }
+
     fn cancel(&self) {
         self.caller.cancel();
         self.go_on();

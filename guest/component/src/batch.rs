@@ -52,6 +52,10 @@ impl wit::GuestBatch for Batch {
         poll_fn(|cx| self.0.poll_take(max, cx)).await.map(convert::outcomes)
     }
 
+    fn stop(&self) {
+        self.0.stop();
+    }
+
     fn cancel(&self) {
         self.0.cancel();
     }

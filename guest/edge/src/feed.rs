@@ -8,7 +8,7 @@ use crate::intake::{Body, Requests};
 use crate::lines::{Cut, Line, Lines};
 use crate::malformed::stand_in;
 use fantail_engine::Request;
-use fantail_wire::Problem;
+use fantail_wire::{Problem, readable};
 
 /// Requests handed over at once at most.
 const AT_ONCE: usize = 256;
@@ -92,6 +92,9 @@ fn push(batch: &Batch, requests: impl IntoIterator<Item = Request>) -> bool {
 
 /// The request of a line; one that fails in its place if the line has none.
 fn request(line: &Line, from: u64) -> Request {
-    let malformed = |error| stand_in(line.id(from), &format!("line {}: {error}", line.number));
+    let malformed = |error| {
+        let id = line.text().and_then(|text| readable(text).id);
+        stand_in(id.unwrap_or(line.id(from)), &format!("line {}: {error}", line.number))
+    };
     line.request(from).unwrap_or_else(malformed)
 }

@@ -107,7 +107,7 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
 }
 
 impl Line {
-    fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         let text = std::str::from_utf8(&self.bytes).ok()?;
         Some(if self.number == 1 { text.trim_start_matches(BOM) } else { text })
     }

@@ -208,6 +208,7 @@ impl<R> Engine<R> {
                 self.bytes.taken(count);
             }
             Event::Timer => {}
+            Event::Stop => self.stop(now, Cause::Cancelled),
             Event::ReaderGone => {
                 self.reader_gone = true;
                 self.untaken = 0;

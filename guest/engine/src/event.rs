@@ -93,6 +93,9 @@ pub enum Event<R> {
     Taken(u32),
     /// The time given by [`Engine::next_timer`](crate::Engine::next_timer) has come. Harmless when early or late.
     Timer,
+    /// The reader stays and wants no more than is pushed: every request that was handed over has its outcome now, `cancelled` if it has
+    /// none yet.
+    Stop,
     /// The reader is gone: outcomes have nowhere to go.
     ReaderGone,
 }

@@ -83,7 +83,7 @@ pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
 pub use policy::{BodyMode, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, WINDOW_BYTES};
-pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request};
+pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request, without_credentials};
 pub use retry_after::retry_after;
 pub use summary::{Latency, StatusCounts, Summary, Tally};
 pub use time::Instant;

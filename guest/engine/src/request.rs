@@ -3,6 +3,7 @@
 use crate::{BodyMode, Cause, Failure};
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::time::Duration;
 use url::Url;
 
@@ -116,16 +117,45 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// A URL as it may be shown: as it was written, but for a user name and password (RFC 3986, section 3.2.1: these should not be
+/// rendered as clear text). Of what is no URL, all that may be one is left out.
+pub fn without_credentials(url: &str) -> Cow<'_, str> {
+    if !url.contains('@') {
+        return url.into();
+    }
+    if let Ok(mut parsed) = Url::parse(url)
+        && parsed.has_authority()
+    {
+        if parsed.username().is_empty() && parsed.password().is_none() {
+            return url.into();
+        }
+        // These fail for a URL without a host, which has no place for them either.
+        let _ = parsed.set_username("");
+        let _ = parsed.set_password(None);
+        return String::from(parsed).into();
+    }
+    let Some((before, after)) = url.rsplit_once('@') else { return url.into() };
+    // Behind the scheme, or else the word that the sign is in.
+    let kept = match before.find("://") {
+        Some(scheme) => scheme + "://".len(),
+        None => before.rfind(char::is_whitespace).map_or(0, |space| space + 1),
+    };
+    [before.get(..kept).unwrap_or_default(), after].concat().into()
+}
+
 fn check_url(text: &str) -> Result<Url, String> {
     if text.len() > MAX_URL {
         return Err(format!("the URL has {} bytes, at most {MAX_URL} are accepted", text.len()));
     }
+    let not_absolute = || "not an absolute URL: it should begin with http:// or https://".to_owned();
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => {
-            "not an absolute URL: it should begin with http:// or https://".into()
-        }
+        url::ParseError::RelativeUrlWithoutBase => not_absolute(),
         error => format!("not a URL: {error}"),
     })?;
+    if !url.has_authority() {
+        // What looks like its scheme may be a host, or a user.
+        return Err(not_absolute());
+    }
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("the scheme is {}, only http and https are sent", url.scheme()));
     }

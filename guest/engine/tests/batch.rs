@@ -221,6 +221,41 @@ fn a_reader_that_leaves_cancels_everything_and_the_summary_still_adds_up() {
     assert_eq!(summary.by_cause[&Cause::Cancelled], 2);
 }
 
+/// T7: what is said of a request that was cancelled is what the engine knows of it.
+#[test]
+fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
+    let mut driver = Driver::begun(&policy(2));
+    driver.read(&["/answered", "/begun", "/head", "/waits"], false);
+    driver.respond("/answered", 200);
+    driver.pass(10 * MS);
+    driver.head("/head", 206);
+    driver.tell(Event::Stop);
+    assert_eq!((driver.cancelled.len(), driver.running.len()), (2, 0));
+    // What was pushed and not read yet comes with the answer to the close.
+    driver.read(&["/pushed"], true);
+    let outcomes = driver.take();
+    let told: Vec<_> = outcomes[1..]
+        .iter()
+        .map(|outcome| {
+            let failure = outcome.result.as_ref().unwrap_err();
+            assert_eq!(failure.cause, Cause::Cancelled);
+            (failure.phase, failure.sent, failure.status, outcome.attempts, outcome.timing.queued)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Phase::Head, Sent::Maybe, None, 1, Duration::ZERO),
+            (Phase::Body, Sent::Yes, Some(206), 1, Duration::ZERO),
+            (Phase::Queue, Sent::No, None, 0, 10 * MS),
+            (Phase::Queue, Sent::No, None, 0, Duration::ZERO),
+        ]
+    );
+    let summary = driver.summary.unwrap();
+    assert_eq!((summary.requests, summary.responses, summary.failures, summary.attempts), (5, 1, 4, 3));
+    assert!(!summary.input_ended);
+}
+
 #[test]
 fn a_reader_that_never_asks_and_leaves_ends_the_batch() {
     let mut driver = Driver::new(&policy(2));

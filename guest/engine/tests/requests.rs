@@ -34,6 +34,7 @@ fn urls_that_cannot_be_used_say_why() {
         ("http://", "empty host"),
         ("http://[::1", "invalid IPv6"),
         ("http://origin.test:99999/", "invalid port"),
+        ("user:secret@origin.test/path", "not an absolute URL"),
         ("ftp://origin.test/", "the scheme is ftp"),
         ("file:///etc/passwd", "the scheme is file"),
         ("http://user:secret@origin.test/", "user name or password"),
@@ -128,4 +129,28 @@ fn with_a_list_unread_bodies_are_refused() {
     driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
     let outcomes = driver.take();
     assert_eq!(crate::driver::causes(&outcomes), [Some(Cause::InvalidRequest)]);
+}
+
+/// T12: credentials are never printed, also where they are why a URL is refused.
+#[test]
+fn the_outcome_of_a_refused_url_shows_no_user_and_no_password() {
+    for (url, shown) in [
+        ("http://user:secret@origin.test/path?q=1", "http://origin.test/path?q=1"),
+        ("http://user@origin.test/", "http://origin.test/"),
+        ("http:user:secret@origin.test/", "http://origin.test/"),
+        ("ftp://user:secret@origin.test/", "ftp://origin.test/"),
+        ("http://user:secret@origin.test:99999/", "http://origin.test:99999/"),
+        ("http://user:sec/ret@origin.test/", "http://origin.test/"),
+        ("http://user:sec ret@[::1/", "http://[::1/"),
+        ("user:secret@origin.test/", "origin.test/"),
+        ("see user:secret@origin.test", "see origin.test"),
+        ("not a url", "not a url"),
+    ] {
+        let mut driver = Driver::begun(&Policy::default());
+        driver.read_requests(vec![Request::get(1, url)], true);
+        let outcome = driver.take().remove(0);
+        let detail = outcome.result.unwrap_err().detail.unwrap();
+        assert!(!outcome.url.contains("secret") && !detail.contains("secret"), "{url}: {} {detail}", outcome.url);
+        assert_eq!(outcome.url, shown, "{url}");
+    }
 }

@@ -144,6 +144,7 @@ impl<W: Wasi> Batch<W> {
             let event = match reader {
                 Reader::Asks => Event::Demand,
                 Reader::Took(count) => Event::Taken(count),
+                Reader::Stops => Event::Stop,
                 Reader::Left => Event::ReaderGone,
             };
             self.tell(now, event);

@@ -24,6 +24,8 @@ pub(crate) enum Reader {
     Asks,
     /// It has taken so many.
     Took(u32),
+    /// It wants every outcome now.
+    Stops,
     /// It is gone.
     Left,
 }
@@ -51,6 +53,7 @@ struct Queues<I: Incoming> {
     /// What the caller has done and the engine has not heard of.
     asks: bool,
     taken: u32,
+    stops: bool,
     left: bool,
     cancelled: bool,
     /// There when the batch is over.
@@ -98,6 +101,7 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, Ends<I>) {
         asked: false,
         asks: false,
         taken: 0,
+        stops: false,
         left: false,
         cancelled: false,
         summary: None,
@@ -224,6 +228,14 @@ impl<I: Incoming> Caller<I> {
         queues.open == 0 && !queues.closed
     }
 
+    /// Ends the batch: what has no outcome gets one, and all of them can be taken.
+    pub fn stop(&self) {
+        let mut queues = self.0.borrow_mut();
+        (queues.stops, queues.closed) = (true, true);
+        queues.batch.wake();
+        queues.pushers.wake();
+    }
+
     /// Cancels the batch. What is there and was not taken is dropped.
     pub fn cancel(&self) {
         let mut queues = self.0.borrow_mut();
@@ -279,9 +291,12 @@ impl<I: Incoming> Ends<I> {
 
     /// What the caller has done meanwhile.
     pub(crate) fn next_reader(&self) -> Option<Reader> {
-        let Queues { asks, taken, left, .. } = &mut *self.0.borrow_mut();
+        let Queues { asks, taken, stops, left, .. } = &mut *self.0.borrow_mut();
         if std::mem::take(left) {
             return Some(Reader::Left);
+        }
+        if std::mem::take(stops) {
+            return Some(Reader::Stops);
         }
         if std::mem::take(asks) {
             return Some(Reader::Asks);
@@ -420,6 +435,16 @@ mod tests {
         assert_eq!(caller.room(), 0, "the engine holds them now");
         ends.hold(700 << 10);
         assert_eq!(caller.room(), 98);
+    }
+
+    #[test]
+    fn a_caller_that_stops_pushes_no_more_and_takes_all_that_comes_of_it() {
+        let (caller, ends) = windows(10);
+        caller.stop();
+        assert_eq!((caller.push([Request::get(0, "")].into_iter()), caller.room()), (Err(Closed), 0));
+        assert_eq!((ends.next_reader(), ends.next_reader()), (Some(Reader::Stops), None));
+        ends.emit(outcome(0, 1));
+        assert_eq!(taken(&caller, 10), Some(vec![0]));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     begun: Option<Instant>,
     closed: bool,
     left: bool,
+    /// The reader has wanted every outcome at once.
+    stopped: bool,
     /// Requests without an outcome, and by when they must have one.
     waiting: BTreeMap<u64, Waiting>,
     read: u64,
@@ -83,6 +85,7 @@ impl Ledger {
             Event::Sent { .. } | Event::Wants { .. } => {}
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
+            Event::Stop => self.stopped = true,
             Event::Head { attempt, location, .. } => {
                 self.truth.head(*attempt);
                 self.touch(*attempt);
@@ -143,6 +146,7 @@ impl Ledger {
     ) -> Result<(), Broken> {
         let id = request.id;
         Broken::unless(!self.enough, || format!("request {id} was sent though there was enough"))?;
+        Broken::unless(!self.stopped, || format!("request {id} was sent after the stop"))?;
         if let Some(earlier) = running.values().find(|running| running.id == id) {
             let hedged = self.hedged.insert(id);
             let due = match settings.hedge {
@@ -241,6 +245,8 @@ impl Ledger {
         Broken::unless(within, || format!("{untaken} in a window of {}", settings.window))?;
         let most = 300 + 30 * settings.window as usize;
         Broken::unless(held <= most, || format!("{held} entries held, {most} allowed"))?;
+        let missing = self.waiting.keys().next().filter(|_| self.stopped && !self.left);
+        Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome after the stop"))?;
         let over = settings.deadline.zip(self.begun).is_some_and(|(deadline, begun)| begun + deadline + LATE < now);
         let done = self.waiting.is_empty() || self.left || settings.order == Order::Input;
         Broken::unless(!over || done, || "outcomes are missing after the deadline".to_owned())
@@ -271,7 +277,7 @@ impl Ledger {
         equal("the peak", u64::from(summary.peak_in_flight), self.peak as u64)?;
         let unshared = summary.coalesced == 0 || settings.coalesce;
         Broken::unless(unshared, || "requests shared answers unasked".to_owned())?;
-        let cause = self.left || self.enough || settings.deadline.is_some();
+        let cause = self.left || self.stopped || self.enough || settings.deadline.is_some();
         Broken::unless(summary.input_ended || cause, || "it stopped for no reason".to_owned())?;
         if self.left {
             return Ok(());

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub(crate) reader: Duration,
     /// When the reader leaves.
     pub(crate) leaves: Option<Duration>,
+    /// When it wants every outcome at once.
+    pub(crate) stops: Option<Duration>,
     /// How late a timer is at most.
     pub(crate) lateness: Duration,
     /// Its outcomes do not depend on what happens to be faster.
@@ -84,8 +86,9 @@ impl Scenario {
         let others: Vec<Policy> = others.collect();
         let limited = others.iter().chain([&policy]).all(|policy| policy.retry_floor < Some(10_000));
         let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
+        let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let (paced, steady) = (false, false);
-        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
     }
 
     /// Draws one in which nothing but rates makes anything wait: slots and time enough, healthy origins, and batches that may have
@@ -110,11 +113,12 @@ impl Scenario {
         };
         let batches = (0..batches).map(|_| requests(&mut rng)).collect();
         let lateness = Duration::from_micros(rng.u64(0..8_000));
-        let (input, reader, leaves) = (Duration::ZERO, Duration::from_millis(100), None);
+        let (input, reader) = (Duration::ZERO, Duration::from_millis(100));
+        let (leaves, stops) = (None, None);
         let (paced, steady) = (true, false);
         let policy = policies.remove(0);
         let others = policies;
-        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, lateness, steady }
+        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
     }
 
     /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
@@ -149,6 +153,7 @@ impl Scenario {
             input: none,
             reader: Duration::from_millis(1),
             leaves: None,
+            stops: None,
             lateness: none,
             steady: true,
         }

@@ -94,6 +94,9 @@ impl<'a> World<'a> {
             if let Some(leaves) = scenario.leaves {
                 world.foresee(begins + leaves, batch, What::Tell(Event::ReaderGone));
             }
+            if let Some(stops) = scenario.stops {
+                world.foresee(begins + stops, batch, What::Tell(Event::Stop));
+            }
         }
         Ok(world)
     }

@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Why a batch was refused. The type is `about:blank`, so the title is that of the status.
@@ -54,4 +54,13 @@ pub fn problem_to_json(problem: &Problem) -> String {
 /// A line `{"problem":{…}}` among outcomes, for what is found wrong after the first of them.
 pub fn problem_to_line(problem: &Problem) -> String {
     crate::outcome::line(&ProblemLine { problem })
+}
+
+/// What a document says is wrong, if it is one.
+pub fn problem_detail(document: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Document {
+        detail: String,
+    }
+    serde_json::from_str(document).ok().map(|Document { detail }| detail)
 }

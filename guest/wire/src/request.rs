@@ -8,7 +8,10 @@ use crate::span::Span;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use fantail_engine::{Overrides, Priority, Request};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +74,53 @@ pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Reque
 /// A request from an object. `id` is its id if it names none.
 pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
     parse::<RequestJson>(text)?.into_request(id)
+}
+
+/// What can be read of a line that is no request, so that its outcome can be told from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readable {
+    /// Its `id`, if that is one.
+    pub id: Option<u64>,
+    /// Its `url`, if that is a text.
+    pub url: Option<String>,
+}
+
+/// What can be read of an object up to where it breaks off.
+pub fn readable(text: &str) -> Readable {
+    let mut readable = Readable::default();
+    // That something is wrong is known.
+    let _ = Fields(&mut readable).deserialize(&mut serde_json::Deserializer::from_str(text));
+    readable
+}
+
+/// Notes fields as they come, and passes over what is wrong with their values.
+struct Fields<'a>(&'a mut Readable);
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "id" => self.0.id = map.next_value::<Value>()?.as_u64(),
+                "url" => self.0.url = map.next_value::<Value>()?.as_str().map(str::to_owned),
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl RequestJson {

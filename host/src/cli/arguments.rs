@@ -33,8 +33,11 @@ pub(crate) enum Command {
     },
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 every request got a response, 1 some failed (each has its line), \
-                          2 usage or input error before anything was sent, 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 every request got a response of any status, 1 some failed (each has its line) or \
+                          outcomes could not be written, 2 usage or input error before anything was sent, 130 \
+                          interrupted. With --until N: 0 if there were N successes, whatever else there was, else 1. \
+                          With --until first-failure: 0 if every response was a success, else 1. A success is a \
+                          response with a status below 400.";
 
 #[derive(Args)]
 pub(crate) struct Fetch {
@@ -117,7 +120,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SIZE", default_value = "3GiB")]
     pub(crate) memory: bytesize::ByteSize,
     /// Time for those being answered when the service is told to stop.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = grace)]
     pub(crate) grace: Duration,
     #[command(flatten)]
     pub(crate) egress: Egress,
@@ -130,6 +133,15 @@ pub(crate) struct Demo {
     pub(crate) concurrency: u32,
     #[command(flatten)]
     pub(crate) display: Display,
+}
+
+/// Longer than anybody waits for a service to stop; and far from where adding it to the time would overflow.
+const MOST_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn grace(text: &str) -> Result<Duration, String> {
+    let grace = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let most = humantime::format_duration(MOST_GRACE);
+    if grace <= MOST_GRACE { Ok(grace) } else { Err(format!("expected {most} at most")) }
 }
 
 fn wasi(text: &str) -> Result<Wasi, &'static str> {

@@ -1,10 +1,11 @@
 //! `fantail demo`: what a newcomer runs first.
 
 use super::arguments::Demo;
+use super::egress::cached;
 use super::progress::Progress;
-use super::run::Sink;
+use super::run::{Plan, Sink};
 use super::{Exit, run, say};
-use fantail::{Egress, Harness, Order, Policy, Request};
+use fantail::{Egress, Harness, Order, Policy, Request, Until};
 use fantail_origin::Origin;
 use fantail_wire as wire;
 use ipnet::{IpNet, Ipv4Net};
@@ -40,7 +41,7 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     let origin = Origin::start().await?;
     say(format_args!("{REQUESTS} requests to a faulty origin on {}, one line of each kind:\n", origin.address()));
     let loopback = IpNet::V4(Ipv4Net::new(Ipv4Addr::LOCALHOST, 8)?);
-    let harness = Harness::builder(Egress::nothing().allow(loopback)).build()?;
+    let harness = cached(Harness::builder(Egress::nothing().allow(loopback))).build()?;
     let policy = Policy {
         concurrency: Some(demo.concurrency),
         head_timeout: Some(Duration::from_millis(500)),
@@ -49,7 +50,8 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     let requests: Vec<Request> = (0..REQUESTS).map(|id| Request::get(id, origin.url(path(id)))).collect();
     let outcomes = harness.fetch(futures::stream::iter(requests), &policy).await?;
     let progress = Progress::new(demo.display, Some(REQUESTS));
-    Ok(run::run(outcomes, Order::Completion, None, progress, &mut OneOfEachKind::default()).await)
+    let plan = Plan { order: Order::Completion, until: Until::All, folder: None };
+    Ok(run::run(outcomes, &plan, progress, &mut OneOfEachKind::default()).await)
 }
 
 /// Faults spread evenly: 37 has no divisor in common with 100.

@@ -23,7 +23,7 @@ fn egress(given: &arguments::Egress) -> Egress {
 /// A builder that goes by what was given, and by one more pattern of origins.
 pub(crate) fn builder(given: &arguments::Egress, pattern: Option<OriginPattern>) -> Result<Builder, EgressError> {
     let egress = pattern.into_iter().fold(egress(given), Egress::origin);
-    let builder = Harness::builder(egress).trust(trust(given)?);
+    let builder = cached(Harness::builder(egress).trust(trust(given)?));
     Ok(match (&given.cert, &given.key) {
         (Some(certificate), Some(key)) => {
             let identity = Identity::pem(&read(certificate)?, &read(key)?);
@@ -31,6 +31,16 @@ pub(crate) fn builder(given: &arguments::Egress, pattern: Option<OriginPattern>)
         }
         (_, None) | (None, _) => builder,
     })
+}
+
+/// Has what is compiled kept in the user's folder for such things (XDG Base Directory Specification), if there is one.
+pub(crate) fn cached(builder: Builder) -> Builder {
+    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    match folder {
+        Some(folder) => builder.cache(folder.join("fantail")),
+        None => builder,
+    }
 }
 
 fn trust(given: &arguments::Egress) -> Result<Trust, EgressError> {

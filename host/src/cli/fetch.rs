@@ -6,8 +6,9 @@ use super::input::entries;
 use super::output::Output;
 use super::policy::PolicyOptions;
 use super::progress::Progress;
+use super::run::Plan;
 use super::{Exit, run, store};
-use fantail::{BodyMode, Order, Policy};
+use fantail::{BodyMode, Order, Policy, Until};
 use std::path::{Path, PathBuf};
 
 /// A mistake found before anything was sent.
@@ -47,8 +48,12 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, Mistake> {
     let outcomes = harness.fetch(entries, &policy).await?;
     let total = fetch.input.is_none().then_some(fetch.urls.len() as u64);
     let progress = Progress::new(fetch.display, total);
-    let order = policy.order.unwrap_or(Order::Completion);
-    Ok(run::run(outcomes, order, fetch.output_dir.as_deref(), progress, &mut Output::new()).await)
+    let plan = Plan {
+        order: policy.order.unwrap_or(Order::Completion),
+        until: policy.until.unwrap_or(Until::All),
+        folder: fetch.output_dir.as_deref(),
+    };
+    Ok(run::run(outcomes, &plan, progress, &mut Output::new()).await)
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, Mistake> {

@@ -2,6 +2,7 @@
 
 use super::arguments::Fetch;
 use fantail::{Entry, Header, Malformed, Request};
+use fantail_wire::{Readable, readable};
 use futures::{Stream, StreamExt, stream};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -90,12 +91,12 @@ fn lines(
                 Ok(Line::Whole) => return Some((entry(&line, id, &template), Some((source, number, template)))),
                 Ok(Line::TooLong) => {
                     let detail = format!("line {id}: longer than {MAX_LINE} bytes, skipped");
-                    let malformed = Entry::Malformed(Malformed { id, detail });
+                    let malformed = Entry::Malformed(Malformed { id, url: String::new(), detail });
                     return Some((malformed, Some((source, number, template))));
                 }
                 Err(error) => {
                     let detail = format!("line {id}: the input cannot be read on: {error}");
-                    return Some((Entry::Malformed(Malformed { id, detail }), None));
+                    return Some((Entry::Malformed(Malformed { id, url: String::new(), detail }), None));
                 }
             }
         }
@@ -103,11 +104,14 @@ fn lines(
 }
 
 fn entry(line: &[u8], id: u64, template: &Template) -> Entry {
-    let malformed = |detail: String| Entry::Malformed(Malformed { id, detail: format!("line {id}: {detail}") });
-    let Ok(text) = std::str::from_utf8(line) else { return malformed("not UTF-8".to_owned()) };
+    let malformed = |Readable { id: own, url }, detail: String| {
+        let detail = format!("line {id}: {detail}");
+        Entry::Malformed(Malformed { id: own.unwrap_or(id), url: url.unwrap_or_default(), detail })
+    };
+    let Ok(text) = std::str::from_utf8(line) else { return malformed(Readable::default(), "not UTF-8".to_owned()) };
     match fantail_wire::request_from_line(text, id, |url| template.request(id, url)) {
         Ok(request) => Entry::Request(request),
-        Err(error) => malformed(error.to_string()),
+        Err(error) => malformed(readable(text), error.to_string()),
     }
 }
 

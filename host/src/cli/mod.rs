@@ -15,18 +15,20 @@ pub(crate) mod store;
 pub(crate) mod table;
 #[cfg(feature = "opentelemetry")]
 pub(crate) mod telemetry;
+mod totals;
 
 pub(crate) use arguments::{Arguments, Command};
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: every request got a response, or the service stopped when told to.
+    /// 0: every request got a response, or what `--until` asks for was reached, or the service stopped when told to.
     Responses,
-    /// 1: some failed; each has its line.
+    /// 1: some failed, each with its line; or `--until` was not reached, or stopped at a failure; or outcomes could not be written.
     Failures,
     /// 2: a mistake in the command or its input, found before anything was sent.
     Usage,
@@ -51,8 +53,7 @@ impl Exit {
     }
 }
 
-/// Writes a line to standard error.
-#[expect(clippy::print_stderr, reason = "the one place that does, for people")]
+/// Writes a line to standard error, for people. Where it cannot be written nobody reads it, and nothing else depends on it.
 pub(crate) fn say(line: impl fmt::Display) {
-    eprintln!("{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -87,7 +87,8 @@ pub(crate) struct PolicyOptions {
     /// In which order outcomes are printed [default: completion].
     #[arg(long, value_name = "ORDER", value_enum)]
     order: Option<OrderName>,
-    /// When to stop: at the end, at the first failure, or after N responses with a status below 400 [default: all].
+    /// When to stop: at the end, after N successes (responses with a status below 400), or at the first outcome that is
+    /// not one [default: all].
     #[arg(long, value_name = "all|first-failure|N", value_parser = until)]
     until: Option<Until>,
     /// What to do with bodies [default: collect].

@@ -2,14 +2,15 @@
 
 use super::output::Output;
 use super::progress::Progress;
-use super::store::{AT_ONCE, stored};
+use super::store::{AT_ONCE, Stored, stored};
 use super::table::table;
+use super::totals::Totals;
 use super::{Exit, say};
-use fantail::{End, Order, Outcomes};
-use fantail_engine::Tally;
+use fantail::{End, Order, Outcomes, Until};
 use fantail_wire as wire;
 use futures::stream::LocalBoxStream;
 use futures::{Stream, StreamExt};
+use std::io;
 use std::path::Path;
 use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,33 +20,35 @@ const CHUNK: usize = 256;
 
 /// What to do with each outcome.
 pub(crate) trait Sink {
-    /// Takes some outcomes; an error means that nobody wants more.
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> std::io::Result<()>;
+    /// Takes some outcomes; an error means that no more can be taken.
+    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()>;
 }
 
 impl Sink for Output {
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> std::io::Result<()> {
+    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()> {
         self.write(outcomes).await
     }
 }
 
+/// What is asked of a run.
+pub(crate) struct Plan<'a> {
+    pub(crate) order: Order,
+    pub(crate) until: Until,
+    /// Where bodies are stored.
+    pub(crate) folder: Option<&'a Path>,
+}
+
 /// Takes every outcome, then prints the summary. On the first interruption the batch is cancelled and what was in flight
 /// still has its line; on the second it ends there and then.
-pub(crate) async fn run(
-    mut outcomes: Outcomes,
-    order: Order,
-    folder: Option<&Path>,
-    mut progress: Progress,
-    sink: &mut impl Sink,
-) -> Exit {
-    let mut tally = Tally::new();
+pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
+    let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = Interruptions::new();
     let mut canceller = outcomes.canceller();
     let copied = {
-        let chunks = written(&mut outcomes, order, folder).ready_chunks(CHUNK);
+        let chunks = written(&mut outcomes, plan).ready_chunks(CHUNK);
         // Interruptions are heard also while a chunk waits for its reader.
-        let mut copying = pin!(copy(chunks, sink, &mut tally, &mut progress));
+        let mut copying = pin!(copy(chunks, sink, &mut totals, &mut progress));
         loop {
             tokio::select! {
                 copied = &mut copying => break copied,
@@ -59,55 +62,54 @@ pub(crate) async fn run(
         }
     };
     progress.finish();
-    if copied.is_err() {
-        say("nobody reads the outcomes any more: stopped");
-        return Exit::Failures;
+    if let Err(error) = &copied {
+        say(unwritten(error));
     }
     let report = outcomes.report().await;
-    let mut summary = tally.close(report.summary.elapsed, report.summary.input_ended);
-    summary.adopt_inner(&report.summary);
+    let ended = matches!(report.end, End::Finished(_));
+    let goal = totals.has_reached(plan.until);
+    // What could not be written is counted by the harness alone.
+    let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary };
     say(table(&summary, &report.receipt, &report.end).trim_end());
-    match report.end {
-        _ if interrupted => Exit::Interrupted,
-        End::Finished(_) if summary.failures == 0 => Exit::Responses,
-        End::Finished(_) | End::Cancelled | End::Broken(_) => Exit::Failures,
+    match copied {
+        Err(_) => Exit::Failures,
+        Ok(()) if interrupted => Exit::Interrupted,
+        Ok(()) if ended && goal => Exit::Responses,
+        Ok(()) => Exit::Failures,
+    }
+}
+
+/// Why no more outcomes are written.
+fn unwritten(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => "nobody reads the outcomes any more: stopped".to_owned(),
+        _ => format!("outcomes cannot be written: {error}: stopped"),
     }
 }
 
 /// Hands every outcome to the sink and counts it.
 async fn copy(
-    mut chunks: impl Stream<Item = Vec<wire::Outcome>> + Unpin,
+    mut chunks: impl Stream<Item = Vec<Stored>> + Unpin,
     sink: &mut impl Sink,
-    tally: &mut Tally,
+    totals: &mut Totals,
     progress: &mut Progress,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     while let Some(chunk) = chunks.next().await {
-        let failed = chunk.iter().filter(|outcome| outcome.result.is_err()).count();
+        let failed = chunk.iter().map(|stored| totals.count(stored)).filter(|failed| *failed).count();
         progress.advance(chunk.len() as u64, failed as u64);
-        count(tally, &chunk);
-        sink.take(chunk).await?;
+        sink.take(chunk.into_iter().map(|stored| stored.outcome).collect()).await?;
     }
     Ok(())
 }
 
 /// Outcomes as they are written, their bodies stored.
-fn written<'a>(
-    outcomes: &'a mut Outcomes,
-    order: Order,
-    folder: Option<&'a Path>,
-) -> LocalBoxStream<'a, wire::Outcome> {
+fn written<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a, Stored> {
+    let folder = plan.folder;
     let storing = outcomes.map(move |outcome| stored(outcome, folder));
-    match (folder, order) {
+    match (folder, plan.order) {
         (None, _) => storing.then(|ready| ready).boxed_local(),
         (Some(_), Order::Completion) => storing.buffer_unordered(AT_ONCE).boxed_local(),
         (Some(_), Order::Input) => storing.buffered(AT_ONCE).boxed_local(),
-    }
-}
-
-fn count(tally: &mut Tally, outcomes: &[wire::Outcome]) {
-    for outcome in outcomes {
-        tally.arrived();
-        tally.finished(outcome, outcome.result.as_ref().ok().map(|response| response.status));
     }
 }
 

@@ -3,7 +3,10 @@
 use super::arguments::Serve;
 use super::egress::{EgressError, builder};
 use super::{Exit, say};
-use fantail::{Limits, Listening, OriginPattern, ServiceOptions};
+use bytes::Bytes;
+use fantail::{Limits, Listening, OriginPattern, Service, ServiceOptions};
+use http::Request;
+use http_body_util::{BodyExt, Full};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +32,8 @@ enum Mistake {
     Variable { name: String },
     #[error("the variable {name} in the environment is not UTF-8")]
     NotText { name: String },
+    #[error("{0}")]
+    Application(String),
     #[error("the variable upstreams: {0}")]
     Upstreams(#[from] fantail::PatternError),
     #[error(transparent)]
@@ -47,7 +52,7 @@ pub(crate) async fn run(serve: Serve) -> Exit {
 async fn try_run(serve: Serve) -> Result<(), Mistake> {
     let variables = variables(&serve.variables, std::env::vars_os())?;
     let value = |wanted: &str| variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
-    let has_token = value("api_token").is_some();
+    let token = value("api_token").map(|(_, token)| token.clone());
     let upstreams = value("upstreams").map(|(_, pattern)| pattern.parse::<OriginPattern>()).transpose()?;
     if upstreams.is_none() && serve.egress.allow.is_empty() {
         return Err(Mistake::NoOrigin);
@@ -61,12 +66,15 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
     };
     let limits = Limits { memory: usize::try_from(serve.memory.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
     let service = builder(&serve.egress, upstreams)?.limits(limits).build_service(options)?;
+    if let Some(token) = &token {
+        check(&service, token).await?;
+    }
     let listening = Listening { grace: serve.grace, ..Listening::default() };
     let listen = |error| Mistake::Listen { address: serve.listen, error };
     let listener = TcpListener::bind(serve.listen).await.map_err(listen)?;
     let mut signals = Signals::new()?;
     say(format_args!("serving on http://{}/", listener.local_addr().map_err(listen)?));
-    if !has_token {
+    if token.is_none() {
         say("no token is set, so every batch is refused: --variable api_token=…, or SPIN_VARIABLE_API_TOKEN");
     }
     let (stop, stopped) = oneshot::channel::<()>();
@@ -84,6 +92,25 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
     };
     say(format_args!("stopped after {} connections, {} of them cut off", served.connections, served.cut_off));
     Ok(())
+}
+
+/// Has the application look at its variables, with a batch of nothing: what is wrong with them is said now, and not to the first who
+/// asks.
+async fn check(service: &Service, token: &str) -> Result<(), Mistake> {
+    let empty = Full::new(Bytes::from_static(br#"{"requests":[]}"#));
+    let request = Request::post("/")
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json")
+        .body(empty)
+        .map_err(|_| Mistake::Application("the variable api_token cannot stand in a header".to_owned()))?;
+    let answer = service.handle(request).await;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let said = answer.into_body().collect().await.map(|said| said.to_bytes()).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    Err(Mistake::Application(fantail_wire::problem_detail(&said).unwrap_or_else(|| said.into_owned())))
 }
 
 /// The ways in which the process is asked to stop.

@@ -1,6 +1,6 @@
 //! The summary that ends a run, for people.
 
-use fantail::{End, Latency, Receipt, StatusCounts, Summary};
+use fantail::{Cause, End, Latency, Receipt, StatusCounts, Summary};
 use indicatif::{HumanBytes, HumanCount};
 use std::fmt::Write;
 use std::time::Duration;
@@ -18,8 +18,12 @@ pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
     let rate = requests as f64 / summary.elapsed.as_secs_f64().max(1e-9);
     row("requests", format!("{} in {} ({rate:.0}/s)", HumanCount(requests), span(summary.elapsed)));
     row("responses", join(HumanCount(responses).to_string(), statuses(summary.by_status)));
-    let causes = summary.by_cause.iter().map(|(cause, count)| format!("{cause} {}", HumanCount(*count)));
-    row("failures", join(HumanCount(failures).to_string(), causes));
+    let cancelled = summary.by_cause.get(&Cause::Cancelled).copied().unwrap_or_default();
+    let causes = summary.by_cause.iter().filter(|(cause, _)| **cause != Cause::Cancelled);
+    let causes = causes.map(|(cause, count)| format!("{cause} {}", HumanCount(*count)));
+    row("failures", join(HumanCount(failures.saturating_sub(cancelled)).to_string(), causes));
+    // Ended from this side, which is no failure.
+    row("cancelled", if cancelled > 0 { HumanCount(cancelled).to_string() } else { String::new() });
     if responses > 0 {
         let Latency { p50, p90, p99, p999, max } = summary.latency;
         let percentiles = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
@@ -32,8 +36,11 @@ pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
         let others = others.into_iter().map(|(name, count)| format!("{name} {}", HumanCount(count)));
         row("attempts", join(HumanCount(attempts).to_string(), others));
     }
-    row("in flight", format!("{} at most", summary.peak_in_flight));
-    row("body bytes", HumanCount(summary.body_bytes).to_string());
+    // Only the component knows these.
+    if end.own().is_some() {
+        row("in flight", format!("{} at most", summary.peak_in_flight));
+        row("body bytes", HumanCount(summary.body_bytes).to_string());
+    }
     row("connections", format!("{} opened, used again {} times", receipt.opened, HumanCount(receipt.reused)));
     row("network", format!("{} in, {} out", HumanBytes(receipt.received), HumanBytes(receipt.sent)));
     let (memory, busy, calls) = (HumanBytes(receipt.memory), span(receipt.busy), HumanCount(receipt.host_calls));
@@ -41,7 +48,7 @@ pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
     match end {
         End::Finished(_) if !summary.input_ended => row("note", "stopped before the end of the input".to_owned()),
         End::Finished(_) => {}
-        End::Cancelled => row("note", "interrupted before the end of the input".to_owned()),
+        End::Cancelled(_) => row("note", "interrupted before the end of the input".to_owned()),
         End::Broken(reason) => row("note", format!("the component broke down: {reason}")),
     }
     table
@@ -81,7 +88,6 @@ fn span(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fantail::Cause;
 
     #[test]
     fn a_table_names_what_happened_and_leaves_out_what_did_not() {
@@ -108,7 +114,8 @@ mod tests {
             sent: 300 << 10,
             elapsed: Duration::from_millis(2_500),
         };
-        let lines = table(&summary, &receipt, &End::Finished(None));
+        let own = Some(Box::new(summary.clone()));
+        let lines = table(&summary, &receipt, &End::Finished(own));
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [

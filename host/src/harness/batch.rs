@@ -4,12 +4,16 @@ use super::feed::Feed;
 use super::ledger::never_handed_over;
 use super::receipt::Receipt;
 use super::state::State;
+use super::words::reason;
 use super::{Component, End, Outbox, PolicyRefused, Report, p2, p3};
 use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy};
+use fantail_sender::Account;
 use futures::channel::oneshot;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use wasmtime::Store;
 
@@ -20,13 +24,16 @@ pub(super) struct Batch {
     pub(super) state: State,
     pub(super) feed: Feed,
     pub(super) ways: Ways,
-    /// Resolves when the reader gives up.
-    pub(super) cancelled: oneshot::Receiver<()>,
+    /// The reader gives up.
+    pub(super) cancelled: CancellationToken,
     /// Told what became of the batch.
-    pub(super) report: oneshot::Sender<Report>,
+    pub(super) report: oneshot::Sender<Told>,
     /// Given back when the store is gone.
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
+
+/// What became of a batch, and what is still charged to it.
+pub(super) type Told = (Report, Arc<Account>);
 
 /// Between a batch and its reader.
 pub(super) struct Ways {
@@ -37,11 +44,16 @@ pub(super) struct Ways {
     pub(super) accepted: oneshot::Sender<Result<(), PolicyRefused>>,
 }
 
+/// A component was told to stop, and did not within `Limits::stall`.
+#[derive(Debug, thiserror::Error)]
+#[error("the component does not stop")]
+pub(super) struct Unstoppable;
+
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // What is declared first is dropped last.
-        let Batch { place: _place, component, policy, state, mut feed, ways, mut cancelled, report } = self;
+        let Batch { place: _place, component, policy, state, mut feed, ways, cancelled, report } = self;
         let outcomes = ways.outcomes.clone();
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
@@ -52,18 +64,20 @@ impl Batch {
         let conversation = async {
             match &component {
                 Component::P2(component) => {
-                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), ways).await
+                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), ways, &cancelled).await
                 }
-                Component::P3(component) => p3::converse(component, &mut store, &policy, &mut feed, ways).await,
+                Component::P3(component) => {
+                    p3::converse(component, &mut store, &policy, &mut feed, ways, &cancelled).await
+                }
             }
         };
         let end = tokio::select! {
             result = busy.timed(conversation) => match result {
-                Ok(summary) => End::Finished(summary),
-                Err(error) => End::Broken(format!("{error:#}")),
+                Ok(end) => end,
+                Err(error) if error.is::<Unstoppable>() => End::Cancelled(None),
+                Err(error) => End::Broken(reason(&error)),
             },
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
-            _ = &mut cancelled => End::Cancelled,
         };
         if let End::Broken(reason) = &end {
             // Unread bodies that are cut off say why.
@@ -72,7 +86,7 @@ impl Batch {
         // A component that has kept its word: unread bodies that it has handed out still need it, and nothing waits for the reader.
         let kept = store.data().ledger.len() == 0 || outcomes.is_closed();
         if matches!(end, End::Finished(_)) && kept {
-            settle(store.data_mut(), &mut feed, &end, outcomes, cancelled).await;
+            settle(store.data_mut(), &mut feed, &end, outcomes, &cancelled).await;
             sum_up(store.data_mut(), &feed, end, begun, report);
             let bodies = async {
                 match component {
@@ -80,12 +94,15 @@ impl Batch {
                     Component::P3(_) => p3::unread_bodies(&mut store, last_gone).await,
                 }
             };
-            let _ = tokio::time::timeout(wall, bodies).await;
+            tokio::select! {
+                _ = tokio::time::timeout(wall, bodies) => {}
+                () = cancelled.cancelled() => {}
+            }
         } else {
             // The bodies first: a reader that waits for the end of one would never come to the outcomes that follow.
             drop(bodies);
             let mut state = store.into_data();
-            settle(&mut state, &mut feed, &end, outcomes, cancelled).await;
+            settle(&mut state, &mut feed, &end, outcomes, &cancelled).await;
             sum_up(&mut state, &feed, end, begun, report);
         }
     }
@@ -93,9 +110,11 @@ impl Batch {
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
 /// that it had not come to. What nobody reads any more is counted all the same.
-async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox, mut cancelled: oneshot::Receiver<()>) {
+async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox, cancelled: &CancellationToken) {
     let (cause, detail) = match end {
-        End::Cancelled => (Cause::Cancelled, "the batch was cancelled"),
+        End::Cancelled(_) => {
+            (Cause::Cancelled, "the batch was cancelled, and the component did not say how far this had come")
+        }
         End::Broken(reason) => (Cause::InternalError, reason.as_str()),
         End::Finished(_) if outcomes.is_closed() => (Cause::Cancelled, "nobody read the outcomes any more"),
         End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
@@ -109,8 +128,7 @@ async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox,
         let entry = tokio::select! {
             entry = feed.next() => entry,
             () = outcomes.closed() => return,
-            // Once it has been cancelled there is nothing more to hear from this one.
-            _ = &mut cancelled => return,
+            () = cancelled.cancelled() => return,
         };
         let Some(entry) = entry else { return };
         state.tally.arrived();
@@ -120,16 +138,16 @@ async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox,
     }
 }
 
-fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Report>) {
+fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Told>) {
     let receipt = Receipt::of(&state.sandbox, begun.elapsed());
     let finished = matches!(end, End::Finished(_));
     debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     let mut summary = state.tally.close(elapsed, feed.is_ended());
-    if let End::Finished(Some(own)) = &end {
+    if let Some(own) = end.own() {
         summary.adopt_inner(own);
     }
     let connections = state.sandbox.sender().connections();
     // Nobody has to be interested.
-    let _ = report.send(Report { summary, connections, receipt, end });
+    let _ = report.send((Report { summary, connections, receipt, end }, state.sandbox.account()));
 }

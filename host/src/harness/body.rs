@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// A response's body.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct UnreadBody {
     pub(super) status: u16,
     /// Why the component broke down, if it did.
     pub(super) broken: Arc<OnceLock<String>>,
+    /// Resolves when its batch is cancelled.
+    pub(super) cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// How a body ended: with its trailers, or not whole.
@@ -45,10 +48,15 @@ impl Stream for UnreadBody {
     type Item = Result<Bytes, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
+        if self.end.is_some() && self.cancelled.as_mut().poll(cx).is_ready() {
+            self.pieces.close();
+            self.end = None;
+            return Poll::Ready(Some(Err(self.cut_off())));
+        }
+        let Self { pieces, end: Some(end), .. } = &mut *self else { return Poll::Ready(None) };
+        if let Some(piece) = ready!(pieces.poll_recv(cx)) {
             return Poll::Ready(Some(Ok(piece)));
         }
-        let Some(end) = &mut self.end else { return Poll::Ready(None) };
         let ended = ready!(Pin::new(end).poll(cx));
         self.end = None;
         Poll::Ready(match ended {

@@ -1,6 +1,6 @@
 //! Requests that the component has been handed and has not answered: why nothing is lost, whatever it does.
 
-use fantail_engine::{Cause, Failure, Outcome, Phase, Request, Timing};
+use fantail_engine::{Cause, Failure, Outcome, Phase, Request, Timing, without_credentials};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -18,6 +18,8 @@ pub enum Entry {
 pub struct Malformed {
     /// Given back in the outcome.
     pub id: u64,
+    /// Given back in the outcome too, without credentials; empty if none can be read.
+    pub url: String,
     /// What is wrong, where, and how to mend it.
     pub detail: String,
 }
@@ -43,7 +45,8 @@ pub(super) struct Open {
     /// Why the input is not a request, if it is not: the component is handed an empty one in its place, so that the outcome
     /// comes in its turn.
     pub(super) malformed: Option<Malformed>,
-    url: String,
+    /// As it may be shown.
+    pub(super) url: String,
     since: Instant,
 }
 
@@ -57,7 +60,9 @@ impl Ledger {
             Entry::Malformed(malformed) => (Request::default(), Some(malformed)),
         };
         let id = malformed.as_ref().map_or(request.id, |malformed| malformed.id);
-        self.open.insert(serial, Open { id, malformed, url: request.url.clone(), since: Instant::now() });
+        let url = malformed.as_ref().map_or(&request.url, |malformed| &malformed.url);
+        let url = without_credentials(url).into_owned();
+        self.open.insert(serial, Open { id, malformed, url, since: Instant::now() });
         (serial, request)
     }
 
@@ -89,11 +94,11 @@ impl Ledger {
 }
 
 impl Open {
-    /// The outcome of a request that the component will not answer.
+    /// The outcome of a request that the component will not answer. How often it was sent, if at all, and where its time went is known to nobody:
+    /// `attempts` counts those that are known of, which is none.
     pub(super) fn unanswered<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
-        let total = self.since.elapsed();
-        let timing = Timing { queued: total, total, ..Timing::default() };
-        let failure = Failure::new(cause, false).with_detail(detail);
+        let timing = Timing { total: self.since.elapsed(), ..Timing::default() };
+        let failure = Failure { phase: Phase::Guest, ..Failure::new(cause, false) }.with_detail(detail);
         let failure = self.malformed.map_or(failure, |malformed| malformed.failure());
         Outcome {
             id: self.id,
@@ -110,7 +115,9 @@ impl Open {
     pub(super) fn not_taken<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
         let unsent = Failure::unsent(cause, Phase::Queue).with_detail(detail);
         let failure = self.malformed.as_ref().map_or(unsent, Malformed::failure);
-        Outcome { result: Err(failure), ..self.unanswered(cause, detail) }
+        let outcome = self.unanswered(cause, detail);
+        let timing = Timing { queued: outcome.timing.total, ..outcome.timing };
+        Outcome { timing, result: Err(failure), ..outcome }
     }
 }
 
@@ -126,10 +133,32 @@ pub(super) fn never_handed_over<R>(entry: Entry, reason: &str) -> Outcome<R> {
     let (id, url, failure) = match entry {
         Entry::Request(request) => {
             let failure = Failure::unsent(Cause::InternalError, Phase::Guest).with_detail(reason);
-            (request.id, request.url, failure)
+            (request.id, without_credentials(&request.url).into_owned(), failure)
         }
-        Entry::Malformed(malformed) => (malformed.id, String::new(), malformed.failure()),
+        Entry::Malformed(malformed) => {
+            (malformed.id, without_credentials(&malformed.url).into_owned(), malformed.failure())
+        }
     };
     let (hops, timing, last_attempt) = Default::default();
     Outcome { id, url, attempts: 0, hops, timing, last_attempt, result: Err(failure) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::Sent;
+    use std::time::Duration;
+
+    /// T7: what nobody knows is not made up. T12: nor is a password told.
+    #[test]
+    fn an_outcome_without_the_component_claims_nothing_of_what_was_sent() {
+        let mut ledger = Ledger::default();
+        ledger.open(Request::get(7, "http://me:secret@a.test/").into());
+        let open = ledger.close_all().remove(0);
+        let outcome: Outcome<()> = open.unanswered(Cause::Cancelled, "cancelled");
+        let failure = outcome.result.unwrap_err();
+        assert_eq!((outcome.id, outcome.url.as_str(), outcome.attempts), (7, "http://a.test/", 0));
+        assert_eq!((failure.phase, failure.sent, failure.retryable), (Phase::Guest, Sent::Maybe, false));
+        assert_eq!((outcome.timing.queued, outcome.timing.head), (Duration::ZERO, None));
+    }
 }

@@ -9,6 +9,7 @@ mod p2;
 mod p3;
 mod receipt;
 mod state;
+mod words;
 
 pub use body::{Body, UnreadBody};
 pub use ledger::{Entry, Malformed};
@@ -28,6 +29,7 @@ use outcomes::Running;
 pub(crate) use state::State;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span};
 use wasmtime::component::InstancePre;
 
@@ -71,7 +73,7 @@ pub struct Response {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Counted by the harness as outcomes passed it, not taken from the component; what cannot be seen
-    /// from outside ([`Summary::adopt_inner`]) is the component's word if it came to an end.
+    /// from outside ([`Summary::adopt_inner`]) is the component's word if it came to an end, and zero if not ([`End::own`]).
     pub summary: Summary,
     /// Connections used by the harness so far, by all its batches.
     pub connections: Connections,
@@ -86,10 +88,20 @@ pub struct Report {
 pub enum End {
     /// The component ended it, with this summary unless it broke the protocol.
     Finished(Option<Box<Summary>>),
-    /// The reader cancelled it.
-    Cancelled,
+    /// The reader cancelled it. With the component's own summary, unless it did not stop in time ([`Limits::stall`]).
+    Cancelled(Option<Box<Summary>>),
     /// The component trapped, passed a limit, or took too long. In words.
     Broken(String),
+}
+
+impl End {
+    /// The component's own summary. Without it nothing is known of what only the component can count.
+    pub fn own(&self) -> Option<&Summary> {
+        match self {
+            End::Finished(own) | End::Cancelled(own) => own.as_deref(),
+            End::Broken(_) => None,
+        }
+    }
 }
 
 /// The component refused the policy. Nothing was read and nothing was sent.
@@ -137,7 +149,7 @@ impl Harness {
         // Never closed, so there always is one in the end.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (ask, asked) = oneshot::channel();
-        let (cancel, cancelled) = oneshot::channel();
+        let cancelled = CancellationToken::new();
         let (outcomes, outcomes_reader) = mpsc::channel(OUTCOMES);
         let (accepted, accepted_reader) = oneshot::channel();
         let (report, report_reader) = oneshot::channel();
@@ -145,16 +157,16 @@ impl Harness {
             component: self.component.clone(),
             // Our sender answers.
             policy: self.with_defaults(policy),
-            state: State::new(self.limits, self.sender.clone()),
+            state: State::new(self.limits, self.sender.clone(), cancelled.clone()),
             feed: Feed::new(requests.map(Into::into).boxed()),
             ways: Ways { asked, outcomes, accepted },
-            cancelled,
+            cancelled: cancelled.clone(),
             report,
             place,
         };
         let batch = Running(Some(tokio::spawn(batch.run().instrument(debug_span!("batch"))).abort_handle()));
-        let reader =
-            Outcomes { ask: Some(ask), cancel: Some(cancel), outcomes: outcomes_reader, report: report_reader, batch };
+        let canceller = Some(Canceller { batch: cancelled.drop_guard() });
+        let reader = Outcomes { ask: Some(ask), canceller, outcomes: outcomes_reader, report: report_reader, batch };
         match accepted_reader.await {
             Ok(Err(refused)) => Err(refused),
             // Broken down before it said anything: the outcomes will tell.

@@ -1,5 +1,6 @@
 //! The reader's end of a batch.
 
+use super::batch::Told;
 use super::{Outcome, Report};
 use futures::Stream;
 use futures::channel::oneshot;
@@ -7,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_util::sync::DropGuard;
 
 /// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be
 /// polled inside the tokio runtime it was made in. Dropping it before its end ends the batch at once, connections and
@@ -14,9 +16,9 @@ use tokio::task::AbortHandle;
 #[derive(Debug)]
 pub struct Outcomes {
     pub(super) ask: Option<oneshot::Sender<()>>,
-    pub(super) cancel: Option<oneshot::Sender<()>>,
+    pub(super) canceller: Option<Canceller>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
-    pub(super) report: oneshot::Receiver<Report>,
+    pub(super) report: oneshot::Receiver<Told>,
     pub(super) batch: Running,
 }
 
@@ -33,32 +35,43 @@ impl Drop for Running {
 }
 
 impl Outcomes {
-    /// What ends the batch when it is dropped: every request that has been read and has no outcome gets one with the cause
-    /// `cancelled`, and the stream ends after those. None if it was taken before.
+    /// What ends the batch when it is dropped. None if it was taken before, or the batch has come to its end.
     pub fn canceller(&mut self) -> Option<Canceller> {
-        self.cancel.take().map(|cancel| Canceller { _cancel: cancel })
+        self.canceller.take()
     }
 
-    /// What became of the batch. Waits for its end; outcomes not taken by then are dropped.
+    /// What became of the batch. Waits for its end; outcomes not taken by then are dropped. The bytes of its receipt are those up to now: with
+    /// unread bodies more come later.
     pub async fn report(mut self) -> Report {
         // Nobody will ask for more.
         self.ask = None;
         self.outcomes.close();
         let report = (&mut self.report).await;
         self.end();
-        report.unwrap_or_else(|_| Report::broken("the task that ran the batch ended early"))
+        match report {
+            Ok((mut report, account)) => {
+                report.receipt.charge(&account.used());
+                report
+            }
+            Err(_) => Report::broken("the task that ran the batch ended early"),
+        }
     }
 
     /// From here on only unread bodies keep the batch going.
     fn end(&mut self) {
         self.batch.0 = None;
+        if let Some(Canceller { batch }) = self.canceller.take() {
+            let _ = batch.disarm();
+        }
     }
 }
 
-/// Ends a batch when it is dropped.
+/// Ends a batch when it is dropped: every request that has been read and has no outcome gets one, with the cause `cancelled` and what is
+/// known of how far it had come, and the stream ends after those. Unread bodies break off, also those of a batch whose outcomes
+/// have all been taken.
 #[derive(Debug)]
 pub struct Canceller {
-    _cancel: oneshot::Sender<()>,
+    pub(super) batch: DropGuard,
 }
 
 impl Stream for Outcomes {

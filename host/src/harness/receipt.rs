@@ -1,9 +1,10 @@
 //! What a batch has cost.
 
 use crate::sandbox::Sandbox;
+use fantail_sender::Used;
 use std::time::Duration;
 
-/// What a batch has cost, up to its last outcome: not what unread bodies bring after that.
+/// What a batch has cost, up to its last outcome; bytes up to when its report was asked for, which may include those of unread bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Instances that ran it.
@@ -41,5 +42,10 @@ impl Receipt {
             sent: used.network.sent,
             elapsed,
         }
+    }
+
+    /// Takes over what has passed over the network by now.
+    pub(super) fn charge(&mut self, used: &Used) {
+        (self.received, self.sent) = (used.received, used.sent);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::feed::Feed;
 use super::ledger::Ledger;
+use super::words::first_line;
 use super::{Outcome, Response};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
 use fantail_engine::{Cause, Facts, Failure, Request, Tally, Timing};
@@ -10,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
@@ -23,6 +25,8 @@ pub(crate) struct State {
     pub(super) begun: Option<Instant>,
     /// Why the component broke down, if it did: shared with unread bodies.
     pub(super) broken: Arc<OnceLock<String>>,
+    /// The reader gives the batch up, and unread bodies with it.
+    pub(super) cancelled: CancellationToken,
     /// Held by every unread body of a component for WASI 0.3: when the last is gone, so is the batch.
     pub(super) alive: Option<mpsc::Sender<()>>,
 }
@@ -53,13 +57,14 @@ pub(super) struct Answered {
 const MOST_AT_ONCE: u64 = 1 << 20;
 
 impl State {
-    pub(super) fn new(limits: Limits, sender: Sender) -> Self {
+    pub(super) fn new(limits: Limits, sender: Sender, cancelled: CancellationToken) -> Self {
         Self {
             sandbox: Sandbox::new(limits, sender, &[]),
             ledger: Ledger::default(),
             tally: Tally::new(),
             begun: None,
             broken: Arc::default(),
+            cancelled,
             alive: None,
         }
     }
@@ -96,8 +101,13 @@ impl State {
         let open = self.ledger.close(serial)?;
         let Answered { url, attempts, hops, timing, last_attempt, result } = answered;
         let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, last_attempt, result };
+        if let Err(Failure { detail: Some(detail), .. }) = &mut outcome.result {
+            let line = first_line(detail).len();
+            detail.truncate(line);
+        }
         if let Some(malformed) = &open.malformed {
             outcome.result = Err(malformed.failure());
+            outcome.url = open.url;
         }
         let status = outcome.result.as_ref().ok().map(|response| response.status);
         let (cause, phase) = match &outcome.result {

@@ -1,5 +1,6 @@
 //! What a client gets.
 
+use super::idle::Busy;
 use super::instances::Place;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -15,6 +16,8 @@ pub struct Answer {
     body: UnsyncBoxBody<Bytes, Error>,
     /// Given back with the body, however it ends.
     place: Option<Place>,
+    /// Its connection's.
+    busy: Option<Busy>,
 }
 
 /// The application did not bring its answer to an end.
@@ -24,7 +27,12 @@ pub struct BrokenOff(String);
 
 impl Answer {
     pub(super) fn new(body: UnsyncBoxBody<Bytes, Error>, place: Place) -> Self {
-        Self { body, place: Some(place) }
+        Self { body, place: Some(place), busy: None }
+    }
+
+    /// Keeps its connection busy for as long as it is there.
+    pub(super) fn keep(&mut self, busy: Busy) {
+        self.busy = Some(busy);
     }
 }
 
@@ -79,7 +87,7 @@ pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let title = status.canonical_reason().unwrap_or_default();
     let problem = fantail_wire::Problem { title, status: status.as_u16(), detail, ..Default::default() };
     let body = Full::from(fantail_wire::problem_to_json(&problem) + "\n").map_err(|never| match never {});
-    let mut response = Response::new(Answer { body: body.boxed_unsync(), place: None });
+    let mut response = Response::new(Answer { body: body.boxed_unsync(), place: None, busy: None });
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/problem+json"));

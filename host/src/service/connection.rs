@@ -1,7 +1,9 @@
 //! Connections that an application is reached by: HTTP/1.1, bounded in number and in patience.
 
 use super::Service;
+use super::idle::{Connection, Idle};
 use super::patient::Patient;
+use super::slow::CutOffSlow;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,19 +17,21 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
-use tokio_io_timeout::TimeoutStream;
+use tokio::time::{sleep, timeout};
 
 /// How connections are kept. Worst-case memory beside the instances: `connections` x 128 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listening {
-    /// Connections at once; others wait to be accepted. Default 1,024.
+    /// Connections at once. For one more, the one is given up that has waited longest for a request; if there is none such, it waits.
+    /// Default 1,024.
     pub connections: usize,
     /// For the head of a request, which includes waiting for the next one. Default 30 s.
     pub head: Duration,
-    /// How long a client may take nothing of what is written to it, or give nothing of its body. Default 60 s. One that takes a
-    /// little now and then may take as long as it likes, and keeps its place in an instance.
+    /// How long a client may give nothing of its body. Default 60 s.
     pub stall: Duration,
+    /// How long a client may take for 64 KiB of what is there for it. One that is slower is cut off, because it keeps a place in an
+    /// instance. Default 20 s.
+    pub slow: Duration,
     /// How long those that are being answered have when the service stops. Default 30 s.
     pub grace: Duration,
 }
@@ -38,6 +42,7 @@ impl Default for Listening {
             connections: 1_024,
             head: Duration::from_secs(30),
             stall: Duration::from_secs(60),
+            slow: Duration::from_secs(20),
             grace: Duration::from_secs(30),
         }
     }
@@ -64,49 +69,66 @@ impl Service {
         let mut served = Served::default();
         let (stopping, stopped) = watch::channel(());
         let places = Arc::new(Semaphore::new(listening.connections));
-        let mut connections = JoinSet::new();
+        let (idle, mut connections) = (Idle::default(), JoinSet::new());
+        // Accepted, and without a place.
+        let mut next = None;
         let mut stop = pin!(stop);
         loop {
-            let accept = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, listener.accept().await)
-            };
             tokio::select! {
                 () = &mut stop => break,
                 Some(_) = connections.join_next() => {}
-                accepted = accept => match accepted {
-                    (Ok(place), Ok((tcp, _))) => {
+                accepted = listener.accept(), if next.is_none() => match accepted {
+                    Ok((tcp, _)) => {
                         served.connections += 1;
-                        let connection = connection(self.clone(), tcp, listening, stopped.clone());
+                        if places.available_permits() == 0 {
+                            idle.give_up_oldest();
+                        }
+                        next = Some(tcp);
+                    }
+                    Err(_) => sleep(BREATH).await,
+                },
+                place = Arc::clone(&places).acquire_owned(), if next.is_some() => {
+                    if let Some(tcp) = next.take() {
+                        let connection = connection(self.clone(), tcp, listening, idle.connection(), stopped.clone());
                         connections.spawn(async move {
                             connection.await;
                             drop(place);
                         });
                     }
-                    _ => sleep(BREATH).await,
-                },
+                }
             }
         }
         drop(listener);
         drop(stopping);
-        let deadline = Instant::now() + listening.grace;
-        while let Ok(Some(_)) = timeout_at(deadline, connections.join_next()).await {}
+        let all = async { while connections.join_next().await.is_some() {} };
+        // Those that are left are counted and cut off.
+        let _ = timeout(listening.grace, all).await;
         served.cut_off = connections.len();
         connections.shutdown().await;
         served
     }
 }
 
-/// Serves one connection until its client has left, it has stalled, or the service stops.
-async fn connection(service: Service, tcp: TcpStream, listening: Listening, mut stopped: watch::Receiver<()>) {
+/// Serves one connection until its client has left, it has stalled, it is given up, or the service stops.
+async fn connection(
+    service: Service,
+    tcp: TcpStream,
+    listening: Listening,
+    idle: Arc<Connection>,
+    mut stopped: watch::Receiver<()>,
+) {
     // An outcome is worth a packet of its own; where that fails, it is only slower.
     let _ = tcp.set_nodelay(true);
-    let mut io = Box::pin(TimeoutStream::new(tcp));
-    io.as_mut().set_write_timeout_pinned(Some(listening.stall));
+    let io = CutOffSlow::new(tcp, listening.slow);
+    let given_up = Arc::clone(&idle);
     let answer = service_fn(move |request: Request<Incoming>| {
-        let service = service.clone();
+        let (service, busy) = (service.clone(), idle.busy());
         let request = request.map(|body| Patient::new(body, listening.stall).boxed_unsync());
-        async move { Ok::<Response<_>, Infallible>(service.handle(request).await) }
+        async move {
+            let mut response = service.handle(request).await;
+            response.body_mut().keep(busy);
+            Ok::<Response<_>, Infallible>(response)
+        }
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(listening.head).max_buf_size(BUFFER);
@@ -114,6 +136,7 @@ async fn connection(service: Service, tcp: TcpStream, listening: Listening, mut 
     // A client that breaks its connection off has nobody but itself to tell.
     tokio::select! {
         _ = connection.as_mut() => {}
+        () = given_up.given_up() => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;

@@ -2,10 +2,12 @@
 
 mod answer;
 mod connection;
+mod idle;
 mod instance;
 mod instances;
 mod options;
 mod patient;
+mod slow;
 
 pub use answer::{Answer, BrokenOff};
 pub use connection::{Listening, Served};

@@ -5,6 +5,7 @@ use crate::event::{AttemptId, Key};
 use crate::live::{Hop, Live};
 use crate::queue::Turn;
 use crate::redirect::{self, Next};
+use crate::request::without_credentials;
 use crate::retry::Again;
 use crate::state::{Attempt, Second, State, Why};
 use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Sent, Timing, retry};
@@ -26,7 +27,7 @@ impl<R> Engine<R> {
         };
         match checked {
             Err(failure) => {
-                let Request { id, url, .. } = request;
+                let (id, url) = (request.id, without_credentials(&request.url).into_owned());
                 let (hops, timing, result) = (Vec::new(), Timing::default(), Err(failure));
                 self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, last_attempt: None, result });
             }

@@ -49,6 +49,7 @@ impl Bodies {
         let (pieces, pieces_reader) = mpsc::channel(PIECES);
         let (end, end_reader) = oneshot::channel();
         let broken = Arc::clone(&store.data().broken);
+        let cancelled = Box::pin(store.data().cancelled.clone().cancelled_owned());
         let bytes = match &self.guest {
             Some(guest) => guest.unread_body().call_stream(&mut *store, body).await?.ok(),
             None => None,
@@ -60,7 +61,7 @@ impl Bodies {
                 Ended { body, end, last }
             });
         }
-        Ok(UnreadBody { pieces: pieces_reader, end: Some(end_reader), status, broken })
+        Ok(UnreadBody { pieces: pieces_reader, end: Some(end_reader), status, broken, cancelled })
     }
 
     /// The next body whose stream has ended.

@@ -3,10 +3,10 @@
 mod bell;
 mod bodies;
 
-use super::batch::Ways;
+use super::batch::{Unstoppable, Ways};
 use super::feed::Feed;
 use super::state::{Answered, State};
-use super::{Body, PolicyRefused, Response};
+use super::{Body, End, Outbox, PolicyRefused, Response};
 use crate::bindings::p2::FantailPre;
 use crate::bindings::p2::batch::{self as wit, Guest};
 use crate::convert::p2 as convert;
@@ -15,6 +15,9 @@ pub(super) use bodies::Bodies;
 use fantail_engine::{Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 use wasmtime::component::{Resource, ResourceAny};
 use wasmtime_wasi::p2::DynPollable;
@@ -39,7 +42,8 @@ pub(super) async fn converse(
     policy: &Policy,
     (feed, bodies): (&mut Feed, &mut Bodies),
     ways: Ways,
-) -> wasmtime::Result<Option<Box<Summary>>> {
+    cancelled: &CancellationToken,
+) -> wasmtime::Result<End> {
     let Ways { asked, outcomes, accepted } = ways;
     let instance = component.instantiate_async(&mut *store).await?;
     let guest = instance.fantail_fetch_p2_batch().clone();
@@ -48,33 +52,32 @@ pub(super) async fn converse(
         Ok(batch) => batch,
         Err(wit::PolicyError { field, reason }) => {
             let _ = accepted.send(Err(PolicyRefused { field, reason }));
-            return Ok(None);
+            return Ok(End::Finished(None));
         }
     };
     let _ = accepted.send(Ok(()));
     bodies.guest = Some(guest.clone());
     let mut batch = Batch::new(guest, batch, store)?;
     // Nothing is read before the reader has asked.
-    if asked.await.is_err() {
-        return batch.cancel().await;
+    tokio::select! {
+        asked = asked => if asked.is_err() {
+            return batch.cancel().await.map(End::Finished);
+        },
+        () = cancelled.cancelled() => return batch.cancel().await.map(End::Cancelled),
     }
     batch.store.data_mut().begin();
-    loop {
+    while !cancelled.is_cancelled() {
         batch.hand_over(feed).await?;
         bodies.finish_ended(batch.store).await?;
-        let Some(taken) = batch.next(feed, bodies, &outcomes).await? else {
-            return batch.summary().await;
+        let Some(taken) = batch.next(feed, bodies, &outcomes, cancelled).await? else {
+            return batch.summary().await.map(End::Finished);
         };
-        for outcome in taken {
-            if let Some(outcome) = batch.accept(outcome, bodies).await? {
-                // If the reader has left, the next look finds out.
-                let _ = outcomes.send(outcome).await;
-            }
-        }
+        batch.give(taken, bodies, &outcomes).await?;
         if outcomes.is_closed() {
-            return batch.cancel().await;
+            return batch.cancel().await.map(End::Finished);
         }
     }
+    batch.stop(bodies, &outcomes).await.map(End::Cancelled)
 }
 
 impl<'a> Batch<'a> {
@@ -114,16 +117,18 @@ impl<'a> Batch<'a> {
         Ok(given.is_full && !given.is_last)
     }
 
-    /// Lets the component go on until it has outcomes for which there is a place, or until the input, the reader or a body has something new.
-    /// None when it is over.
+    /// Lets the component go on until it has outcomes for which there is a place, or until the input, the reader or a body has something new,
+    /// or the batch is cancelled. None when it is over.
     async fn next(
         &mut self,
         feed: &mut Feed,
         bodies: &mut Bodies,
-        outcomes: &super::Outbox,
+        outcomes: &Outbox,
+        cancelled: &CancellationToken,
     ) -> wasmtime::Result<Option<Vec<wit::Outcome>>> {
         let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
         let (mut hungry, mut full, mut here, mut ended) = (self.is_hungry, places == 0, true, None);
+        let (mut goes_on, patience) = (true, self.patience());
         let bell = self.bell.clone();
         let rung = Resource::new_borrow(self.rung.rep());
         let taken = {
@@ -136,6 +141,9 @@ impl<'a> Batch<'a> {
                     // Given back at once: it is taken again with the next outcome.
                     _ = outcomes.reserve(), if full => full = false,
                     () = outcomes.closed(), if here => here = false,
+                    () = cancelled.cancelled(), if goes_on => goes_on = false,
+                    // The bell was rung for it, and it did not come.
+                    () = sleep(patience), if !goes_on => return Err(Unstoppable.into()),
                     Some(end) = bodies.ended(), if ended.is_none() => ended = Some(end),
                 }
                 bell.ring();
@@ -145,6 +153,50 @@ impl<'a> Batch<'a> {
             bodies.finish(self.store, ended).await?;
         }
         Ok(taken)
+    }
+
+    /// Has the component stop, and takes every outcome that it has not given yet. It has them all at once: what is waited for here is the reader.
+    async fn stop(&mut self, bodies: &mut Bodies, outcomes: &Outbox) -> wasmtime::Result<Option<Box<Summary>>> {
+        let (methods, patience) = (self.guest.clone(), self.patience());
+        let methods = methods.batch();
+        let stopped = timeout(patience, methods.call_stop(&mut *self.store, self.batch)).await;
+        stopped.map_err(|_| Unstoppable)??;
+        let mut woken = false;
+        loop {
+            // Given back at once: it is taken again with the next outcome.
+            if outcomes.reserve().await.is_err() {
+                return self.cancel().await;
+            }
+            let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
+            let rung = Resource::new_borrow(self.rung.rep());
+            let next = methods.call_next(&mut *self.store, self.batch, places, Some(rung));
+            match timeout(patience, next).await.map_err(|_| Unstoppable)?? {
+                None => return self.summary().await,
+                // The bell may have been rung once before the stop.
+                Some(taken) if taken.is_empty() => {
+                    if std::mem::replace(&mut woken, true) {
+                        return Err(Unstoppable.into());
+                    }
+                }
+                Some(taken) => self.give(taken, bodies, outcomes).await?,
+            }
+        }
+    }
+
+    /// How long the component may take for what it should do at once.
+    fn patience(&self) -> Duration {
+        self.store.data().sandbox.limits.stall
+    }
+
+    /// Passes outcomes on to the reader.
+    async fn give(&mut self, taken: Vec<wit::Outcome>, bodies: &mut Bodies, outcomes: &Outbox) -> wasmtime::Result<()> {
+        for outcome in taken {
+            if let Some(outcome) = self.accept(outcome, bodies).await? {
+                // If the reader has left, the next look finds out.
+                let _ = outcomes.send(outcome).await;
+            }
+        }
+        Ok(())
     }
 
     /// The outcome as the reader gets it; none if it belongs to no request.

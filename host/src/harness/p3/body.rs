@@ -26,8 +26,9 @@ pub(super) fn unread(
     let alive = store.as_context().data().alive.clone();
     bytes.pipe(store.as_context_mut(), Pieces { pieces: PollSender::new(pieces), _alive: alive })?;
     let broken = Arc::clone(&store.as_context().data().broken);
+    let cancelled = Box::pin(store.as_context().data().cancelled.clone().cancelled_owned());
     let end = receive(store, end, |end| end.map_err(convert::failure))?;
-    Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken })
+    Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken, cancelled })
 }
 
 struct Pieces {

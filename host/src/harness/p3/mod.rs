@@ -3,10 +3,10 @@
 mod body;
 mod future;
 
-use super::batch::Ways;
+use super::batch::{Unstoppable, Ways};
 use super::feed::Feed;
 use super::state::{Answered, State};
-use super::{Body, Outcome, PolicyRefused, Response};
+use super::{Body, End, Outbox, Outcome, PolicyRefused, Response};
 use crate::bindings::p3::FantailPre;
 use crate::bindings::p3::batch::{self as wit, Guest};
 use crate::convert::p3 as convert;
@@ -14,7 +14,10 @@ use body::unread;
 use fantail_engine::{Cause, Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Accessor, ResourceAny};
 use wasmtime::{Error, Store};
 
@@ -32,7 +35,8 @@ pub(super) async fn converse(
     policy: &Policy,
     feed: &mut Feed,
     ways: Ways,
-) -> wasmtime::Result<Option<Box<Summary>>> {
+    cancelled: &CancellationToken,
+) -> wasmtime::Result<End> {
     let Ways { asked, outcomes, accepted } = ways;
     let instance = component.instantiate_async(&mut *store).await?;
     let conversation = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
@@ -42,34 +46,39 @@ pub(super) async fn converse(
             Ok(batch) => Batch { store, guest, batch },
             Err(wit::PolicyError { field, reason }) => {
                 let _ = accepted.send(Err(PolicyRefused { field, reason }));
-                return Ok(None);
+                return Ok(End::Finished(None));
             }
         };
         let _ = accepted.send(Ok(()));
         // Nothing is read before the reader has asked.
-        if asked.await.is_err() {
-            batch.cancel().await?;
-        } else {
-            store.with(|mut store| store.data_mut().begin());
-            let mut feeding = pin!(batch.feed(feed, &outcomes));
-            let mut taking = pin!(batch.take(&outcomes));
-            tokio::select! {
-                taken = &mut taking => taken?,
-                fed = &mut feeding => {
-                    fed?;
-                    taking.await?;
-                }
+        tokio::select! {
+            asked = asked => if asked.is_err() {
+                batch.cancel().await?;
+                return batch.summary().await.map(End::Finished);
+            },
+            () = cancelled.cancelled() => {
+                batch.cancel().await?;
+                return batch.summary().await.map(End::Cancelled);
             }
         }
-        let summary = batch.guest.batch().call_summary(store, batch.batch).await?;
-        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
+        store.with(|mut store| store.data_mut().begin());
+        let mut feeding = pin!(batch.feed(feed, &outcomes));
+        let mut taking = pin!(batch.take(&outcomes, cancelled));
+        let stopped = tokio::select! {
+            stopped = &mut taking => stopped?,
+            fed = &mut feeding => {
+                fed?;
+                taking.await?
+            }
+        };
+        batch.summary().await.map(if stopped { End::Cancelled } else { End::Finished })
     });
     conversation.await?
 }
 
 impl Batch<'_> {
     /// Gives the component what the input has, as far as it has room.
-    async fn feed(&self, feed: &mut Feed, outcomes: &super::Outbox) -> wasmtime::Result<()> {
+    async fn feed(&self, feed: &mut Feed, outcomes: &Outbox) -> wasmtime::Result<()> {
         loop {
             let room = self.guest.batch().call_room(self.store, self.batch).await?;
             if room == 0 {
@@ -98,7 +107,7 @@ impl Batch<'_> {
     }
 
     /// The batch stopped while these were on their way.
-    async fn refused(&self, serials: Vec<u64>, outcomes: &super::Outbox) {
+    async fn refused(&self, serials: Vec<u64>, outcomes: &Outbox) {
         for serial in serials {
             let outcome: Option<Outcome> = self.store.with(|mut store| {
                 store.data_mut().not_taken(serial, Cause::Cancelled, "the batch had stopped before it was begun")
@@ -109,27 +118,28 @@ impl Batch<'_> {
         }
     }
 
-    /// Takes outcomes as there are places for them, until there are no more.
-    async fn take(&self, outcomes: &super::Outbox) -> wasmtime::Result<()> {
+    /// Takes outcomes as there are places for them, until there are no more. Whether it was stopped because the reader has cancelled it.
+    async fn take(&self, outcomes: &Outbox, cancelled: &CancellationToken) -> wasmtime::Result<bool> {
+        let patience = self.store.with(|mut store| store.data_mut().sandbox.limits.stall);
+        let mut stopped = false;
         loop {
-            // Given back at once: it is taken again with the outcome.
-            let left = outcomes.reserve().await.is_err();
-            if left {
-                return self.cancel().await;
-            }
-            let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
-            let taken = {
-                let methods = self.guest.batch();
-                let mut next = pin!(methods.call_next(self.store, self.batch, places));
-                tokio::select! {
-                    taken = &mut next => taken?,
-                    () = outcomes.closed() => {
-                        methods.call_cancel(self.store, self.batch).await?;
-                        next.await?
-                    }
+            let left = tokio::select! {
+                // Given back at once: it is taken again with the outcome.
+                place = outcomes.reserve() => place.is_err(),
+                () = cancelled.cancelled(), if !stopped => {
+                    stopped = true;
+                    self.stop(patience).await?;
+                    continue;
                 }
             };
-            let Some(taken) = taken else { return Ok(()) };
+            if left {
+                self.cancel().await?;
+                return Ok(stopped);
+            }
+            let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
+            let Some(taken) = self.next(places, outcomes, cancelled, &mut stopped, patience).await? else {
+                return Ok(stopped);
+            };
             for outcome in taken {
                 if let Some(outcome) = self.accept(outcome)? {
                     // If the reader has left, the next look finds out.
@@ -139,10 +149,51 @@ impl Batch<'_> {
         }
     }
 
+    /// Waits for outcomes. Once the batch is stopped they are all there, so that it waits no longer than its patience lasts.
+    async fn next(
+        &self,
+        places: u32,
+        outcomes: &Outbox,
+        cancelled: &CancellationToken,
+        stopped: &mut bool,
+        patience: Duration,
+    ) -> wasmtime::Result<Option<Vec<wit::Outcome>>> {
+        let methods = self.guest.batch();
+        let mut next = pin!(methods.call_next(self.store, self.batch, places));
+        loop {
+            tokio::select! {
+                taken = &mut next => return taken,
+                () = outcomes.closed() => {
+                    methods.call_cancel(self.store, self.batch).await?;
+                    return next.await;
+                }
+                () = cancelled.cancelled(), if !*stopped => {
+                    *stopped = true;
+                    self.stop(patience).await?;
+                }
+                () = sleep(patience), if *stopped => return Err(Unstoppable.into()),
+            }
+        }
+    }
+
+    /// Has every request that was pushed get its outcome now.
+    async fn stop(&self, patience: Duration) -> wasmtime::Result<()> {
+        let methods = self.guest.batch();
+        tokio::select! {
+            stopped = methods.call_stop(self.store, self.batch) => stopped,
+            () = sleep(patience) => Err(Unstoppable.into()),
+        }
+    }
+
     /// Cancels the batch, and waits until it is over.
     async fn cancel(&self) -> wasmtime::Result<()> {
         self.guest.batch().call_cancel(self.store, self.batch).await?;
         self.guest.batch().call_next(self.store, self.batch, 1).await.map(drop)
+    }
+
+    async fn summary(&self) -> wasmtime::Result<Option<Box<Summary>>> {
+        let summary = self.guest.batch().call_summary(self.store, self.batch).await?;
+        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
     }
 
     /// The outcome as the reader gets it; none if it belongs to no request.

@@ -1,0 +1,63 @@
+//! What was written, counted.
+
+use super::store::Stored;
+use fantail::{Cause, Report, Summary, Until};
+use fantail_engine::Tally;
+use std::time::Instant;
+
+/// What was written so far.
+pub(crate) struct Totals {
+    begun: Instant,
+    tally: Tally,
+    /// Responses with a status below 400.
+    successes: u64,
+    /// Everything else that was not cancelled.
+    others: u64,
+    /// Outcomes without a response that were not cancelled either.
+    failures: u64,
+    cancelled: u64,
+    body_bytes: u64,
+}
+
+impl Totals {
+    pub(crate) fn new() -> Self {
+        let (begun, tally) = (Instant::now(), Tally::new());
+        Self { begun, tally, successes: 0, others: 0, failures: 0, cancelled: 0, body_bytes: 0 }
+    }
+
+    /// Counts an outcome. Whether it is a failure: one that was cancelled is none.
+    pub(crate) fn count(&mut self, Stored { outcome, bytes }: &Stored) -> bool {
+        let status = outcome.result.as_ref().ok().map(|response| response.status);
+        self.tally.arrived();
+        self.tally.finished(outcome, status);
+        self.body_bytes += bytes;
+        match &outcome.result {
+            Ok(response) if response.status < 400 => self.successes += 1,
+            Ok(_) => self.others += 1,
+            Err(failure) if failure.cause == Cause::Cancelled => self.cancelled += 1,
+            Err(_) => {
+                (self.others, self.failures) = (self.others + 1, self.failures + 1);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether it went as it was asked for.
+    pub(crate) fn has_reached(&self, until: Until) -> bool {
+        match until {
+            Until::All => self.failures + self.cancelled == 0,
+            Until::Successes(wanted) => self.successes >= u64::from(wanted),
+            Until::FirstFailure => self.others == 0,
+        }
+    }
+
+    /// The summary, with what only the component knows. Where bodies are `stored` the batch is over before they are.
+    pub(crate) fn close(&mut self, report: &Report, stored: bool) -> Summary {
+        let elapsed = if stored { self.begun.elapsed() } else { report.summary.elapsed };
+        let mut summary = self.tally.close(elapsed, report.summary.input_ended);
+        summary.adopt_inner(&report.summary);
+        summary.body_bytes += self.body_bytes;
+        summary
+    }
+}
