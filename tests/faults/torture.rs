@@ -139,6 +139,8 @@ async fn x1_a_batch_dropped_at_whichever_poll_leaves_nothing() {
     }
     drop(harness);
     until(&origin, |counts| counts.open == 0).await;
+    // What was told to end has a turn to do so.
+    tokio::time::sleep(MS).await;
     // The listener's task is all there is.
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
 }

@@ -102,13 +102,14 @@ impl Sender {
         account.check(0)?;
         let terms = Terms { origin, timeouts, account, events };
         let (uri, host) = (request.uri().clone(), request.headers().get(HOST).cloned());
-        let (mut again, mut tried) = (Again::default(), 0);
+        let (mut again, mut tried, mut shared) = (Again::default(), 0, false);
         loop {
-            let want = if again.closed || tried > MOST_KEPT { Want::Fresh } else { Want::Any };
+            // Other kept connections may be closed as well. A shared one that broke is retired, and those who shared it share the next.
+            let want = if again.closed && !shared || tried > MOST_KEPT { Want::Fresh } else { Want::Any };
             let (lease, fresh) = self.lease(&terms, want, record).await?;
+            shared = lease.connection().protocol() == Protocol::Http2;
             // Over a new connection of HTTP/1.1 there is no reason to send it again.
-            let one_way = fresh && lease.connection().protocol() == Protocol::Http1;
-            let spare = if one_way { None } else { replica(&request) };
+            let spare = if fresh && !shared { None } else { replica(&request) };
             match self.exchange(lease, request, &terms, fresh, record).await {
                 Ok(response) => return Ok(response),
                 // The peer closed the connection while it was idle, and the request is whole: another may be open.
@@ -155,7 +156,7 @@ impl Sender {
             Err(unanswered) => {
                 if unanswered.error.cause == Cause::HttpResponseTimeout {
                     lease.timed_out(heard);
-                } else if unanswered.error.repeat == Repeat::Elsewhere {
+                } else if matches!(unanswered.error.repeat, Repeat::Elsewhere | Repeat::IfKept) {
                     lease.retire();
                 }
                 return Err(*unanswered);

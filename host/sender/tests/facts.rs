@@ -8,6 +8,7 @@ use fantail_sender::{PoolLimits, Tighter, Timeouts, TlsSettings};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tower_service::Service;
 
@@ -19,14 +20,14 @@ async fn an_answer_says_where_the_time_of_its_attempt_went() {
     let rig = Net::answering(50 * MS, OK).connecting_takes(30 * MS).rig();
     let first = rig.attempt("http://name.test/", 7).await.unwrap();
     let known = facts(&first);
-    assert_eq!((known.queued, known.resolve), (Some(0 * MS), Some(10 * MS)));
+    assert_eq!((known.queued, known.resolve), (Some(Duration::ZERO), Some(10 * MS)));
     assert_eq!((known.connect, known.tls, known.send, known.head), (Some(30 * MS), None, None, Some(50 * MS)));
     assert_eq!(known.remote, Some(format!("{ADDRESS}:80").parse().unwrap()));
     assert_eq!((known.protocol, known.reused), (Some(Protocol::Http1), Some(false)));
     assert!(known.started.is_some());
     assert_eq!(text(first).await.unwrap(), "ok");
     let second = facts(&rig.attempt("http://name.test/", 8).await.unwrap());
-    assert_eq!((second.queued, second.resolve, second.connect), (Some(0 * MS), None, None));
+    assert_eq!((second.queued, second.resolve, second.connect), (Some(Duration::ZERO), None, None));
     assert_eq!((second.head, second.reused), (Some(50 * MS), Some(true)));
 }
 

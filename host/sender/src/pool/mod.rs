@@ -78,7 +78,7 @@ impl Pool {
 
     /// Closes the connection that has been idle for longest, and says whether there was one.
     pub(crate) fn make_room(&self) -> bool {
-        self.with(|state, effects| state.close_oldest(effects))
+        self.with(State::close_oldest)
     }
 
     /// The driver of a connection of HTTP/1.1 has looked at it once more since it was given back.
