@@ -159,7 +159,7 @@ async fn exchange<W: Wasi>(
     };
     // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
     let (result, sending) = match select(pin!(receive), &mut upload).await {
-        Either::Left((result, _)) => (result, true),
+        Either::Left((result, _)) => (result, request.body.is_some()),
         Either::Right(((), receive)) => (receive.await, false),
     };
     if let Some(ended) = unread {
