@@ -54,6 +54,19 @@ impl Server {
         (lines, summary)
     }
 
+    /// T13: a host that has one word for what may pass and what does not keeps nobody from repeating it.
+    async fn repeats_what_may_pass(&self) {
+        let origin = origin().await;
+        let urls = [origin.url("/close"), origin.url("/short")];
+        let policy = json!({"retries": 2, "backoff": "1ms", "retry_floor": 100});
+        let (outcomes, _) = self.post(json!({"policy": policy, "requests": urls})).await;
+        for outcome in outcomes {
+            assert_eq!((&outcome["attempts"], &outcome["error"]["retryable"]), (&json!(3), &json!(true)), "{outcome}");
+            assert_eq!(outcome["error"]["fault"], "peer", "{outcome}");
+            assert!(outcome["last_attempt"].is_null(), "this host does not say: {outcome}");
+        }
+    }
+
     /// X1: bodies of every size come whole, alone and many at once, and the large ones of one caller are nobody else's failure.
     async fn sends_bodies_of_every_size(&self) {
         let origin = origin().await;
@@ -104,7 +117,9 @@ async fn spin_runs_the_application_as_the_manifest_has_it() {
     spin.args(["--runtime-config-file", &config, "--state-dir", folder.path().to_str().unwrap()]);
     spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
     spin.env("DISABLE_WASMTIME_CACHE", "true");
-    Server::start(spin, port, folder).await.sends_bodies_of_every_size().await;
+    let server = Server::start(spin, port, folder).await;
+    server.sends_bodies_of_every_size().await;
+    server.repeats_what_may_pass().await;
 }
 
 #[tokio::test]
@@ -126,7 +141,9 @@ async fn wasmtime_serves_the_application_and_runs_both_components_without_any_co
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("id: 7") && said.contains("status: 200"), "{said}{:?}", String::from_utf8(output.stderr));
     }
-    Server::start(wasmtime, port, folder).await.sends_bodies_of_every_size().await;
+    let server = Server::start(wasmtime, port, folder).await;
+    server.sends_bodies_of_every_size().await;
+    server.repeats_what_may_pass().await;
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ mod service;
 
 pub use builder::{BuildError, Builder};
 pub use fantail_engine::{
-    BodyMode, Cause, Code, Failure, Fault, Header, Hedge, Latency, Order, Overrides, Phase, Policy, Priority, Request,
-    Sent, StatusCounts, Summary, Timing, Until,
+    BodyMode, Cause, Code, Facts, Failure, Fault, Header, Hedge, Latency, Order, Overrides, Phase, Policy, Priority,
+    Protocol, Request, Sent, StatusCounts, Summary, Timing, Until,
 };
 pub use fantail_sender::{
     Approved, Connect, Connections, Egress, Identity, OriginPattern, PatternError, PoolLimits, Refused, Resolve,

@@ -17,7 +17,7 @@ pub(crate) enum State {
     /// Has been sent.
     Running(Attempt, Second),
     /// Has been sent a second time beside the first: of the two the first to answer well counts.
-    RunningTwice(Attempt, Attempt),
+    RunningTwice(Box<(Attempt, Attempt)>),
 }
 
 /// Why a request waits for a slot.
@@ -78,7 +78,7 @@ impl State {
         let (first, second) = match self {
             State::Following | State::Waiting(_) | State::BackingOff(_) => (None, None),
             State::Running(attempt, _) => (Some(attempt), None),
-            State::RunningTwice(first, second) => (Some(first), Some(second)),
+            State::RunningTwice(both) => (Some(&both.0), Some(&both.1)),
         };
         first.into_iter().chain(second)
     }
@@ -87,7 +87,7 @@ impl State {
         let (first, second) = match self {
             State::Following | State::Waiting(_) | State::BackingOff(_) => (None, None),
             State::Running(attempt, _) => (Some(attempt), None),
-            State::RunningTwice(first, second) => (Some(first), Some(second)),
+            State::RunningTwice(both) => (Some(&mut both.0), Some(&mut both.1)),
         };
         first.into_iter().chain(second).find(|attempt| attempt.number == number)
     }
@@ -97,7 +97,7 @@ impl State {
         match self {
             State::Waiting(_) => !for_second,
             State::Running(_, Second::Due) => for_second,
-            State::Running(..) | State::Following | State::BackingOff(_) | State::RunningTwice(..) => false,
+            State::Running(..) | State::Following | State::BackingOff(_) | State::RunningTwice(_) => false,
         }
     }
 }

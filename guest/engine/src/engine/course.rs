@@ -90,7 +90,7 @@ impl<R> Engine<R> {
     fn outdoes_other(&mut self, now: Instant, attempt: AttemptId, result: &Result<R, Failure>) -> bool {
         let Some(live) = self.live.get_mut(attempt.key) else { return false };
         let (first, second) = match std::mem::replace(&mut live.state, State::Following) {
-            State::RunningTwice(first, second) => (first, second),
+            State::RunningTwice(both) => *both,
             alone => {
                 live.state = alone;
                 return true;

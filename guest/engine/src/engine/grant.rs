@@ -49,7 +49,7 @@ impl<R> Engine<R> {
         match live.state {
             State::Waiting(_) => self.in_flight >= self.settings.concurrency || !self.queue.has_room(live.lane),
             State::BackingOff(_) => false,
-            State::Following | State::Running(..) | State::RunningTwice(..) => true,
+            State::Following | State::Running(..) | State::RunningTwice(_) => true,
         }
     }
 

@@ -83,7 +83,7 @@ impl<R> Engine<R> {
             | State::Following
             | State::Waiting(_)
             | State::BackingOff(_)
-            | State::RunningTwice(..) => return,
+            | State::RunningTwice(_) => return,
         }
         self.enqueue(key, Turn::Second);
     }
@@ -114,7 +114,7 @@ impl<R> Engine<R> {
         let Some(live) = self.live.get_mut(key) else { return };
         live.past.second = Some(attempt.number);
         live.state = match std::mem::replace(&mut live.state, State::Following) {
-            State::Running(first, _) => State::RunningTwice(first, attempt),
+            State::Running(first, _) => State::RunningTwice(Box::new((first, attempt))),
             other => other,
         };
     }
