@@ -197,7 +197,7 @@ impl<R> Engine<R> {
             }
             Event::Failed { attempt, failed } => {
                 if let Some(running) = self.live.running_mut(attempt) {
-                    running.facts = failed.seen.map(|seen| seen.facts).or(running.facts);
+                    running.facts = failed.seen.as_ref().map(|seen| seen.facts).or(running.facts);
                 }
                 self.conclude(now, attempt, |running, repeatable| Err(running.failed(failed, repeatable)), origins);
             }

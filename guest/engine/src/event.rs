@@ -108,7 +108,7 @@ pub struct Failed {
     /// For people.
     pub detail: Option<String>,
     /// What the host says of the attempt.
-    pub seen: Option<Seen>,
+    pub seen: Option<Box<Seen>>,
 }
 
 /// What the host says of an attempt that failed.

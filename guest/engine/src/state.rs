@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// What a request does that has no outcome yet.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most of those that are held are running")]
 pub(crate) enum State {
     /// Gets what another gets that is the same.
     Following,
@@ -140,8 +141,8 @@ impl Attempt {
     pub(crate) fn failed(&self, failed: Failed, repeatable: bool) -> Failure {
         let Failed { cause, detail, seen } = failed;
         let failure = Failure { detail, ..self.failure(cause, repeatable) };
-        match seen {
-            Some(Seen { phase, sent, .. }) => {
+        match seen.as_deref() {
+            Some(&Seen { phase, sent, .. }) => {
                 let retryable = cause.is_transient() && (repeatable || sent == Sent::No);
                 Failure { phase, sent, retryable, ..failure }
             }

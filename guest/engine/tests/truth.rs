@@ -144,7 +144,8 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
     let attempt = driver.attempt("/b");
     driver.running.remove(&attempt);
     let seen = Seen { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
-    let failed = Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(seen) };
+    let failed =
+        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(Box::new(seen)) };
     driver.tell(Event::Failed { attempt, failed });
     let outcomes = driver.take();
     let Failure { phase, sent, detail, .. } = failure(&outcomes);
@@ -157,10 +158,10 @@ fn a_protocol_error_may_pass_unless_the_host_knows_better() {
     for (seen, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
         let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(seen.is_some()), ..Policy::default() });
         let facts = Facts::default();
-        let seen = seen.map(|sent| Seen { phase: Phase::Head, sent, facts });
+        let seen = seen.map(|sent| Box::new(Seen { phase: Phase::Head, sent, facts }));
         while let Some(attempt) = driver.running.keys().next().copied() {
             driver.running.remove(&attempt);
-            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen };
+            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen: seen.clone() };
             driver.tell(Event::Failed { attempt, failed });
             driver.pass(10 * MS);
         }

@@ -194,7 +194,11 @@ pub(crate) fn take_facts(headers: &mut Vec<Header>) -> Option<Facts> {
 /// What the host says of an attempt that failed.
 pub fn told(told: Told) -> Failed {
     let Told { cause, phase, sent, facts, detail } = told;
-    Failed { cause, detail: Some(detail).filter(|detail| !detail.is_empty()), seen: Some(Seen { phase, sent, facts }) }
+    Failed {
+        cause,
+        detail: Some(detail).filter(|detail| !detail.is_empty()),
+        seen: Some(Box::new(Seen { phase, sent, facts })),
+    }
 }
 
 /// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.

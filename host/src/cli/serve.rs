@@ -108,7 +108,7 @@ async fn check(service: &Service, token: &str) -> Result<(), Mistake> {
     if answer.status().is_success() {
         return Ok(());
     }
-    let said = answer.into_body().collect().await.map(|said| said.to_bytes()).unwrap_or_default();
+    let said = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
     Err(Mistake::Application(fantail_wire::problem_detail(&said).unwrap_or_else(|| said.into_owned())))
 }
