@@ -96,6 +96,14 @@ async fn fastest(path: &str) -> Result<Vec<u8>, String> {
     }
 }
 
+/// T1: a length that did not frame the body, which a host may leave where it is, cuts nothing off.
+#[tokio::test]
+async fn a_body_that_is_longer_than_announced_comes_whole_on_other_hosts() {
+    for announced in [0, 3, 5, 9] {
+        assert_eq!(fastest(&format!("/length/{announced}")).await.as_deref(), Ok(b"hello".as_slice()), "{announced}");
+    }
+}
+
 #[tokio::test]
 async fn x1_the_example_of_a_caller_gets_bodies_whole() {
     // 1 MiB is what a policy that says nothing keeps of a body.

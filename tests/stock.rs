@@ -49,6 +49,8 @@ impl WasiHttpHooks for Memory {
             match name {
                 "hang" => std::future::pending().await,
                 "delay" => tokio::time::sleep(Duration::from_millis(number as u64)).await,
+                // One that did not frame the body.
+                "length" => response = response.header("content-length", number),
                 "fail" => response = response.status(500),
                 "bytes" => body = vec![b'x'; number].into(),
                 "header" => response = response.header("x-filler", vec![b'h'; number]),

@@ -140,7 +140,11 @@ async fn exchange<W: Wasi>(
         let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
         context.note(Note::Head { attempt, status, retry_after, location, facts });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
-        let length = content_length(&headers).filter(|_| has_body);
+        let length = content_length(&headers).filter(|_| has_body).map(|bytes| Length {
+            bytes,
+            // Our sender takes off a length that did not frame the body; another host may leave it (RFC 9112, section 6.3).
+            frames: facts.is_some(),
+        });
         let (body, count) = match mode {
             BodyMode::Discard => (Body::Discarded, discard(incoming, length).await?),
             BodyMode::Bytes => {
@@ -201,15 +205,30 @@ pub fn told(told: Told) -> Failed {
     }
 }
 
+/// The length that a response announces.
+#[derive(Clone, Copy)]
+struct Length {
+    bytes: u64,
+    /// The body ends there. Else that is known only when it has ended.
+    frames: bool,
+}
+
+impl Length {
+    /// Whether a body has come to its end that has so many bytes.
+    fn is_reached(length: Option<Self>, bytes: usize) -> bool {
+        length.is_some_and(|length| length.frames && length.bytes == bytes as u64)
+    }
+}
+
 /// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.
-async fn discard(mut incoming: impl Incoming, length: Option<u64>) -> Result<u64, Failed> {
-    if length.is_some_and(|length| length > SHORT as u64) {
+async fn discard(mut incoming: impl Incoming, length: Option<Length>) -> Result<u64, Failed> {
+    if length.is_some_and(|length| length.bytes > SHORT as u64) {
         return Ok(0);
     }
     let mut count = 0;
     let mut piece = Vec::with_capacity(PIECE);
     while count <= SHORT {
-        if length == Some(count as u64) {
+        if Length::is_reached(length, count) {
             incoming.whole().await;
             break;
         }
@@ -245,19 +264,19 @@ impl<W: Wasi> Room<'_, W> {
 /// Reads a body whole, unless it is longer than is accepted.
 async fn collect<W: Wasi>(
     mut incoming: impl Incoming,
-    length: Option<u64>,
+    length: Option<Length>,
     mut room: Room<'_, W>,
 ) -> Result<Vec<u8>, Failed> {
     let most = room.context.shared.max_body;
-    if let Some(length) = length.filter(|length| *length > most) {
-        let detail = format!("content-length is {length} bytes, at most {most} are accepted");
+    if let Some(Length { bytes, .. }) = length.filter(|length| length.bytes > most) {
+        let detail = format!("content-length is {bytes} bytes, at most {most} are accepted");
         return Err(Failed::new(Cause::BodyTooLarge, Some(detail)));
     }
     let limit = usize::try_from(most).unwrap_or(usize::MAX);
-    let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length).unwrap_or(limit));
+    let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length.bytes).unwrap_or(limit));
     let mut body = Vec::new();
     while body.len() <= limit {
-        if length == Some(body.len() as u64) {
+        if Length::is_reached(length, body.len()) {
             incoming.whole().await;
             return Ok(body);
         }
