@@ -2,6 +2,7 @@
 
 mod bodies;
 mod client;
+mod facts;
 mod hosts;
 mod lines;
 mod refusals;
