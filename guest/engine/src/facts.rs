@@ -37,10 +37,3 @@ pub enum Protocol {
     /// HTTP/2 (RFC 9113).
     Http2,
 }
-
-impl Facts {
-    /// From the host taking the attempt on to the moment of sending.
-    pub fn before_sending(&self) -> Duration {
-        [self.queued, self.resolve, self.connect, self.tls].into_iter().flatten().sum()
-    }
-}

@@ -31,8 +31,8 @@ pub(crate) enum Reader {
 }
 
 struct Queues<I: Incoming> {
-    /// Pushed, and not read by the engine.
-    requests: VecDeque<Request>,
+    /// Pushed, and not read by the engine, each with the bytes that it holds.
+    requests: VecDeque<(Request, u64)>,
     /// No more requests come: the caller has said so, or the engine.
     closed: bool,
     /// How many requests the engine waits for.
@@ -133,9 +133,10 @@ impl<I: Incoming> Caller<I> {
     pub(crate) fn push_all(&self, requests: impl Iterator<Item = Request>) {
         let mut queues = self.0.borrow_mut();
         for request in requests {
-            queues.pushed_bytes += request.size();
+            let bytes = request.size();
+            queues.pushed_bytes += bytes;
             queues.open += 1;
-            queues.requests.push_back(request);
+            queues.requests.push_back((request, bytes));
         }
         queues.batch.wake();
     }
@@ -280,8 +281,8 @@ impl<I: Incoming> Ends<I> {
             return None;
         }
         let count = std::mem::take(wanted).min(requests.len());
-        let read: Vec<Request> = requests.drain(..count).collect();
-        let bytes = read.iter().map(Request::size).sum();
+        let (read, bytes): (Vec<Request>, Vec<u64>) = requests.drain(..count).unzip();
+        let bytes = bytes.into_iter().sum();
         *pushed_bytes = pushed_bytes.saturating_sub(bytes);
         // The engine is about to hold them.
         *held_bytes += bytes;

@@ -3,7 +3,7 @@
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{AttemptId, Key};
 use crate::live::{Hop, Live};
-use crate::queue::Turn;
+use crate::queue::{LaneId, Turn};
 use crate::redirect::{self, Next};
 use crate::request::without_credentials;
 use crate::retry::Again;
@@ -109,14 +109,15 @@ impl<R> Engine<R> {
         let sent = if given_up.head.is_some() { Sent::Yes } else { sent };
         live.over(now, &given_up, sent);
         live.state = State::Running(kept, Second::Never);
-        let won = live.past.second == Some(attempt.number);
+        let (won, lane) = (better && live.past.second == Some(attempt.number), live.lane);
         if better {
             self.actions.push_back(crate::Action::Cancel(given_up.id(attempt.key)));
-            if won {
-                self.tally.second_won();
-            }
         }
-        self.give_back(attempt.key, &given_up);
+        if won {
+            self.tally.second_won();
+        }
+        self.give_back(attempt.key, lane, &given_up);
+        self.unread.remove(&given_up.id(attempt.key));
         better
     }
 
@@ -126,23 +127,18 @@ impl<R> Engine<R> {
         match std::mem::replace(&mut live.state, State::Following) {
             State::Running(attempt, _) => {
                 live.over(now, &attempt, sent);
-                self.give_back(key, &attempt);
+                let lane = live.lane;
+                self.give_back(key, lane, &attempt);
+                self.unread.remove(&attempt.id(key));
             }
             other => live.state = other,
         }
     }
 
-    /// Gives back what an attempt held that is over.
-    fn give_back(&mut self, key: Key, attempt: &Attempt) {
+    /// Gives back what an attempt held that is over, but for its place among unread bodies: one that was handed out keeps that.
+    fn give_back(&mut self, key: Key, lane: LaneId, attempt: &Attempt) {
         self.in_flight -= 1;
-        self.forget_bytes(key, attempt);
-        self.unread.remove(&attempt.id(key));
-        if let Some(live) = self.live.get(key) {
-            self.queue.released(live.lane);
-        }
-    }
-
-    fn forget_bytes(&mut self, key: Key, attempt: &Attempt) {
+        self.queue.released(lane);
         self.bytes.release(attempt.granted);
         self.bytes.forget(attempt.id(key));
     }
@@ -235,10 +231,7 @@ impl<R> Engine<R> {
         let Some(live) = self.live.remove(key) else { return };
         self.bytes.release(live.size);
         for attempt in live.state.attempts() {
-            self.in_flight -= 1;
-            self.forget_bytes(key, attempt);
-            self.queue.released(live.lane);
-            // An unread body that was handed out is still held.
+            self.give_back(key, live.lane, attempt);
             if result.is_err() {
                 self.unread.remove(&attempt.id(key));
             }

@@ -9,6 +9,8 @@ use crate::queue::Turn;
 use crate::state::{Attempt, Second, State, Why};
 use crate::{BodyMode, Hedge, Instant, Origins, Settings};
 use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
 
 impl<R> Engine<R> {
     /// Starts what has its turn, if its origin may be asked by now.
@@ -35,11 +37,7 @@ impl<R> Engine<R> {
             self.tally.retried();
         }
         let repeatable = live.request.is_repeatable() && live.past.second.is_none();
-        let delay = match hedge.filter(|_| repeatable) {
-            Some(Hedge::After(delay)) => Some(delay),
-            Some(Hedge::Auto) => origins.get(&live.url).and_then(|known| known.slowness.p95()),
-            None => None,
-        };
+        let delay = hedge.filter(|_| repeatable).and_then(|hedge| too_long(hedge, &live.url, origins));
         let second = match delay {
             None => Second::Never,
             Some(_) if host_facts => Second::AfterSent,
@@ -57,14 +55,10 @@ impl<R> Engine<R> {
     }
 
     /// The host has begun to send an attempt: from now on it may be taking too long.
-    pub(super) fn sent(&mut self, now: Instant, attempt: AttemptId, origins: &mut Origins) {
+    pub(super) fn sent(&mut self, now: Instant, attempt: AttemptId, origins: &Origins) {
         let Some(live) = self.live.get_mut(attempt.key).filter(|live| live.is_running(attempt)) else { return };
         let State::Running(_, second @ Second::AfterSent) = &mut live.state else { return };
-        let delay = match self.settings.hedge {
-            Some(Hedge::After(delay)) => Some(delay),
-            Some(Hedge::Auto) => origins.get(&live.url).and_then(|known| known.slowness.p95()),
-            None => None,
-        };
+        let delay = self.settings.hedge.and_then(|hedge| too_long(hedge, &live.url, origins));
         *second = delay.map_or(Second::Never, |delay| Second::At(now + delay));
         if let Some(delay) = delay {
             self.remind(now + delay, attempt.key);
@@ -141,5 +135,13 @@ impl<R> Engine<R> {
             self.remind(expires, key);
         }
         Some(attempt)
+    }
+}
+
+/// How long an attempt may be without a head before a second one is made beside it, if that is known.
+fn too_long(hedge: Hedge, url: &Url, origins: &Origins) -> Option<Duration> {
+    match hedge {
+        Hedge::After(delay) => Some(delay),
+        Hedge::Auto => origins.get(url)?.slowness.p95(),
     }
 }
