@@ -2,6 +2,7 @@
 
 mod bodies;
 mod client;
+mod crowding;
 mod facts;
 mod hosts;
 mod lines;

@@ -3,7 +3,7 @@
 use super::Service;
 use super::idle::{Connection, Idle};
 use super::patient::Patient;
-use super::slow::CutOffSlow;
+use super::slow::{CutOffSlow, SlowClients};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// How connections are kept. Worst-case memory beside the instances: `connections` x 128 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Listening {
     /// How long a client may take for 64 KiB of what is there for it. One that is slower is cut off, because it keeps a place in an
     /// instance. Default 20 s.
     pub slow: Duration,
+    /// The same when every instance is full and another request has come: then the slowest client is cut off for it. Default 1 s.
+    pub slow_when_full: Duration,
     /// How long those that are being answered have when the service stops. Default 30 s.
     pub grace: Duration,
 }
@@ -43,6 +46,7 @@ impl Default for Listening {
             head: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             slow: Duration::from_secs(20),
+            slow_when_full: Duration::from_secs(1),
             grace: Duration::from_secs(30),
         }
     }
@@ -69,7 +73,7 @@ impl Service {
         let mut served = Served::default();
         let (stopping, stopped) = watch::channel(());
         let places = Arc::new(Semaphore::new(listening.connections));
-        let (idle, mut connections) = (Idle::default(), JoinSet::new());
+        let (idle, slow, mut connections) = (Idle::default(), SlowClients::default(), JoinSet::new());
         // Accepted, and without a place.
         let mut next = None;
         let mut stop = pin!(stop);
@@ -89,7 +93,7 @@ impl Service {
                 },
                 place = Arc::clone(&places).acquire_owned(), if next.is_some() => {
                     if let Some(tcp) = next.take() {
-                        let connection = connection(self.clone(), tcp, listening, idle.connection(), stopped.clone());
+                        let connection = connection(self.clone(), tcp, listening, idle.connection(), slow.clone(), stopped.clone());
                         connections.spawn(async move {
                             connection.await;
                             drop(place);
@@ -115,16 +119,21 @@ async fn connection(
     tcp: TcpStream,
     listening: Listening,
     idle: Arc<Connection>,
+    slow: SlowClients,
     mut stopped: watch::Receiver<()>,
 ) {
     // An outcome is worth a packet of its own; where that fails, it is only slower.
     let _ = tcp.set_nodelay(true);
-    let io = CutOffSlow::new(tcp, listening.slow);
+    let (too_slow, gone) = (CancellationToken::new(), CancellationToken::new());
+    // Dropped last, when the connection has given its places back.
+    let _gone = gone.clone().drop_guard();
+    let io = CutOffSlow::new(tcp, listening.slow, slow.clone(), too_slow.clone(), gone);
     let given_up = Arc::clone(&idle);
     let answer = service_fn(move |request: Request<Incoming>| {
-        let (service, busy) = (service.clone(), idle.busy());
+        let (service, slow, busy) = (service.clone(), slow.clone(), idle.busy());
         let request = request.map(|body| Patient::new(body, listening.stall).boxed_unsync());
         async move {
+            while service.is_full() && slow.give_up_slowest(listening.slow_when_full).await {}
             let mut response = service.handle(request).await;
             response.body_mut().keep(busy);
             Ok::<Response<_>, Infallible>(response)
@@ -137,6 +146,7 @@ async fn connection(
     tokio::select! {
         _ = connection.as_mut() => {}
         () = given_up.given_up() => {}
+        () = too_slow.cancelled() => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;

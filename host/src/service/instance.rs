@@ -118,7 +118,7 @@ async fn answer(accessor: &Accessor<Sandbox>, service: &Service, job: Job) -> wa
     };
     // Whoever has gone meanwhile does not mind: the answer is dropped, and the application learns of it.
     let _ = reply.send(match answered {
-        Ok(response) => Reply::Answer(Box::new(response.map(|body| Answer::new(body, place)))),
+        Ok(response) => Reply::Answer(Box::new(Answer::new(response, place))),
         Err(reason) => Reply::Refused(reason),
     });
     Ok(())

@@ -6,7 +6,7 @@ use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
 use fantail_sender::{Account, Sender};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
@@ -101,24 +101,38 @@ impl Instances {
         &self.options
     }
 
+    /// Whether [`place`](Self::place) has none to give.
+    pub(super) fn is_full(&self) -> bool {
+        let live = self.lock();
+        live.len() >= self.options.instances && !live.iter().any(|instance| self.has_room(instance))
+    }
+
     /// A place in the first instance that has one, so that the others come to rest; else in a new one; none if there may be
     /// no more. A job sent there is always taken, unless the instance has ended meanwhile.
     pub(super) fn place(&self) -> Option<(mpsc::Sender<Job>, Place)> {
-        let ServiceOptions { instances, callers, reuse, .. } = self.options;
-        // Nothing in here panics half-way through a change.
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that has served enough ends by itself when its last caller has left; meanwhile another takes its place.
-        live.retain(|instance| !instance.jobs.is_closed() && instance.is_fresh(reuse));
-        let has_room = |Live { occupancy, .. }: &&Live| occupancy.callers.load(Ordering::Acquire) < callers;
-        if let Some(instance) = live.iter().find(has_room) {
+        let mut live = self.lock();
+        if let Some(instance) = live.iter().find(|instance| self.has_room(instance)) {
             return Some(instance.enter());
         }
-        (live.len() < instances).then(|| {
+        (live.len() < self.options.instances).then(|| {
             let instance = self.start();
             let place = instance.enter();
             live.push(instance);
             place
         })
+    }
+
+    /// Those that may still serve. One that has served enough ends by itself when its last caller has left; meanwhile another takes
+    /// its place.
+    fn lock(&self) -> MutexGuard<'_, Vec<Live>> {
+        // Nothing in here panics half-way through a change.
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|instance| !instance.jobs.is_closed() && instance.is_fresh(self.options.reuse));
+        live
+    }
+
+    fn has_room(&self, instance: &Live) -> bool {
+        instance.occupancy.callers.load(Ordering::Acquire) < self.options.callers
     }
 
     fn start(&self) -> Live {

@@ -47,6 +47,11 @@ impl Service {
         Self { instances: Arc::new(instances) }
     }
 
+    /// Whether one more request would be refused for want of room.
+    fn is_full(&self) -> bool {
+        self.instances.is_full()
+    }
+
     /// Hands a request to an instance that has room, or to a new one. What goes wrong on this side is answered with a problem
     /// document (RFC 9457). Must be called inside a tokio runtime, which then runs the instances.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Answer>
