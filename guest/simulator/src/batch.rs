@@ -1,5 +1,6 @@
 //! One batch: an engine, and a shell that remembers what it asked for.
 
+use crate::chains::Chains;
 use crate::ledger::{Broken, Ledger};
 use crate::scenario::{Planned, Scenario};
 use crate::truth::Truth;
@@ -39,6 +40,7 @@ pub(crate) struct Batch {
     pub(crate) untaken: u32,
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
+    chains: Chains,
     /// What happened to origins since it was last looked at.
     pub(crate) seen: Vec<Seen>,
 }
@@ -91,6 +93,7 @@ impl Batch {
         let engine = engine.with_sizes(|response: &Response| response.size);
         Ok(Self {
             ledger: Ledger::default(),
+            chains: Chains::default(),
             engine,
             planned: scenario.batches.get(index).into_iter().flatten().cloned().collect(),
             read: 0,
@@ -117,7 +120,13 @@ impl Batch {
         }
         self.ledger.told(now, &event, &self.running);
         match &event {
-            Event::Ended { attempt, response, .. } => self.ended(*attempt, Some(response.status), None),
+            Event::Head { attempt, status, location: Some(location), .. } => {
+                self.chains.head(*attempt, *status, location);
+            }
+            Event::Ended { attempt, response, .. } => {
+                self.chains.ended(*attempt, &self.running);
+                self.ended(*attempt, Some(response.status), None);
+            }
             Event::Failed { attempt, failed } => self.ended(*attempt, None, Some(failed.cause)),
             Event::Taken(_) | Event::ReaderGone => self.untaken = 0,
             _ => {}
@@ -129,8 +138,8 @@ impl Batch {
             wishes.extend(self.perform(now, action, names)?);
         }
         Truth::check_bytes(self.engine.held_bytes(), self.engine.settings())?;
-        let held = self.engine.held();
-        self.ledger.check_step(now, held, &self.running, self.engine.settings())?;
+        let (held, settings) = (self.engine.held(), self.engine.settings());
+        self.ledger.check_step(now, held, &self.running, settings)?;
         Ok(wishes)
     }
 
@@ -160,8 +169,10 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                self.ledger.started(now, attempt, &request, &self.running, self.engine.settings())?;
+                let settings = self.engine.settings();
+                self.ledger.started(now, attempt, &request, &self.running, settings)?;
                 let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
+                self.chains.started(request.id, &asked)?;
                 let first = self.ledger.attempts_of(request.id) == 1;
                 self.running.insert(attempt, Running { origin, path, body, asked, started: now, id: request.id });
                 let in_flight = self.running.values().filter(|running| running.origin == origin).count();
@@ -182,7 +193,9 @@ impl Batch {
             }
             Action::Grant(attempt) => return Ok(Some(Wish::Grow(attempt))),
             Action::Emit(outcome) => {
-                self.ledger.emitted(now, &outcome, self.engine.settings())?;
+                let settings = self.engine.settings();
+                self.ledger.emitted(now, &outcome, settings)?;
+                self.chains.emitted(&outcome, settings)?;
                 let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
                 let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
                 self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
@@ -208,7 +221,8 @@ impl Batch {
         let requests: Vec<Request> =
             planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
         self.read += count as u64;
-        self.ledger.read(now, &requests, self.engine.settings(), self.closing);
+        let settings = self.engine.settings();
+        self.ledger.read(now, &requests, settings, self.closing);
         Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
     }
 }

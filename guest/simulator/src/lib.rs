@@ -8,6 +8,7 @@
 //! is how the simulation is held against real sockets.
 
 mod batch;
+mod chains;
 mod ledger;
 mod models;
 mod origin;
