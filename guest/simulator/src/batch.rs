@@ -4,6 +4,7 @@ use crate::chains::Chains;
 use crate::ledger::{Broken, Ledger};
 use crate::scenario::{Planned, Scenario};
 use crate::truth::Truth;
+use crate::turns::Turns;
 use fantail_engine::{
     Action, AttemptId, BodyMode, Cause, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Batch {
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
     chains: Chains,
+    turns: Turns,
     /// What happened to origins since it was last looked at.
     pub(crate) seen: Vec<Seen>,
 }
@@ -94,6 +96,7 @@ impl Batch {
         Ok(Self {
             ledger: Ledger::default(),
             chains: Chains::default(),
+            turns: Turns::default(),
             engine,
             planned: scenario.batches.get(index).into_iter().flatten().cloned().collect(),
             read: 0,
@@ -140,6 +143,7 @@ impl Batch {
         Truth::check_bytes(self.engine.held_bytes(), self.engine.settings())?;
         let (held, settings) = (self.engine.held(), self.engine.settings());
         self.ledger.check_step(now, held, &self.running, settings)?;
+        self.turns.look(now, &self.running, self.ledger.unread(&self.running), settings);
         Ok(wishes)
     }
 
@@ -169,8 +173,9 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                let settings = self.engine.settings();
+                let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
                 self.ledger.started(now, attempt, &request, &self.running, settings)?;
+                self.turns.started(now, (request.id, origin), &self.running, unread, settings)?;
                 let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
                 self.chains.started(request.id, &asked)?;
                 let first = self.ledger.attempts_of(request.id) == 1;
@@ -196,6 +201,7 @@ impl Batch {
                 let settings = self.engine.settings();
                 self.ledger.emitted(now, &outcome, settings)?;
                 self.chains.emitted(&outcome, settings)?;
+                self.turns.left(outcome.id);
                 let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
                 let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
                 self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
@@ -222,6 +228,9 @@ impl Batch {
             planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
         self.read += count as u64;
         let settings = self.engine.settings();
+        for (planned, request) in planned.iter().zip(&requests).filter(|(planned, _)| !planned.unfit) {
+            self.turns.read(now, request.id, planned.origin, &request.overrides, settings);
+        }
         self.ledger.read(now, &requests, settings, self.closing);
         Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
     }

@@ -295,6 +295,11 @@ impl Ledger {
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
+    /// Attempts for unread bodies, and such bodies that were handed out, at most.
+    pub(crate) fn unread(&self, running: &BTreeMap<AttemptId, Running>) -> usize {
+        unread_running(running) + self.unread.0.len() + self.unread.1.len()
+    }
+
     /// How often a request was sent.
     pub(crate) fn attempts_of(&self, id: u64) -> u32 {
         self.started.get(&id).copied().unwrap_or_default()

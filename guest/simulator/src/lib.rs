@@ -15,6 +15,7 @@ mod origin;
 mod policy;
 mod scenario;
 mod truth;
+mod turns;
 mod watch;
 mod world;
 

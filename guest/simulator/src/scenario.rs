@@ -49,7 +49,7 @@ pub struct Planned {
     pub path: u32,
     overrides: Overrides,
     /// It cannot be sent.
-    unfit: bool,
+    pub(crate) unfit: bool,
     /// Whose credentials it carries.
     token: Option<&'static str>,
 }
@@ -223,6 +223,7 @@ fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
         timeout: (rng.u32(0..10) == 0).then(|| Duration::from_millis(rng.u64(0..300))),
         safe_to_repeat: (rng.u32(0..10) == 0).then(|| rng.bool()),
         priority: *rng.choice(&[None, None, Some(Priority::High), Some(Priority::Low)]).unwrap_or(&None),
+        body: (rng.u32(0..6) == 0).then(|| policy::draw_body(rng)),
         ..Overrides::default()
     };
     // Some origins are asked more than others.
