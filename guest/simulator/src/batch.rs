@@ -2,8 +2,8 @@
 
 use crate::chains::Chains;
 use crate::ledger::{Broken, Ledger};
+use crate::memory::Memory;
 use crate::scenario::{Planned, Scenario};
-use crate::truth::Truth;
 use crate::turns::Turns;
 use fantail_engine::{
     Action, AttemptId, BodyMode, Cause, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
@@ -43,6 +43,7 @@ pub(crate) struct Batch {
     pub(crate) ledger: Ledger,
     chains: Chains,
     turns: Turns,
+    memory: Memory,
     /// What happened to origins since it was last looked at.
     pub(crate) seen: Vec<Seen>,
 }
@@ -97,6 +98,7 @@ impl Batch {
             ledger: Ledger::default(),
             chains: Chains::default(),
             turns: Turns::default(),
+            memory: Memory::default(),
             engine,
             planned: scenario.batches.get(index).into_iter().flatten().cloned().collect(),
             read: 0,
@@ -131,7 +133,14 @@ impl Batch {
                 self.ended(*attempt, Some(response.status), None);
             }
             Event::Failed { attempt, failed } => self.ended(*attempt, None, Some(failed.cause)),
-            Event::Taken(_) | Event::ReaderGone => self.untaken = 0,
+            Event::Taken(_) => {
+                self.untaken = 0;
+                self.memory.taken();
+            }
+            Event::ReaderGone => {
+                self.untaken = 0;
+                self.memory.left();
+            }
             _ => {}
         }
         self.engine.handle(now, event, origins);
@@ -140,8 +149,8 @@ impl Batch {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
             wishes.extend(self.perform(now, action, names)?);
         }
-        Truth::check_bytes(self.engine.held_bytes(), self.engine.settings())?;
         let (held, settings) = (self.engine.held(), self.engine.settings());
+        self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
         self.ledger.check_step(now, held, &self.running, settings)?;
         self.turns.look(now, &self.running, self.ledger.unread(&self.running), settings);
         Ok(wishes)
@@ -160,6 +169,7 @@ impl Batch {
         match action {
             Action::Read(room) => {
                 Broken::unless(self.reading.is_none() && !self.closing, || "two reads at once".to_owned())?;
+                self.memory.check_read(self.engine.held_bytes(), self.engine.settings())?;
                 self.reading = Some(room as usize);
                 return Ok(Some(Wish::Read));
             }
@@ -202,6 +212,7 @@ impl Batch {
                 self.ledger.emitted(now, &outcome, settings)?;
                 self.chains.emitted(&outcome, settings)?;
                 self.turns.left(outcome.id);
+                self.memory.emitted(&outcome);
                 let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
                 let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
                 self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
@@ -228,9 +239,11 @@ impl Batch {
             planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
         self.read += count as u64;
         let settings = self.engine.settings();
-        for (planned, request) in planned.iter().zip(&requests).filter(|(planned, _)| !planned.unfit) {
+        let fit = || planned.iter().zip(&requests).filter(|(planned, _)| !planned.unfit);
+        for (planned, request) in fit() {
             self.turns.read(now, request.id, planned.origin, &request.overrides, settings);
         }
+        self.memory.read(fit().map(|(_, request)| request), self.closing);
         self.ledger.read(now, &requests, settings, self.closing);
         Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
     }

@@ -10,6 +10,7 @@
 mod batch;
 mod chains;
 mod ledger;
+mod memory;
 mod models;
 mod origin;
 mod policy;

@@ -2,10 +2,7 @@
 
 use crate::batch::{Response, Running};
 use crate::ledger::Broken;
-use crate::scenario::MAX_SIZE;
-use fantail_engine::{
-    AttemptId, BodyMode, Cause, FIRST_GRANT, Failure, Hedge, Instant, Order, Outcome, Sent, Settings, WINDOW_BYTES,
-};
+use fantail_engine::{AttemptId, BodyMode, Cause, Failure, Hedge, Instant, Outcome, Sent, Settings, WINDOW_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,9 +19,6 @@ pub(crate) struct Truth {
 
 /// Statuses after which a request may be sent again.
 const PASSING: [u16; 6] = [408, 429, 500, 502, 503, 504];
-
-/// Bytes that a request and its outcome hold beside their bodies, about.
-const RECORDS: u64 = 2_048;
 
 impl Truth {
     pub(crate) fn head(&mut self, attempt: AttemptId) {
@@ -92,15 +86,6 @@ impl Truth {
             Broken::unless(!due, || format!("request {} waits for its second attempt, and another begins", one.id))?;
         }
         Ok(())
-    }
-
-    /// L3: what is held fits into the window of bytes, but for a body or two.
-    pub(crate) fn check_bytes(held: u64, settings: &Settings) -> Result<(), Broken> {
-        let records = RECORDS * u64::from(settings.window);
-        // In the input's order, that of the request which the others wait for, and one that has its place.
-        let beyond = if settings.order == Order::Input { 2 } else { 1 };
-        let most = settings.window_bytes + beyond * MAX_SIZE + FIRST_GRANT + records;
-        Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
     }
 }
 
