@@ -183,17 +183,9 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
-                self.ledger.started(now, attempt, &request, &self.running, settings)?;
-                self.turns.started(now, (request.id, origin), &self.running, unread, settings)?;
                 let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
-                self.chains.started(request.id, &asked)?;
-                let first = self.ledger.attempts_of(request.id) == 1;
-                self.running.insert(attempt, Running { origin, path, body, asked, started: now, id: request.id });
-                let in_flight = self.running.values().filter(|running| running.origin == origin).count();
-                let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-                self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
-                self.ledger.peak = self.ledger.peak.max(self.running.len());
+                let running = Running { origin, path, body, asked, started: now, id: request.id };
+                self.start(now, attempt, &request, running)?;
                 return Ok(Some(Wish::Answer(attempt)));
             }
             Action::Cancel(attempt) => {
@@ -207,18 +199,7 @@ impl Batch {
                 self.ledger.cancelled(attempt);
             }
             Action::Grant(attempt) => return Ok(Some(Wish::Grow(attempt))),
-            Action::Emit(outcome) => {
-                let settings = self.engine.settings();
-                self.ledger.emitted(now, &outcome, settings)?;
-                self.chains.emitted(&outcome, settings)?;
-                self.turns.left(outcome.id);
-                self.memory.emitted(&outcome);
-                let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
-                let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
-                self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
-                self.untaken += 1;
-                self.outcomes.push(*outcome);
-            }
+            Action::Emit(outcome) => self.emit(now, *outcome, names)?,
             Action::Finish(summary) => {
                 Broken::unless(self.running.is_empty(), || "finished with attempts in flight".to_owned())?;
                 self.ledger.check_end(&summary, self.engine.settings())?;
@@ -226,6 +207,37 @@ impl Batch {
             }
         }
         Ok(None)
+    }
+
+    /// Notes an attempt that is made.
+    fn start(&mut self, now: Instant, attempt: AttemptId, request: &Request, started: Running) -> Result<(), Broken> {
+        let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
+        self.ledger.started(now, attempt, request, &self.running, settings)?;
+        self.turns.started(now, (request.id, started.origin), &self.running, unread, settings)?;
+        self.chains.started(request.id, &started.asked)?;
+        let first = self.ledger.attempts_of(request.id) == 1;
+        let origin = started.origin;
+        self.running.insert(attempt, started);
+        let in_flight = self.running.values().filter(|running| running.origin == origin).count();
+        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
+        self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
+        self.ledger.peak = self.ledger.peak.max(self.running.len());
+        Ok(())
+    }
+
+    /// Notes an outcome that is handed out.
+    fn emit(&mut self, now: Instant, outcome: Outcome<Response>, names: &[String]) -> Result<(), Broken> {
+        let settings = self.engine.settings();
+        self.ledger.emitted(now, &outcome, settings)?;
+        self.chains.emitted(&outcome, settings)?;
+        self.turns.left(outcome.id);
+        self.memory.emitted(&outcome);
+        let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
+        let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
+        self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
+        self.untaken += 1;
+        self.outcomes.push(outcome);
+        Ok(())
     }
 
     /// What a read that was asked for gives: up to so many requests.

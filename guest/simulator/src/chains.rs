@@ -71,3 +71,32 @@ impl Chains {
         Broken::unless(reason, || format!("request {} was led to {to:?}, which is no circle", outcome.id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::{Failure, Policy, Timing};
+
+    fn refused() -> Outcome<Response> {
+        let (url, hops, result) = (String::new(), Vec::new(), Err(Failure::new(Cause::RedirectLimit, false)));
+        Outcome { id: 1, url, attempts: 1, hops, timing: Timing::default(), last_attempt: None, result }
+    }
+
+    /// T9: what is found when hops have no method, and when nobody looks for circles.
+    #[test]
+    fn a_circle_that_is_none_is_found_and_one_that_is_gone_twice() {
+        let settings = Policy { redirects: Some(5), ..Policy::default() }.resolve().unwrap();
+        let step = |method: &str| (method.to_owned(), "http://origin.test/login".to_owned());
+        let asked = |method: &str| Asked { method: method.to_owned(), url: step(method).1, headers: Vec::new() };
+        for (led_to, may_be_refused) in [("GET", false), ("POST", true)] {
+            let mut chains = Chains::default();
+            assert!(chains.started(1, &asked("POST")).is_ok());
+            chains.requests.entry(1).or_default().led_to = Some(step(led_to));
+            assert_eq!(chains.emitted(&refused(), &settings).is_ok(), may_be_refused);
+            let mut chains = Chains::default();
+            assert!(chains.started(1, &asked("POST")).is_ok());
+            chains.requests.entry(1).or_default().led_to = Some(step(led_to));
+            assert_eq!(chains.started(1, &asked(led_to)).is_err(), may_be_refused);
+        }
+    }
+}

@@ -74,3 +74,20 @@ impl Memory {
         Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::Policy;
+
+    /// L3: what is found when requests are counted, and their bytes are not.
+    #[test]
+    fn bytes_that_are_not_counted_are_found_and_those_that_are_read_beyond_the_window() {
+        let settings = Policy { window_bytes: Some(65_536), ..Policy::default() }.resolve().unwrap();
+        let upload = Request { body: Some(vec![0; 100_000]), ..Request::get(0, "http://origin.test/") };
+        let (mut memory, nothing) = (Memory::default(), BTreeMap::new());
+        memory.read([upload].iter(), false);
+        assert!(memory.check(1_100, &nothing, &settings).is_err());
+        assert!(memory.check(110_000, &nothing, &settings).is_ok() && memory.check_read(110_000, &settings).is_err());
+    }
+}

@@ -98,3 +98,21 @@ impl Turns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::Policy;
+
+    /// L11: what is found when ages decide, and not turns.
+    #[test]
+    fn an_origin_that_is_passed_over_is_found() {
+        let (settings, now) = (Policy::default().resolve().unwrap(), Instant::default());
+        let (mut turns, nothing) = (Turns::default(), BTreeMap::new());
+        for id in 0..5 {
+            turns.read(now, id, usize::from(id == 4), &Overrides::default(), &settings);
+        }
+        let mut goes = |id| turns.started(now, (id, 0), &nothing, 0, &settings).is_ok();
+        assert_eq!([goes(0), goes(1), goes(2)], [true, true, false]);
+    }
+}
