@@ -1,8 +1,10 @@
 //! One batch: an engine, and a shell that remembers what it asked for.
 
+use crate::chains::Chains;
 use crate::ledger::{Broken, Ledger};
+use crate::memory::Memory;
 use crate::scenario::{Planned, Scenario};
-use crate::truth::Truth;
+use crate::turns::Turns;
 use fantail_engine::{
     Action, AttemptId, BodyMode, Cause, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
 };
@@ -39,6 +41,9 @@ pub(crate) struct Batch {
     pub(crate) untaken: u32,
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
+    chains: Chains,
+    turns: Turns,
+    memory: Memory,
     /// What happened to origins since it was last looked at.
     pub(crate) seen: Vec<Seen>,
 }
@@ -91,6 +96,9 @@ impl Batch {
         let engine = engine.with_sizes(|response: &Response| response.size);
         Ok(Self {
             ledger: Ledger::default(),
+            chains: Chains::default(),
+            turns: Turns::default(),
+            memory: Memory::default(),
             engine,
             planned: scenario.batches.get(index).into_iter().flatten().cloned().collect(),
             read: 0,
@@ -117,9 +125,22 @@ impl Batch {
         }
         self.ledger.told(now, &event, &self.running);
         match &event {
-            Event::Ended { attempt, response, .. } => self.ended(*attempt, Some(response.status), None),
+            Event::Head { attempt, status, location: Some(location), .. } => {
+                self.chains.head(*attempt, *status, location);
+            }
+            Event::Ended { attempt, response, .. } => {
+                self.chains.ended(*attempt, &self.running);
+                self.ended(*attempt, Some(response.status), None);
+            }
             Event::Failed { attempt, failed } => self.ended(*attempt, None, Some(failed.cause)),
-            Event::Taken(_) | Event::ReaderGone => self.untaken = 0,
+            Event::Taken(_) => {
+                self.untaken = 0;
+                self.memory.taken();
+            }
+            Event::ReaderGone => {
+                self.untaken = 0;
+                self.memory.left();
+            }
             _ => {}
         }
         self.engine.handle(now, event, origins);
@@ -128,9 +149,10 @@ impl Batch {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
             wishes.extend(self.perform(now, action, names)?);
         }
-        Truth::check_bytes(self.engine.held_bytes(), self.engine.settings())?;
-        let held = self.engine.held();
-        self.ledger.check_step(now, held, &self.running, self.engine.settings())?;
+        let (held, settings) = (self.engine.held(), self.engine.settings());
+        self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
+        self.ledger.check_step(now, held, &self.running, settings)?;
+        self.turns.look(now, &self.running, self.ledger.unread(&self.running), settings);
         Ok(wishes)
     }
 
@@ -147,6 +169,7 @@ impl Batch {
         match action {
             Action::Read(room) => {
                 Broken::unless(self.reading.is_none() && !self.closing, || "two reads at once".to_owned())?;
+                self.memory.check_read(self.engine.held_bytes(), self.engine.settings())?;
                 self.reading = Some(room as usize);
                 return Ok(Some(Wish::Read));
             }
@@ -160,14 +183,9 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                self.ledger.started(now, attempt, &request, &self.running, self.engine.settings())?;
                 let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
-                let first = self.ledger.attempts_of(request.id) == 1;
-                self.running.insert(attempt, Running { origin, path, body, asked, started: now, id: request.id });
-                let in_flight = self.running.values().filter(|running| running.origin == origin).count();
-                let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-                self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
-                self.ledger.peak = self.ledger.peak.max(self.running.len());
+                let running = Running { origin, path, body, asked, started: now, id: request.id };
+                self.start(now, attempt, &request, running)?;
                 return Ok(Some(Wish::Answer(attempt)));
             }
             Action::Cancel(attempt) => {
@@ -181,14 +199,7 @@ impl Batch {
                 self.ledger.cancelled(attempt);
             }
             Action::Grant(attempt) => return Ok(Some(Wish::Grow(attempt))),
-            Action::Emit(outcome) => {
-                self.ledger.emitted(now, &outcome, self.engine.settings())?;
-                let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
-                let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
-                self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
-                self.untaken += 1;
-                self.outcomes.push(*outcome);
-            }
+            Action::Emit(outcome) => self.emit(now, *outcome, names)?,
             Action::Finish(summary) => {
                 Broken::unless(self.running.is_empty(), || "finished with attempts in flight".to_owned())?;
                 self.ledger.check_end(&summary, self.engine.settings())?;
@@ -196,6 +207,37 @@ impl Batch {
             }
         }
         Ok(None)
+    }
+
+    /// Notes an attempt that is made.
+    fn start(&mut self, now: Instant, attempt: AttemptId, request: &Request, started: Running) -> Result<(), Broken> {
+        let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
+        self.ledger.started(now, attempt, request, &self.running, settings)?;
+        self.turns.started(now, (request.id, started.origin), &self.running, unread, settings)?;
+        self.chains.started(request.id, &started.asked)?;
+        let first = self.ledger.attempts_of(request.id) == 1;
+        let origin = started.origin;
+        self.running.insert(attempt, started);
+        let in_flight = self.running.values().filter(|running| running.origin == origin).count();
+        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
+        self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
+        self.ledger.peak = self.ledger.peak.max(self.running.len());
+        Ok(())
+    }
+
+    /// Notes an outcome that is handed out.
+    fn emit(&mut self, now: Instant, outcome: Outcome<Response>, names: &[String]) -> Result<(), Broken> {
+        let settings = self.engine.settings();
+        self.ledger.emitted(now, &outcome, settings)?;
+        self.chains.emitted(&outcome, settings)?;
+        self.turns.left(outcome.id);
+        self.memory.emitted(&outcome);
+        let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
+        let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
+        self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
+        self.untaken += 1;
+        self.outcomes.push(outcome);
+        Ok(())
     }
 
     /// What a read that was asked for gives: up to so many requests.
@@ -208,7 +250,13 @@ impl Batch {
         let requests: Vec<Request> =
             planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
         self.read += count as u64;
-        self.ledger.read(now, &requests, self.engine.settings(), self.closing);
+        let settings = self.engine.settings();
+        let fit = || planned.iter().zip(&requests).filter(|(planned, _)| !planned.unfit);
+        for (planned, request) in fit() {
+            self.turns.read(now, request.id, planned.origin, &request.overrides, settings);
+        }
+        self.memory.read(fit().map(|(_, request)| request), self.closing);
+        self.ledger.read(now, &requests, settings, self.closing);
         Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
     }
 }

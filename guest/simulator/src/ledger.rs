@@ -57,6 +57,8 @@ struct Waiting {
     until: Instant,
     /// As it was read.
     asked: Asked,
+    /// Whether it may be sent twice without harm.
+    repeatable: bool,
 }
 
 impl Broken {
@@ -70,9 +72,10 @@ impl Ledger {
     pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
         for request in requests {
             let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
-            let Request { method, url, headers, .. } = request.clone();
-            let asked = Asked { method, url, headers };
-            self.waiting.insert(request.id, Waiting { until: now + timeout + LATE, asked });
+            let Request { id, method, url, headers, .. } = request;
+            let asked = Asked { method: method.clone(), url: url.clone(), headers: headers.clone() };
+            let (until, repeatable) = (now + timeout + LATE, request.is_repeatable());
+            self.waiting.insert(*id, Waiting { until, asked, repeatable });
             self.read += 1;
         }
         self.closed |= closed;
@@ -181,7 +184,7 @@ impl Ledger {
         settings: &Settings,
     ) -> Result<(), Broken> {
         let id = outcome.id;
-        let Some(Waiting { until, asked }) = self.waiting.remove(&id) else {
+        let Some(Waiting { until, asked, repeatable }) = self.waiting.remove(&id) else {
             return Err(Broken(format!("an outcome too much for request {id}")));
         };
         let held_back = settings.order == Order::Input;
@@ -205,7 +208,7 @@ impl Ledger {
                 Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
             }
             Err(failure) => {
-                self.truth.check(id, failure, settings)?;
+                self.truth.check(outcome, failure, repeatable, settings)?;
                 *self.failures.entry(failure.cause).or_default() += 1;
             }
         }
@@ -238,7 +241,7 @@ impl Ledger {
         }
         let most = by_origin.values().max().copied().unwrap_or_default();
         Broken::unless(most <= settings.per_origin, || format!("{most} in flight to one origin"))?;
-        let unread = running.values().filter(|running| running.body == BodyMode::Unread).count() + self.unread.1.len();
+        let unread = unread_running(running) + self.unread.1.len();
         Broken::unless(unread <= settings.max_unread as usize, || format!("{unread} unread bodies"))?;
         let untaken = self.read - self.taken;
         let within = self.closed || self.left || untaken <= u64::from(settings.window);
@@ -292,8 +295,17 @@ impl Ledger {
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
+    /// Attempts for unread bodies, and such bodies that were handed out, at most.
+    pub(crate) fn unread(&self, running: &BTreeMap<AttemptId, Running>) -> usize {
+        unread_running(running) + self.unread.0.len() + self.unread.1.len()
+    }
+
     /// How often a request was sent.
     pub(crate) fn attempts_of(&self, id: u64) -> u32 {
         self.started.get(&id).copied().unwrap_or_default()
     }
+}
+
+fn unread_running(running: &BTreeMap<AttemptId, Running>) -> usize {
+    running.values().filter(|running| running.body == BodyMode::Unread).count()
 }

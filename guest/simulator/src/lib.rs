@@ -8,12 +8,15 @@
 //! is how the simulation is held against real sockets.
 
 mod batch;
+mod chains;
 mod ledger;
+mod memory;
 mod models;
 mod origin;
 mod policy;
 mod scenario;
 mod truth;
+mod turns;
 mod watch;
 mod world;
 

@@ -21,7 +21,7 @@ fn draw_any(rng: &mut Rng) -> Policy {
     Policy {
         concurrency: Some(rng.u32(1..=16)),
         window: Some(rng.u32(1..=40)),
-        body: one_of(rng, &[BodyMode::Bytes, BodyMode::Bytes, BodyMode::Discard, BodyMode::Unread]),
+        body: Some(draw_body(rng)),
         max_unread: Some(rng.u32(1..=8)),
         attempt_timeout: Some(ms(rng, 5..500)),
         timeout: Some(ms(rng, 0..2_000)),
@@ -79,6 +79,11 @@ pub(crate) fn draw_paced(rng: &mut Rng) -> Policy {
         burst: Some(burst),
         ..Policy::default()
     }
+}
+
+/// What is done with bodies.
+pub(crate) fn draw_body(rng: &mut Rng) -> BodyMode {
+    *rng.choice(&[BodyMode::Bytes, BodyMode::Bytes, BodyMode::Discard, BodyMode::Unread]).unwrap_or(&BodyMode::Bytes)
 }
 
 fn until(rng: &mut Rng) -> Until {

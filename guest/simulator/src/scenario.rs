@@ -6,7 +6,7 @@ use fantail_engine::{BodyMode, Origins, Overrides, Policy, Priority, Request};
 use fastrand::Rng;
 use std::time::Duration;
 
-/// Bytes of a response at most.
+/// Bytes of a body at most, of a request or a response.
 pub(crate) const MAX_SIZE: u64 = 100_000;
 
 /// Everything about a run.
@@ -43,13 +43,15 @@ pub struct Scenario {
 #[derive(Clone, Debug)]
 pub struct Planned {
     method: &'static str,
+    /// Bytes of its body, if it has one.
+    body: Option<u64>,
     /// Which origin, from 0.
     pub origin: usize,
     /// Which of its paths.
     pub path: u32,
     overrides: Overrides,
     /// It cannot be sent.
-    unfit: bool,
+    pub(crate) unfit: bool,
     /// Whose credentials it carries.
     token: Option<&'static str>,
 }
@@ -59,7 +61,7 @@ impl Planned {
     pub fn request(&self, id: u64, origins: &[String]) -> Request {
         let origin = origins.get(self.origin).map_or("", String::as_str);
         let url = if self.unfit { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
-        let body = (self.method == "POST").then(|| b"body".to_vec());
+        let body = self.body.map(|bytes| vec![b'a'; usize::try_from(bytes).unwrap_or_default()]);
         let overrides = self.overrides.clone();
         let headers = self.token.map(|token| ("authorization".to_owned(), token.into())).into_iter().collect();
         Request { headers, method: self.method.to_owned(), body, overrides, ..Request::get(id, url) }
@@ -104,6 +106,7 @@ impl Scenario {
             let planned = |path| Planned {
                 token: None,
                 method: "GET",
+                body: None,
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
@@ -134,6 +137,7 @@ impl Scenario {
             Planned {
                 token: None,
                 method,
+                body: (method == "POST").then_some(4),
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
@@ -223,10 +227,13 @@ fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
         timeout: (rng.u32(0..10) == 0).then(|| Duration::from_millis(rng.u64(0..300))),
         safe_to_repeat: (rng.u32(0..10) == 0).then(|| rng.bool()),
         priority: *rng.choice(&[None, None, Some(Priority::High), Some(Priority::Low)]).unwrap_or(&None),
+        body: (rng.u32(0..6) == 0).then(|| policy::draw_body(rng)),
         ..Overrides::default()
     };
+    // Some would fill a small window of bytes.
+    let body = matches!(method, "PUT" | "POST").then(|| if rng.u32(0..6) == 0 { rng.u64(0..MAX_SIZE) } else { 4 });
     // Some origins are asked more than others.
     let origin = rng.usize(0..origins).min(rng.usize(0..origins));
     let token = *rng.choice(&[None, None, Some("one"), Some("two")]).unwrap_or(&None);
-    Planned { method, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0, token }
+    Planned { method, body, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0, token }
 }

@@ -1,11 +1,8 @@
 //! What outcomes must not say, and what must not be left undone: rules of single requests.
 
-use crate::batch::Running;
+use crate::batch::{Response, Running};
 use crate::ledger::Broken;
-use crate::scenario::MAX_SIZE;
-use fantail_engine::{
-    AttemptId, BodyMode, Cause, FIRST_GRANT, Failure, Hedge, Instant, Order, Sent, Settings, WINDOW_BYTES,
-};
+use fantail_engine::{AttemptId, BodyMode, Cause, Failure, Hedge, Instant, Outcome, Sent, Settings, WINDOW_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,9 +19,6 @@ pub(crate) struct Truth {
 
 /// Statuses after which a request may be sent again.
 const PASSING: [u16; 6] = [408, 429, 500, 502, 503, 504];
-
-/// Bytes that a request and its outcome hold beside their bodies, about.
-const RECORDS: u64 = 2_048;
 
 impl Truth {
     pub(crate) fn head(&mut self, attempt: AttemptId) {
@@ -48,14 +42,25 @@ impl Truth {
         self.answered.remove(&id);
     }
 
-    /// T3 and T4: what a failure says of a request.
-    pub(crate) fn check(&self, id: u64, failure: &Failure, settings: &Settings) -> Result<(), Broken> {
-        let unsent = failure.sent == Sent::No && self.touched.contains(&id);
+    /// T3 and T4: what a failure says of a request, which may be sent twice without harm or not.
+    pub(crate) fn check(
+        &self,
+        Outcome { id, hops, .. }: &Outcome<Response>,
+        failure: &Failure,
+        repeatable: bool,
+        settings: &Settings,
+    ) -> Result<(), Broken> {
+        let unsent = failure.sent == Sent::No && self.touched.contains(id);
         Broken::unless(!unsent, || format!("request {id} was sent, and says that it was not"))?;
+        // Also of one that shares what another got, of which nothing was sent itself.
+        let unanswered = failure.sent != Sent::Yes && !hops.is_empty();
+        Broken::unless(!unanswered, || format!("request {id} was redirected, and says that nobody answered it"))?;
+        let harmful = failure.retryable && failure.sent != Sent::No && !repeatable;
+        Broken::unless(!harmful, || format!("request {id} says that it may be sent again, which may do harm"))?;
         let ours =
             matches!(failure.cause, Cause::BreakerOpen | Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
         // Without room it may have been dropped.
-        let lost = ours && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(&id);
+        let lost = ours && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(id);
         Broken::unless(!lost, || format!("request {id} had an answer, and fails with {}", failure.cause))
     }
 
@@ -82,23 +87,15 @@ impl Truth {
         }
         Ok(())
     }
-
-    /// L3: what is held fits into the window of bytes, but for a body or two.
-    pub(crate) fn check_bytes(held: u64, settings: &Settings) -> Result<(), Broken> {
-        let records = RECORDS * u64::from(settings.window);
-        // In the input's order, that of the request which the others wait for, and one that has its place.
-        let beyond = if settings.order == Order::Input { 2 } else { 1 };
-        let most = settings.window_bytes + beyond * MAX_SIZE + FIRST_GRANT + records;
-        Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
-    }
 }
 
 /// Whether nothing but slots and origins keeps an attempt from being made.
 pub(crate) fn is_unlimited(settings: &Settings) -> bool {
-    let Settings { rate, breaker_ratio, per_origin_floor, retry_floor, window_bytes, .. } = *settings;
-    window_bytes >= WINDOW_BYTES
-        && rate.is_none()
-        && breaker_ratio == 0
-        && per_origin_floor.is_none()
-        && retry_floor >= 10_000
+    has_only_slots(settings) && settings.retry_floor >= 10_000
+}
+
+/// The same of the first attempt of a request, which nothing has to be left over for.
+pub(crate) fn has_only_slots(settings: &Settings) -> bool {
+    let Settings { rate, breaker_ratio, per_origin_floor, window_bytes, .. } = *settings;
+    window_bytes >= WINDOW_BYTES && rate.is_none() && breaker_ratio == 0 && per_origin_floor.is_none()
 }

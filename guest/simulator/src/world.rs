@@ -5,7 +5,9 @@ use crate::ledger::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
 use crate::watch::Watch;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Failed, Instant, Origins, Outcome, Summary};
+use fantail_engine::{
+    AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Failed, Instant, Origins, Outcome, Request, Summary,
+};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -163,7 +165,7 @@ impl<'a> World<'a> {
 
     fn tell(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
         let now = self.now;
-        (self.trace)(format!("{:>12} {index} {event:?}", now.as_nanos() / 1_000));
+        (self.trace)(format!("{:>12} {index} {}", now.as_nanos() / 1_000, described(&event)));
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
         let wishes = batch.tell(now, event, &mut self.origins, &self.names)?;
         for seen in batch.seen.drain(..) {
@@ -254,4 +256,14 @@ impl<'a> World<'a> {
             self.foresee(until + held, index, What::Tell(Event::UnreadEnded { attempt }));
         }
     }
+}
+
+/// An event on one line: without the bytes of bodies.
+fn described(event: &Event<Response>) -> String {
+    let Event::Read { requests, ended } = event else { return format!("{event:?}") };
+    let described = requests.iter().map(|Request { id, method, url, headers, body, overrides }| {
+        let bytes = body.as_ref().map_or(0, Vec::len);
+        format!("{id}: {method} {url}, {bytes} bytes, {headers:?}, {overrides:?}")
+    });
+    format!("Read {{ requests: {:?}, ended: {ended} }}", described.collect::<Vec<_>>())
 }

@@ -1,0 +1,102 @@
+//! Where redirects lead, computed from what is seen from outside, and as RFC 9110, section 15.4, has it.
+
+use crate::batch::{Asked, Response, Running};
+use crate::ledger::Broken;
+use fantail_engine::{AttemptId, Cause, Outcome, Settings};
+use std::collections::BTreeMap;
+
+/// The chains of the requests that have no outcome yet.
+#[derive(Default)]
+pub(crate) struct Chains {
+    /// Heads that lead somewhere else: with which status, and where.
+    heads: BTreeMap<AttemptId, (u16, String)>,
+    requests: BTreeMap<u64, Chain>,
+}
+
+/// A method and a URL.
+type Step = (String, String);
+
+#[derive(Default)]
+struct Chain {
+    /// What has been asked, without repetitions.
+    asked: Vec<Step>,
+    /// Where the last answer leads.
+    led_to: Option<Step>,
+}
+
+impl Chains {
+    /// A head has come that leads somewhere else.
+    pub(crate) fn head(&mut self, attempt: AttemptId, status: u16, location: &str) {
+        self.heads.insert(attempt, (status, location.to_owned()));
+    }
+
+    /// An answer has come.
+    pub(crate) fn ended(&mut self, attempt: AttemptId, running: &BTreeMap<AttemptId, Running>) {
+        if let (Some((status, location)), Some(one)) = (self.heads.remove(&attempt), running.get(&attempt)) {
+            let method = match (status, one.asked.method.as_str()) {
+                (303, method) if method != "HEAD" => "GET",
+                (301 | 302, "POST") => "GET",
+                (_, method) => method,
+            };
+            self.requests.entry(one.id).or_default().led_to = Some((method.to_owned(), location));
+        }
+    }
+
+    /// What is sent after a redirect is what that leads to, and nothing that has been sent already.
+    pub(crate) fn started(&mut self, id: u64, Asked { method, url, .. }: &Asked) -> Result<(), Broken> {
+        let chain = self.requests.entry(id).or_default();
+        let step = (method.clone(), url.clone());
+        match chain.led_to.take() {
+            Some(to) => {
+                Broken::unless(to == step, || format!("request {id} is led to {to:?}, and asks {step:?}"))?;
+                Broken::unless(!chain.asked.contains(&step), || format!("request {id} goes in a circle: {step:?}"))?;
+            }
+            None => {
+                let repeats = chain.asked.last().is_none_or(|last| *last == step);
+                Broken::unless(repeats, || format!("request {id} is led nowhere, and asks {step:?}"))?;
+            }
+        }
+        if chain.asked.last() != Some(&step) {
+            chain.asked.push(step);
+        }
+        Ok(())
+    }
+
+    /// T9: a redirect is refused after as many hops as are followed, or because it leads to what has been asked with that method.
+    pub(crate) fn emitted(&mut self, outcome: &Outcome<Response>, settings: &Settings) -> Result<(), Broken> {
+        let chain = self.requests.remove(&outcome.id);
+        let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::RedirectLimit);
+        let Some(Chain { asked, led_to: Some(to) }) = chain.filter(|_| refused) else { return Ok(()) };
+        let reason = outcome.hops.len() >= settings.redirects as usize || asked.contains(&to);
+        Broken::unless(reason, || format!("request {} was led to {to:?}, which is no circle", outcome.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fantail_engine::{Failure, Policy, Timing};
+
+    fn refused() -> Outcome<Response> {
+        let (url, hops, result) = (String::new(), Vec::new(), Err(Failure::new(Cause::RedirectLimit, false)));
+        Outcome { id: 1, url, attempts: 1, hops, timing: Timing::default(), last_attempt: None, result }
+    }
+
+    /// T9: what is found when hops have no method, and when nobody looks for circles.
+    #[test]
+    fn a_circle_that_is_none_is_found_and_one_that_is_gone_twice() {
+        let settings = Policy { redirects: Some(5), ..Policy::default() }.resolve().unwrap();
+        let step = |method: &str| (method.to_owned(), "http://origin.test/login".to_owned());
+        let asked = |method: &str| Asked { method: method.to_owned(), url: step(method).1, headers: Vec::new() };
+        for (led_to, may_be_refused) in [("GET", false), ("POST", true)] {
+            let mut chains = Chains::default();
+            assert!(chains.started(1, &asked("POST")).is_ok());
+            chains.requests.entry(1).or_default().led_to = Some(step(led_to));
+            assert_eq!(chains.emitted(&refused(), &settings).is_ok(), may_be_refused);
+            let mut chains = Chains::default();
+            assert!(chains.started(1, &asked("POST")).is_ok());
+            chains.requests.entry(1).or_default().led_to = Some(step(led_to));
+            assert_eq!(chains.started(1, &asked(led_to)).is_err(), may_be_refused);
+        }
+    }
+}
