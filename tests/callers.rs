@@ -2,8 +2,8 @@
 
 use crate::stock::{Host, Stock};
 use crate::support::wasi;
-use fantail::{Policy, Request, Wasi};
-use fantail_engine::{Outcome, Summary};
+use fantail::{Policy, Wasi};
+use fantail_engine::{Outcome, Request, Summary};
 use wasmtime::Store;
 use wasmtime::component::{Accessor, Resource, ResourceAny};
 use wasmtime_wasi::p2::DynPollable;
@@ -14,7 +14,7 @@ macro_rules! requests {
         pub(crate) async fn requests(
             guest: &wit::Guest,
             store: $Store,
-            given: Vec<fantail::Request>,
+            given: Vec<fantail_engine::Request>,
         ) -> Vec<wit::Request> {
             let mut requests = Vec::new();
             for one in given {
@@ -31,7 +31,7 @@ pub(crate) mod p2 {
     use super::{Host, Store};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch-p2/batch@0.1.0; }",
-        path: "../wit/fetch-p2",
+        path: "../../wit/fetch-p2",
         world: "fantail:test/fantail",
         require_store_data_send: true,
         imports: { default: async | trappable },
@@ -54,7 +54,7 @@ pub(crate) mod p3 {
     use super::{Accessor, Host};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch/batch@0.1.0; }",
-        path: "../wit/fetch",
+        path: "../../wit/fetch",
         world: "fantail:test/fantail",
         require_store_data_send: true,
         exports: { default: async | store },

@@ -2,7 +2,8 @@
 
 use crate::callers::{Caller, Guest, p2, p3};
 use crate::stock::Stock;
-use fantail::{BodyMode, Policy, Request, Wasi};
+use fantail::{BodyMode, Policy, Wasi};
+use fantail_engine::Request;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Resource, TypedFunc};
 use wasmtime_wasi::WasiView;
