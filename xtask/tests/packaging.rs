@@ -19,9 +19,12 @@ fn output(command: &mut Command) -> String {
 
 #[test]
 fn the_library_and_all_that_it_needs_of_ours_can_be_packaged() {
+    // What is needed for a build has been downloaded for this one.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packaging");
     let mut package = Command::new(env!("CARGO"));
-    package.args(["package", "--locked", "--allow-dirty", "--no-verify", "--quiet", "--target-dir"]).arg(&target);
+    package
+        .args(["package", "--offline", "--locked", "--allow-dirty", "--no-verify", "--quiet", "--target-dir"])
+        .arg(&target);
     output(package.args(PACKAGES.iter().flat_map(|name| ["--package", name])));
     let listed = |name: &str| {
         let file = target.join("package").join(format!("{name}-{}.crate", env!("CARGO_PKG_VERSION")));
@@ -38,7 +41,7 @@ fn the_library_and_all_that_it_needs_of_ours_can_be_packaged() {
 
 #[test]
 fn the_library_brings_nothing_of_the_command_line() {
-    let tree = ["tree", "--locked", "--package", "fantail", "--all-features", "--edges", "normal,build"];
+    let tree = ["tree", "--offline", "--locked", "--package", "fantail", "--all-features", "--edges", "normal,build"];
     let tree = output(Command::new(env!("CARGO")).args(tree).args(["--prefix", "none", "--format", "{lib}"]));
     let brought: Vec<&str> = tree.lines().collect();
     assert!(brought.contains(&"wasmtime"), "{brought:?}");
