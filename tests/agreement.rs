@@ -3,7 +3,8 @@
 
 use crate::support::{by_id, harness, run};
 use bytes::Bytes;
-use fantail::{Failure, Harness, Order, Request, Summary};
+use fantail::{Failure, Harness, Order, Summary};
+use fantail_engine::Request;
 use fantail_simulator::{Answer, Does, Scenario, simulate};
 use futures::StreamExt;
 use http_body_util::combinators::BoxBody;

@@ -1,7 +1,8 @@
 //! What goes out is what was asked for, and what comes back is what was answered.
 
 use crate::support::{builder, by_id, cause, harness, origin, requests, run, run_one, status, text};
-use fantail::{BodyMode, Cause, End, Order, Policy, Request};
+use fantail::{BodyMode, Cause, End, Order, Policy};
+use fantail_engine::Request;
 use futures::StreamExt;
 use std::time::Duration;
 

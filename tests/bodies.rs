@@ -3,7 +3,8 @@
 use crate::stock::Stock;
 use crate::support::{by_id, failure, guest, harness, origin, requests, run, wasi};
 use component_builder::compose;
-use fantail::{Body, Policy, Request, Wasi};
+use fantail::{Body, Policy, Wasi};
+use fantail_engine::Request;
 
 mod p3 {
     wasmtime::component::bindgen!({

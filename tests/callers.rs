@@ -2,9 +2,9 @@
 
 use crate::stock::{Host, Stock};
 use crate::support::wasi;
-use fantail::{Policy, Request, Wasi};
+use fantail::{Policy, Wasi};
 use fantail_conversions::Convert;
-use fantail_engine::{Outcome, Summary};
+use fantail_engine::{Outcome, Request, Summary};
 use wasmtime::Store;
 use wasmtime::component::{Accessor, Resource, ResourceAny};
 use wasmtime_wasi::p2::DynPollable;
@@ -15,7 +15,7 @@ macro_rules! requests {
         pub(crate) async fn requests(
             guest: &wit::Guest,
             store: $Store,
-            given: Vec<fantail::Request>,
+            given: Vec<fantail_engine::Request>,
         ) -> Vec<wit::Request> {
             let mut requests = Vec::new();
             for one in given {
@@ -32,7 +32,7 @@ pub(crate) mod p2 {
     use super::{Convert, Host, Store};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch-p2/batch@0.1.0; }",
-        path: "../wit/fetch-p2",
+        path: "../../wit/fetch-p2",
         world: "fantail:test/fantail",
         require_store_data_send: true,
         imports: { default: async | trappable },
@@ -55,7 +55,7 @@ pub(crate) mod p3 {
     use super::{Accessor, Convert, Host};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch/batch@0.1.0; }",
-        path: "../wit/fetch",
+        path: "../../wit/fetch",
         world: "fantail:test/fantail",
         require_store_data_send: true,
         exports: { default: async | store },

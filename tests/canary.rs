@@ -1,7 +1,8 @@
 //! What is secret is told to nobody: it is planted wherever it can be, and looked for in everything that is told.
 
 use crate::support::{builder, by_id, origin, run, text};
-use fantail::{BodyMode, Header, Overrides, Policy, Request};
+use fantail::{BodyMode, Header, Policy};
+use fantail_engine::{Overrides, Request};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

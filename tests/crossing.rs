@@ -13,7 +13,7 @@ use wasmtime::component::Accessor;
 mod bindings {
     wasmtime::component::bindgen!({
         inline: "package test:host; world crossing { export test:crossing/caller; }",
-        path: ["../wit/component", "../tests/crossing/wit"],
+        path: ["../../wit/component", "../../tests/crossing/wit"],
         world: "test:host/crossing",
         require_store_data_send: true,
     });

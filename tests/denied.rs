@@ -3,7 +3,8 @@
 use crate::edge::{Edge, JSON, options};
 use crate::support::{builder, failure, guest, origin, run_one};
 use component_builder::compose;
-use fantail::{Cause, Policy, Request};
+use fantail::{Cause, Policy};
+use fantail_engine::Request;
 use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, TypeDefKind};

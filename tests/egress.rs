@@ -1,7 +1,8 @@
 //! Nothing is connected to that the policy did not approve.
 
 use crate::support::{builder, cause, failure, harness, origin, run_one};
-use fantail::{Cause, Egress, Phase, Policy, Request, Resolve, ResolveError, Timeouts};
+use fantail::{Cause, Egress, Phase, Policy, Resolve, ResolveError, Timeouts};
+use fantail_engine::Request;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::HashMap;

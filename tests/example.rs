@@ -33,18 +33,24 @@ async fn the_example_says_what_became_of_each_when_none_is_good() {
 }
 
 #[test]
-fn readme_quotes_the_example_as_it_is() {
-    let example = std::fs::read_to_string(root().join("examples/caller/src/lib.rs")).unwrap();
+fn readme_quotes_the_examples_as_they_are() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let documented = read("host/src/lib.rs");
+    let native = documented.split_once("//! ```no_run\n").and_then(|(_, code)| code.split_once("//! ```\n")).unwrap().0;
+    let native: String =
+        native.lines().map(|line| format!("{}\n", line.strip_prefix("//! ").unwrap_or_default())).collect();
+    let examples = [("examples/caller/src/lib.rs", read("examples/caller/src/lib.rs")), ("host/src/lib.rs", native)];
     let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) =
-        readme.split_once("<!-- examples/caller/src/lib.rs -->\n").expect("the mark before the quotation");
-    let (quotation, after) = rest.split_once("<!-- end -->").expect("the mark after it");
-    let wanted = format!("```rust\n{example}```\n");
-    if quotation != wanted && std::env::var_os("BLESS").is_some() {
-        std::fs::write(path, format!("{before}<!-- examples/caller/src/lib.rs -->\n{wanted}<!-- end -->{after}"))
-            .unwrap();
-        return;
+    for (name, example) in examples {
+        let readme = std::fs::read_to_string(&path).unwrap();
+        let mark = format!("<!-- {name} -->\n");
+        let (before, rest) = readme.split_once(&mark).expect("the mark before the quotation");
+        let (quotation, after) = rest.split_once("<!-- end -->").expect("the mark after it");
+        let wanted = format!("```rust\n{example}```\n");
+        if quotation != wanted && std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, format!("{before}{mark}{wanted}<!-- end -->{after}")).unwrap();
+            continue;
+        }
+        assert_eq!(quotation, wanted, "run this test with BLESS=1 to quote it anew");
     }
-    assert_eq!(quotation, wanted, "run this test with BLESS=1 to quote it anew");
 }

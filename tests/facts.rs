@@ -1,7 +1,8 @@
 //! What an outcome says of its last attempt is what the sender has seen of it.
 
 use crate::support::{by_id, failure, harness, origin, requests, run, run_one, status};
-use fantail::{Body, BodyMode, Policy, Protocol, Request};
+use fantail::{Body, BodyMode, Policy, Protocol};
+use fantail_engine::Request;
 use futures::StreamExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

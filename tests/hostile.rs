@@ -8,7 +8,7 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 /// A component of our world in which every function traps.
-fn trapping() -> Vec<u8> {
+pub(crate) fn trapping() -> Vec<u8> {
     encode(|text| text)
 }
 

@@ -1,7 +1,8 @@
 //! Nothing before demand, never more than the limits, flat whatever the reader does.
 
 use crate::support::{endless, harness, origin, requests, run, until};
-use fantail::{Policy, Request};
+use fantail::Policy;
+use fantail_engine::Request;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

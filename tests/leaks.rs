@@ -1,7 +1,8 @@
 //! One instance, a great many requests, low caps: what leaks, ends here.
 
 use crate::support::{builder, cause, harness, origin, requests, run, until};
-use fantail::{BodyMode, Cause, End, Hedge, Limits, Policy, Request};
+use fantail::{BodyMode, Cause, End, Hedge, Limits, Policy};
+use fantail_engine::Request;
 use futures::StreamExt;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! `fetch-all`, called as a component would call it, with a network that answers from memory.
 
 use crate::callers::{Taken, fetch_all};
-use fantail::{BodyMode, Cause, Overrides, Policy, Request, Until};
+use fantail::{BodyMode, Cause, Policy, Until};
+use fantail_engine::{Overrides, Request};
 use std::time::Duration;
 
 fn get(id: u64, path: &str) -> Request {

@@ -26,6 +26,7 @@ mod hostile;
 mod interruption;
 mod lazy;
 mod leaks;
+mod library;
 mod list;
 mod manifest;
 mod modules;

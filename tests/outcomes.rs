@@ -1,7 +1,8 @@
 //! Each fault is an outcome of its own, beside healthy ones that notice nothing.
 
 use crate::support::{by_id, failure, harness, origin, refused, requests, run, run_one, text};
-use fantail::{Cause, Failure, Fault, Phase, Policy, Request, Sent};
+use fantail::{Cause, Failure, Fault, Phase, Policy, Sent};
+use fantail_engine::Request;
 use fantail_origin::Origin;
 use std::time::Duration;
 

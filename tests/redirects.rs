@@ -1,7 +1,8 @@
 //! Redirects over real connections. What is followed and as what is decided in the engine, whose own tests say more of it.
 
 use crate::support::{cause, harness, origin, run_one, status, text};
-use fantail::{Cause, Egress, Policy, Request};
+use fantail::{Cause, Egress, Policy};
+use fantail_engine::Request;
 
 fn followed() -> Policy {
     Policy { redirects: Some(2), ..Policy::default() }

@@ -2,7 +2,8 @@
 //! engine, whose own tests say more of it.
 
 use crate::support::{by_id, cause, harness, origin, refused, requests, run, run_one, status, until};
-use fantail::{BodyMode, Cause, Hedge, Policy, Request};
+use fantail::{BodyMode, Cause, Hedge, Policy};
+use fantail_engine::Request;
 use std::time::{Duration, Instant};
 
 fn twice() -> Policy {

@@ -1,7 +1,8 @@
 //! Deadlines, early stops, cancelling: everything read has its outcome at once, and its connection closes.
 
 use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
-use fantail::{Cause, End, Overrides, Phase, Policy, Request, Until};
+use fantail::{Cause, End, Phase, Policy, Until};
+use fantail_engine::{Overrides, Request};
 use futures::StreamExt;
 use std::time::{Duration, Instant};
 

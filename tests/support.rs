@@ -1,6 +1,7 @@
 //! What tests are made of.
 
-use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Request, Wasi};
+use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Wasi};
+use fantail_engine::Request;
 use fantail_origin::{Counts, Origin};
 use futures::{Stream, StreamExt};
 use std::path::Path;
@@ -103,7 +104,7 @@ pub(crate) fn cause(outcome: &Outcome) -> Option<Cause> {
 
 /// The workspace's folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
 /// Builds a guest of the workspace.

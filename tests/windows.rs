@@ -1,7 +1,8 @@
 //! Requests of every size, as many as there may be: none of them ends the instance, and with it the others.
 
 use crate::support::{by_id, cause, harness, origin, run, status};
-use fantail::{Cause, End, Policy, Request};
+use fantail::{Cause, End, Policy};
+use fantail_engine::Request;
 use fantail_origin::Origin;
 use std::time::Duration;
 

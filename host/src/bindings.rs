@@ -4,7 +4,7 @@
 pub(crate) mod p3 {
     wasmtime::component::bindgen!({
         inline: "package fantail:host; world fantail { export fantail:fetch/batch@0.1.0; }",
-        path: "../wit/fetch",
+        path: "wit/fetch",
         world: "fantail:host/fantail",
         require_store_data_send: true,
         exports: { default: async | store },
@@ -17,7 +17,7 @@ pub(crate) mod p3 {
 pub(crate) mod p2 {
     wasmtime::component::bindgen!({
         inline: "package fantail:host; world fantail { export fantail:fetch-p2/batch@0.1.0; }",
-        path: "../wit/fetch-p2",
+        path: "wit/fetch-p2",
         world: "fantail:host/fantail",
         require_store_data_send: true,
         imports: { default: async | trappable },

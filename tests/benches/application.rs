@@ -64,7 +64,7 @@ struct Ways {
 
 impl Ways {
     fn new() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is above");
         let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
         Self {
             application: service(None),
@@ -135,7 +135,8 @@ fn post(runtime: &Runtime, service: &Service, batch: &str, count: usize, lines: 
 fn fetch(runtime: &Runtime, harness: &Harness, url: &str, count: usize) -> Duration {
     let policy = Policy { concurrency: Some(CONCURRENCY), ..Policy::default() };
     let url = url.to_owned();
-    let requests = futures::stream::iter((0..count as u64).map(move |id| fantail::Request::get(id, url.clone())));
+    let requests =
+        futures::stream::iter((0..count as u64).map(move |id| fantail_engine::Request::get(id, url.clone())));
     let start = Instant::now();
     let whole = runtime.block_on(async {
         let outcomes = harness.fetch(requests, &policy).await.expect("a good policy");

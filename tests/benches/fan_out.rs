@@ -6,7 +6,8 @@
 mod origin;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use fantail::{Egress, Harness, Policy, Request, Wasi};
+use fantail::{Egress, Harness, Policy, Wasi};
+use fantail_engine::Request;
 use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;

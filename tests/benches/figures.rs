@@ -7,7 +7,8 @@ mod apart;
 mod stock;
 
 use apart::Apart;
-use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Request, Resolve, ResolveError, Wasi};
+use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Resolve, ResolveError, Wasi};
+use fantail_engine::Request;
 use fantail_origin::Origin;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};

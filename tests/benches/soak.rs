@@ -3,7 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
-use fantail::{Egress, Harness, Policy, Request};
+use fantail::{Egress, Harness, Policy};
+use fantail_engine::Request;
 use fantail_origin::Origin;
 use futures::StreamExt;
 use serde_json::json;

@@ -86,7 +86,7 @@ allowed_outbound_hosts = ["http://127.0.0.1:*"]
 
 impl Application {
     fn own() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is above");
         let folder = tempfile::tempdir().expect("a folder");
         let components = folder.path().join("target/components");
         std::fs::create_dir_all(&components).expect("a folder");
@@ -99,7 +99,7 @@ impl Application {
     }
 
     fn by_hand() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is above");
         let folder = tempfile::tempdir().expect("a folder");
         let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
         std::fs::write(folder.path().join("by-hand.wasm"), by_hand).expect("a file");

@@ -115,7 +115,13 @@ async fn malformed_input_is_refused_with_line_and_field() {
     let twice = "{\"requests\":[{\"url\":\"http://a.test/\",\"body\":\"a\",\"body_base64\":\"YQ==\"}]}";
     for (content_type, body, line, field, detail) in [
         (JSON, "{\"requests\":[\n\"http://a.test/\",\n{\"ulr\":1}]}", 3, "requests[1].ulr", "unknown field"),
-        (JSON, "{\"policy\":{\"concurrency\":\"many\"},\"requests\":[]}", 1, "policy.concurrency", "expected a number, 1 to 4,096"),
+        (
+            JSON,
+            "{\"policy\":{\"concurrency\":\"many\"},\"requests\":[]}",
+            1,
+            "policy.concurrency",
+            "expected a number, 1 to 4,096",
+        ),
         (
             JSON,
             "{\"policy\":\n{\"timeouts\":{\"request\":\"soon\"}},\"requests\":[]}",

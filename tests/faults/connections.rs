@@ -4,9 +4,8 @@ use super::{MS, among_healthy, harness, played, policy, settled, told};
 use crate::egress::Names;
 use crate::script::{Script, Step, send};
 use crate::support::{builder, by_id, failure, origin, refused, requests, run, run_one, status};
-use fantail::{
-    Cause, Connect, Egress, Phase, Policy, PoolLimits, Request, Resolve, ResolveError, TcpConnector, Transport,
-};
+use fantail::{Cause, Connect, Egress, Phase, Policy, PoolLimits, Resolve, ResolveError, TcpConnector, Transport};
+use fantail_engine::Request;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::io;

@@ -3,7 +3,8 @@
 use super::{MS, among_healthy, harness, limited, played, played_to, policy, told};
 use crate::script::{Script, Step, send};
 use crate::support::{by_id, cause, failure, origin, requests, run, run_one, text};
-use fantail::{BodyMode, Cause, Limits, Policy, Request};
+use fantail::{BodyMode, Cause, Limits, Policy};
+use fantail_engine::Request;
 use futures::StreamExt;
 
 /// What becomes of a response with these header lines and these bytes after its head.

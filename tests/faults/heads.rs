@@ -3,7 +3,8 @@
 use super::{MS, among_healthy, harness, played, played_to, policy, told};
 use crate::script::{Script, Step, send};
 use crate::support::{builder, failure, run_one};
-use fantail::{Cause, Policy, PoolLimits, Request};
+use fantail::{Cause, Policy, PoolLimits};
+use fantail_engine::Request;
 use std::time::Instant;
 
 /// What follows a status line to make it a response.

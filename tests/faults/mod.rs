@@ -10,7 +10,8 @@ mod torture;
 
 use crate::script::{Script, Step};
 use crate::support::{builder, by_id, origin, run, text};
-use fantail::{Body, Failure, Harness, Limits, Outcome, Policy, Report, Request};
+use fantail::{Body, Failure, Harness, Limits, Outcome, Policy, Report};
+use fantail_engine::Request;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);

@@ -1,6 +1,7 @@
 //! The front door: `cargo xtask <command>`.
 
 mod deny;
+mod package;
 mod run;
 mod setup;
 mod test;
@@ -31,6 +32,8 @@ enum Command {
     },
     /// Checks format and lints, then runs all tests, and says how many.
     Test,
+    /// Leaves the library's packages in target/packaging/package, and builds each outside of this workspace.
+    Package,
     /// Measures the component beside native clients, and the application beside a fan-out written by hand, on Spin too where it is on PATH.
     Bench {
         /// Passed on to Criterion.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Build => build().map(|_| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
+        Command::Package => package::package().map(|()| ExitCode::SUCCESS),
         Command::Bench { arguments } => bench(&["fan_out", "application", "spin"], &arguments),
         Command::Figures => {
             let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
@@ -70,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Failed> {
-    let mut bench = cargo(["bench", "--locked", "--package", "fantail"]);
+    let mut bench = cargo(["bench", "--locked", "--package", "fantail-cli"]);
     for name in names {
         bench.args(["--bench", name]);
     }
@@ -91,7 +95,7 @@ const COMPOSED: &str = "fantail-edge-composed.wasm";
 
 /// Builds everything; gives the path of the command line.
 fn build() -> Result<PathBuf, Failed> {
-    run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail"]))?;
+    run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail-cli"]))?;
     let guests = component_builder::target_dir(root());
     let target = guests.parent().map_or_else(|| root().join("target"), Path::to_owned);
     let components = target.join("components");

@@ -1,6 +1,7 @@
 //! What a caller learns about a request without a response.
 
 use crate::{Cause, Failed};
+use std::fmt;
 
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $text:literal,)* }) => {
@@ -79,7 +80,8 @@ named! {
     }
 }
 
-/// Why a request has no response.
+/// Why a request has no response. As a sentence it has its cause, how far the request had come and whether it may have been sent, but neither
+/// URL nor host: these may be in `detail`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What happened.
@@ -141,5 +143,46 @@ impl Failure {
     /// Adds what people want to know.
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = match self.phase {
+            Phase::Request => "checking the request",
+            Phase::Queue => "waiting for a slot",
+            Phase::Resolve => "resolving the host",
+            Phase::Connect => "connecting",
+            Phase::Tls => "agreeing on TLS",
+            Phase::Head => "waiting for the response",
+            Phase::Body => "reading the response's body",
+            Phase::Redirect => "following a redirect",
+            Phase::Guest => "running the component",
+        };
+        write!(f, "{} while {doing}; ", self.cause)?;
+        match (self.status, self.sent) {
+            (Some(status), _) => write!(f, "the response had the status {status}"),
+            (None, Sent::No) => f.write_str("nothing was sent"),
+            (None, Sent::Maybe) => f.write_str("the request may have been sent"),
+            (None, Sent::Yes) => f.write_str("the server had answered"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_sentence_that_names_its_cause_and_no_url() {
+        let refused = Failure::new(Cause::ConnectionRefused, true).with_detail("http://a.test/ refused");
+        assert_eq!(refused.to_string(), "connection-refused while connecting; nothing was sent");
+        let cut = Failure::after_head(Cause::HttpResponseIncomplete, true, 206);
+        let sentence = "HTTP-response-incomplete while reading the response's body; the response had the status 206";
+        assert_eq!(cut.to_string(), sentence);
+        let late = Failure::new(Cause::TimeoutTotal, true);
+        assert_eq!(late.to_string(), "timeout-total while waiting for the response; the request may have been sent");
     }
 }

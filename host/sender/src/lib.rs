@@ -28,6 +28,9 @@ mod tls;
 mod transport;
 mod watch;
 
+/// In what words certificates are handed over.
+pub use rustls::pki_types;
+
 pub use account::{Account, Allowance, Used};
 pub use body::ResponseBody;
 pub use client::Client;

@@ -1,6 +1,6 @@
 //! What a batch is fed with, and what is left of it.
 
-use super::ledger::Entry;
+use super::ledger::Numbered;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::future::poll_fn;
@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 
 /// The input of a batch. It outlives the component, so that what is left of it has its outcomes too.
 pub(super) struct Feed {
-    input: BoxStream<'static, Entry>,
+    input: BoxStream<'static, Numbered>,
     /// Read, and not taken yet.
-    ahead: Option<Entry>,
+    ahead: Option<Numbered>,
     ended: bool,
 }
 
 impl Feed {
-    pub(super) fn new(input: BoxStream<'static, Entry>) -> Self {
+    pub(super) fn new(input: BoxStream<'static, Numbered>) -> Self {
         Self { input, ahead: None, ended: false }
     }
 
@@ -24,12 +24,12 @@ impl Feed {
         self.ended && self.ahead.is_none()
     }
 
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Entry>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Numbered>> {
         ready!(self.poll_ahead(cx));
         Poll::Ready(self.ahead.take())
     }
 
-    pub(super) async fn next(&mut self) -> Option<Entry> {
+    pub(super) async fn next(&mut self) -> Option<Numbered> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 

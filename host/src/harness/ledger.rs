@@ -8,7 +8,7 @@ use std::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A request.
-    Request(Request),
+    Request(crate::Request),
     /// Input that is not a request. It has its outcome too, in its turn.
     Malformed(Malformed),
 }
@@ -24,9 +24,28 @@ pub struct Malformed {
     pub detail: String,
 }
 
+impl From<crate::Request> for Entry {
+    fn from(request: crate::Request) -> Self {
+        Entry::Request(request)
+    }
+}
+
+/// As the engine has it, for example read from JSON by `fantail-wire`.
 impl From<Request> for Entry {
     fn from(request: Request) -> Self {
-        Entry::Request(request)
+        Entry::Request(request.into())
+    }
+}
+
+/// An entry whose id is known, by its place in the input if it has none of its own.
+pub(super) type Numbered = Result<Request, Malformed>;
+
+impl Entry {
+    pub(super) fn numbered(self, place: u64) -> Numbered {
+        match self {
+            Entry::Request(request) => Ok(request.numbered(place)),
+            Entry::Malformed(malformed) => Err(malformed),
+        }
     }
 }
 
@@ -55,7 +74,7 @@ pub(super) struct Open {
 
 impl Ledger {
     /// Notes that the component gets a request; gives the number it shall know it by.
-    pub(super) fn open(&mut self, entry: Entry) -> (u32, Request) {
+    pub(super) fn open(&mut self, entry: Numbered) -> (u32, Request) {
         // They come round after 2^32, by when one may still be open.
         while self.open.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
@@ -63,8 +82,8 @@ impl Ledger {
         let (number, before) = (self.next, self.read);
         (self.next, self.read) = (number.wrapping_add(1), before + 1);
         let (request, malformed) = match entry {
-            Entry::Request(request) => (request, None),
-            Entry::Malformed(malformed) => (Request::default(), Some(malformed)),
+            Ok(request) => (request, None),
+            Err(malformed) => (Request::default(), Some(malformed)),
         };
         let id = malformed.as_ref().map_or(request.id, |malformed| malformed.id);
         let url = malformed.as_ref().map_or(&request.url, |malformed| &malformed.url);
@@ -136,15 +155,13 @@ impl Malformed {
 }
 
 /// The outcome of an entry that the component was never handed.
-pub(super) fn never_handed_over<R>(entry: Entry, reason: &str) -> Outcome<R> {
+pub(super) fn never_handed_over<R>(entry: Numbered, reason: &str) -> Outcome<R> {
     let (id, url, failure) = match entry {
-        Entry::Request(request) => {
+        Ok(request) => {
             let failure = Failure::unsent(Cause::InternalError, Phase::Guest).with_detail(reason);
             (request.id, without_credentials(&request.url).into_owned(), failure)
         }
-        Entry::Malformed(malformed) => {
-            (malformed.id, without_credentials(&malformed.url).into_owned(), malformed.failure())
-        }
+        Err(malformed) => (malformed.id, without_credentials(&malformed.url).into_owned(), malformed.failure()),
     };
     let (hops, timing, last_attempt) = Default::default();
     Outcome { id, url, attempts: 0, hops, timing, last_attempt, result: Err(failure) }
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn an_outcome_without_the_component_claims_nothing_of_what_was_sent() {
         let mut ledger = Ledger::default();
-        ledger.open(Request::get(7, "http://me:secret@a.test/").into());
+        ledger.open(Ok(Request::get(7, "http://me:secret@a.test/")));
         let open = ledger.close_all().remove(0);
         let outcome: Outcome<()> = open.unanswered(Cause::Cancelled, "cancelled");
         let failure = outcome.result.unwrap_err();

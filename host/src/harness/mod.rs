@@ -17,12 +17,13 @@ pub use ledger::{Entry, Malformed};
 pub use outcomes::{Canceller, Outcomes};
 pub use receipt::Receipt;
 
+use crate::Response;
 use crate::bindings::{p2::FantailPre as P2Pre, p3::FantailPre as P3Pre};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Wasi};
 use batch::Batch;
 use channels::Channels;
-use fantail_engine::{Header, Policy, Summary, WINDOW_BYTES};
+use fantail_engine::{Policy, Summary, WINDOW_BYTES};
 use fantail_sender::{Connections, Sender};
 use feed::Feed;
 use futures::channel::oneshot;
@@ -59,17 +60,6 @@ type Outbox = mpsc::Sender<Outcome>;
 
 /// What became of one request.
 pub type Outcome = fantail_engine::Outcome<Response>;
-
-/// A response.
-#[derive(Debug)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<Header>,
-    /// The body, as the body mode asked.
-    pub body: Body,
-}
 
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +131,7 @@ impl Harness {
     }
 
     /// Hands a batch to a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be
-    /// malformed; they are read lazily, as the component asks for more. Must be called inside a tokio runtime, which then
+    /// malformed; they are read lazily, as the component asks for more. Those without an id are numbered from 0 by their place in the stream. Must be called inside a tokio runtime, which then
     /// runs the batch. Waits while as many run as [`Builder::batches`](crate::Builder::batches) allows.
     pub async fn fetch<S>(&self, requests: S, policy: &Policy) -> Result<Outcomes, PolicyRefused>
     where
@@ -155,12 +145,13 @@ impl Harness {
         let (outcomes, outcomes_reader) = mpsc::channel(OUTCOMES);
         let (accepted, accepted_reader) = oneshot::channel();
         let (report, report_reader) = oneshot::channel();
+        let numbered = requests.enumerate().map(|(place, entry)| entry.into().numbered(place as u64));
         let batch = Batch {
             component: self.component.clone(),
             // Our sender answers.
             policy: self.with_defaults(policy),
             state: State::new(self.limits, self.sender.clone(), cancelled.clone()),
-            feed: Feed::new(requests.map(Into::into).boxed()),
+            feed: Feed::new(numbered.boxed()),
             channels: Channels { asked, outcomes, accepted },
             cancelled: cancelled.clone(),
             report,

@@ -3,10 +3,12 @@
 
 mod component;
 mod compose;
+mod embedded;
 mod error;
 mod toolchain;
 
 pub use component::{build, target_dir};
 pub use compose::compose;
+pub use embedded::embedded;
 pub use error::BuildError;
 pub use toolchain::{TARGET, Toolchain, ToolchainMissing};

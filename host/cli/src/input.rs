@@ -1,7 +1,8 @@
 //! Requests from arguments and lines, as they are asked for.
 
 use super::arguments::Fetch;
-use fantail::{Entry, Header, Malformed, Request};
+use fantail::{Entry, Header, Malformed};
+use fantail_engine::Request;
 use fantail_wire::{Readable, readable};
 use futures::{Stream, StreamExt, stream};
 use std::io;
@@ -36,7 +37,7 @@ pub(crate) async fn entries(fetch: &Fetch) -> Result<impl Stream<Item = Entry> +
         if !url.contains("://") && Path::new(url).is_file() {
             return Err(InputError::FileAsUrl { url: url.clone() });
         }
-        listed.push(Entry::Request(template.request(id as u64, url)));
+        listed.push(template.request(id as u64, url).into());
     }
     let first_line = listed.len() as u64;
     let lines = match &fetch.input {
@@ -113,7 +114,7 @@ fn entry(line: &[u8], (id, line_number): (u64, u64), template: &Template) -> Ent
     };
     let Ok(text) = std::str::from_utf8(line) else { return malformed(Readable::default(), "not UTF-8".to_owned()) };
     match fantail_wire::request_from_line(text, id, |url| template.request(id, url)) {
-        Ok(request) => Entry::Request(request),
+        Ok(request) => request.into(),
         Err(error) => malformed(readable(text), error.to_string()),
     }
 }

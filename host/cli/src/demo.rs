@@ -47,7 +47,7 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
         head_timeout: Some(Duration::from_millis(500)),
         ..Policy::default()
     };
-    let requests: Vec<Request> = (0..REQUESTS).map(|id| Request::get(id, origin.url(path(id)))).collect();
+    let requests: Vec<Request> = (0..REQUESTS).map(|place| Request::get(origin.url(path(place)))).collect();
     let outcomes = harness.fetch(futures::stream::iter(requests), &policy).await?;
     let progress = Progress::new(demo.display, Some(REQUESTS));
     let plan = Plan { order: Order::Completion, until: Until::All, folder: None };
@@ -55,8 +55,8 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
 }
 
 /// Faults spread evenly: 37 has no divisor in common with 100.
-fn path(id: u64) -> &'static str {
-    let mut place = id * 37 % 100;
+fn path(place: u64) -> &'static str {
+    let mut place = place * 37 % 100;
     for (share, path) in FAULTS {
         match place.checked_sub(share) {
             None => return path,

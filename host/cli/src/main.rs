@@ -1,9 +1,26 @@
 //! The command line.
 
-mod cli;
+mod arguments;
+mod demo;
+mod egress;
+mod exit;
+mod fetch;
+mod input;
+mod inspect;
+mod output;
+mod policy;
+mod progress;
+mod run;
+mod serve;
+mod store;
+mod table;
+#[cfg(feature = "opentelemetry")]
+mod telemetry;
+mod totals;
 
+use arguments::{Arguments, Command};
 use clap::Parser;
-use cli::{Command, Exit};
+use exit::{Exit, say};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
@@ -13,10 +30,10 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = cli::Arguments::parse().command;
+    let command = Arguments::parse().command;
     raise_open_files();
     #[cfg(feature = "opentelemetry")]
-    let telemetry = match cli::telemetry::Telemetry::start() {
+    let telemetry = match telemetry::Telemetry::start() {
         Ok(telemetry) => telemetry,
         Err(error) => return Exit::usage(format_args!("cannot export spans: {error}")).code(),
     };
@@ -31,10 +48,10 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(arguments) => cli::fetch::run(*arguments).await,
-            Command::Serve(arguments) => cli::serve::run(*arguments).await,
-            Command::Demo(arguments) => cli::demo::run(arguments).await,
-            Command::Inspect { file } => cli::inspect::run(&file).await,
+            Command::Fetch(arguments) => fetch::run(*arguments).await,
+            Command::Serve(arguments) => serve::run(*arguments).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Inspect { file } => inspect::run(&file).await,
         }
     });
     // A read of standard input that never ends must not keep the process.

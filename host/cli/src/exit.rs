@@ -1,23 +1,4 @@
-//! The commands, and what they have in common.
-
-pub(crate) mod arguments;
-pub(crate) mod demo;
-pub(crate) mod egress;
-pub(crate) mod fetch;
-pub(crate) mod input;
-pub(crate) mod inspect;
-pub(crate) mod output;
-mod policy;
-pub(crate) mod progress;
-pub(crate) mod run;
-pub(crate) mod serve;
-pub(crate) mod store;
-pub(crate) mod table;
-#[cfg(feature = "opentelemetry")]
-pub(crate) mod telemetry;
-mod totals;
-
-pub(crate) use arguments::{Arguments, Command};
+//! How the process ends, and what it says to people.
 
 use std::fmt;
 use std::io::Write;

@@ -1,0 +1,92 @@
+//! Takes the components from `built/` beside this file, or builds them from the workspace if that is newer.
+//!
+//! The workspace's `component-builder` is run and not depended on: a package would need it too, and all that it is made of.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::SystemTime;
+
+const COMPONENTS: [&str; 3] = ["fantail.wasm", "fantail-p2.wasm", "application.wasm"];
+
+/// What they are made of, below the workspace's folder.
+const SOURCES: [&str; 13] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "guest/component",
+    "guest/component-p2",
+    "guest/conversions",
+    "guest/edge",
+    "guest/engine",
+    "guest/facts",
+    "guest/shell",
+    "guest/variables",
+    "guest/wire",
+    "wit",
+    "xtask/component-builder",
+];
+
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    match provide() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("cargo::error={}", error.to_string().replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn provide() -> Result<(), Error> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or(format!("cargo sets {name}"));
+    let (own, out) = (variable("CARGO_MANIFEST_DIR")?, variable("OUT_DIR")?);
+    // The folder, as cargo runs a script again and again that waits for a file which is not there.
+    println!("cargo::rerun-if-changed={}", own.display());
+    let built: Vec<PathBuf> = COMPONENTS.iter().map(|name| own.join("built").join(name)).collect();
+    let oldest_built = built.iter().map(|path| changed(path)).min().flatten();
+    let root = own.ancestors().nth(2).filter(|root| root.join("guest/component/Cargo.toml").is_file());
+    let Some(root) = root else {
+        oldest_built.ok_or("built/ lacks a component, and there is no workspace to build it from")?;
+        return copy(&built, &out);
+    };
+    let sources: Vec<PathBuf> = SOURCES.iter().map(|source| root.join(source)).collect();
+    for source in &sources {
+        println!("cargo::rerun-if-changed={}", source.display());
+    }
+    let newest_source = sources.iter().map(|path| changed(path)).max().flatten();
+    if oldest_built > newest_source { copy(&built, &out) } else { build(root, &out) }
+}
+
+/// When a file changed last, or a folder with all that is in it.
+fn changed(path: &Path) -> Option<SystemTime> {
+    let within = std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| changed(&entry.ok()?.path())).max();
+    within.max(path.metadata().ok()?.modified().ok())
+}
+
+fn copy(built: &[PathBuf], out: &Path) -> Result<(), Error> {
+    for path in built {
+        std::fs::copy(path, out.join(path.file_name().ok_or("a file has a name")?))?;
+    }
+    Ok(())
+}
+
+/// Builds them with a target folder that is not locked by the cargo which waits for this script.
+fn build(root: &Path, out: &Path) -> Result<(), Error> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_outer(name)) {
+        cargo.env_remove(name);
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    cargo.current_dir(root).args(["run", "--quiet", "--locked", "--package", "component-builder"]);
+    cargo.args(["--profile", "component-builder", "--target-dir"]).arg(root.join(target).join("guest"));
+    let output = cargo.arg("--").arg(out).output()?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().into()) }
+}
+
+/// What the outer cargo, a linter or a coverage tool says of the outer build.
+fn is_outer(name: &OsString) -> bool {
+    let prefixes = ["CARGO_BUILD_", "CARGO_CFG_", "CARGO_ENCODED_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
+    let more = ["CARGO_PROFILE_", "RUSTC_", "RUSTFLAGS"];
+    name.to_str().is_some_and(|name| prefixes.iter().chain(&more).any(|prefix| name.starts_with(prefix)))
+}
