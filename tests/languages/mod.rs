@@ -2,6 +2,7 @@
 //! their tools, and counts as skipped what it cannot install them for.
 
 mod command;
+mod go;
 mod node;
 mod python;
 
@@ -39,9 +40,9 @@ impl Task {
     }
 }
 
-/// Runs a program to its end, within two minutes; gives the lines that it printed, sorted.
+/// Runs a program to its end, within five minutes; gives the lines that it printed, sorted.
 async fn lines(command: &mut Command) -> Vec<String> {
-    let output = tokio::time::timeout(Duration::from_mins(2), command.kill_on_drop(true).output());
+    let output = tokio::time::timeout(Duration::from_mins(5), command.kill_on_drop(true).output());
     let output = output.await.unwrap_or_else(|_| panic!("{command:?} does not end")).unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     let mut lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
@@ -56,6 +57,15 @@ fn tools(language: &str) -> PathBuf {
 
 fn example(path: &str) -> PathBuf {
     root().join("examples").join(path)
+}
+
+/// Puts the world of an example and the interface for WASI 0.2 into a folder, the one way that every tool reads.
+fn wit(language: &str, folder: &Path) -> PathBuf {
+    let (wit, interface) = (folder.join("wit"), root().join("wit/fetch-p2"));
+    copy(&example(language).join("wit"), &wit);
+    copy(&interface, &wit.join("deps/fetch-p2"));
+    copy(&interface.join("deps/io"), &wit.join("deps/io"));
+    wit
 }
 
 /// Copies what a folder holds, folders in it included.

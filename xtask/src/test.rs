@@ -50,7 +50,7 @@ struct Need {
     lacking: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need {
         test: "browser::",
         count: 1,
@@ -68,6 +68,12 @@ const NEEDS: [Need; 6] = [
     Need {
         test: "languages::python",
         count: 2,
+        is_there: tools::python,
+        lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
+    },
+    Need {
+        test: "languages::go",
+        count: 1,
         is_there: tools::python,
         lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
     },
