@@ -146,6 +146,20 @@ fn before(line: &str, word: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    /// How many tests in a folder are ignored by themselves.
+    fn ignored(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let count = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().matches("#[ignore = ").count();
+        entries.map(|path| if path.is_dir() { ignored(&path) } else { count(&path) }).sum()
+    }
+
+    #[test]
+    fn every_test_that_is_skipped_where_something_lacks_is_counted() {
+        let counted: u64 = NEEDS.iter().map(|need| need.count).sum();
+        assert_eq!(counted, ignored(&crate::root().join("tests")) as u64);
+    }
 
     #[test]
     fn results_are_read_as_cargo_writes_them() {

@@ -41,7 +41,9 @@ pub(crate) fn node() -> bool {
 /// Whether what the file pins is in the folder of that name, after installing it if it was not, or was another version.
 fn is_installed(name: &str, file: &str, install: impl FnOnce(&Path) -> Result<(), Failed>) -> bool {
     let folder = crate::target().join("tools").join(name);
-    installed(&folder, &pins(file), install).inspect_err(|error| say(format_args!("{name}: {error}"))).is_ok()
+    installed(&folder, &pins(file), install)
+        .inspect_err(|error| say(format_args!("cannot install {}: {error}", folder.display())))
+        .is_ok()
 }
 
 fn installed(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<(), Failed>) -> Result<(), Failed> {
