@@ -31,7 +31,7 @@ async fn python_runs_the_component_for_wasi_0_2() {
 
 #[tokio::test]
 #[ignore = "needs the tools in xtask/tools/requirements.txt"]
-async fn python_callers_read_bodies_as_streams_while_their_batch_goes_on() {
+async fn python_callers_read_bodies_as_streams() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("caller.wasm");
     let mut build = tool("componentize-py");
