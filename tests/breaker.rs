@@ -8,7 +8,7 @@ use serde_json::json;
 #[tokio::test]
 async fn a_dead_origin_is_left_alone_and_the_others_are_not() {
     let (origin, refused, harness) = (origin().await, refused().await, harness());
-    let policy = Policy { breaker_ratio: Some(50), concurrency: Some(4), ..Policy::default() };
+    let policy = Policy { breaker_percent: Some(50), concurrency: Some(4), ..Policy::default() };
     let urls = (0..400).map(|id| if id % 2 == 0 { refused.clone() } else { origin.url("/ok") });
     let (outcomes, report) = run(&harness, requests(urls), &policy).await;
     let outcomes = by_id(outcomes);
@@ -24,7 +24,7 @@ async fn a_dead_origin_is_left_alone_and_the_others_are_not() {
 async fn batches_of_one_instance_share_what_they_have_learned() {
     let (edge, refused) = (edge(options()).await, refused().await);
     let ask = async |count: usize| {
-        let batch = json!({"policy": {"breaker_ratio": 50, "breaker_open": "1h"}, "requests": vec![&refused; count]});
+        let batch = json!({"policy": {"breaker": {"percent": 50, "open": "1h"}}, "requests": vec![&refused; count]});
         edge.post(JSON, batch.to_string()).await.outcomes().await
     };
     let (_, summary) = ask(20).await;

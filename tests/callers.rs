@@ -3,6 +3,7 @@
 use crate::stock::{Host, Stock};
 use crate::support::wasi;
 use fantail::{Policy, Request, Wasi};
+use fantail_conversions::Convert;
 use fantail_engine::{Outcome, Summary};
 use wasmtime::Store;
 use wasmtime::component::{Accessor, Resource, ResourceAny};
@@ -18,8 +19,8 @@ macro_rules! requests {
         ) -> Vec<wit::Request> {
             let mut requests = Vec::new();
             for one in given {
-                let options = options(guest, store, &one.overrides).await.unwrap();
-                requests.push(request(one.id, one, options));
+                let id = u32::try_from(one.id).unwrap();
+                requests.push(request(guest, store, id, one).await.unwrap());
             }
             requests
         }
@@ -28,7 +29,7 @@ macro_rules! requests {
 
 /// WASI 0.2.
 pub(crate) mod p2 {
-    use super::{Host, Store};
+    use super::{Convert, Host, Store};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch-p2/batch@0.1.0; }",
         path: "../wit/fetch-p2",
@@ -39,8 +40,8 @@ pub(crate) mod p2 {
         with: { "wasi:io": wasmtime_wasi::p2::bindings::io },
     });
     pub(crate) use exports::fantail::fetch_p2::batch as wit;
-    fantail_engine::caller_conversions!();
-    fantail_engine::host_setters!(store: &mut Store<Host> => &mut *store);
+    fantail_conversions::types!();
+    fantail_conversions::host_setters!(store: &mut Store<Host> => &mut *store);
 
     fn names(names: &[String]) -> &[String] {
         names
@@ -51,7 +52,7 @@ pub(crate) mod p2 {
 
 /// WASI 0.3.
 pub(crate) mod p3 {
-    use super::{Accessor, Host};
+    use super::{Accessor, Convert, Host};
     wasmtime::component::bindgen!({
         inline: "package fantail:test; world fantail { export fantail:fetch/batch@0.1.0; }",
         path: "../wit/fetch",
@@ -60,8 +61,8 @@ pub(crate) mod p3 {
         exports: { default: async | store },
     });
     pub(crate) use exports::fantail::fetch::batch as wit;
-    fantail_engine::caller_conversions!();
-    fantail_engine::host_setters!(store: &Accessor<Host> => store);
+    fantail_conversions::types!();
+    fantail_conversions::host_setters!(store: &Accessor<Host> => store);
 
     fn names(names: &[String]) -> Vec<String> {
         names.to_vec()
@@ -81,14 +82,14 @@ macro_rules! taken {
         |outcome| {
             let $module::wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts } = outcome;
             assert!(facts.is_empty(), "none is defined");
-            let result = result.map(|response| response.status).map_err($module::failure);
+            let result = result.map(|response| response.status).map_err(Convert::convert);
             Outcome {
-                id,
+                id: id.into(),
                 url,
                 attempts,
                 hops,
-                timing: $module::timing(timing),
-                last_attempt: last_attempt.map($module::facts),
+                timing: timing.convert(),
+                last_attempt: last_attempt.convert(),
                 result,
             }
         }
@@ -217,6 +218,20 @@ impl Caller {
         }
     }
 
+    /// The same for URLs alone.
+    pub(crate) async fn push_urls(&mut self, paths: &[&str]) -> bool {
+        let it = self.batch.unwrap();
+        let urls: Vec<String> = paths.iter().map(|path| format!("http://origin.test{path}")).collect();
+        let store = &mut self.host.store;
+        match &self.guest {
+            Guest::P2(guest) => guest.batch().call_push_urls(store, it, &urls).await.unwrap().is_ok(),
+            Guest::P3(guest) => {
+                let pushed = store.run_concurrent(async |store| guest.batch().call_push_urls(store, it, urls).await);
+                pushed.await.unwrap().unwrap().is_ok()
+            }
+        }
+    }
+
     pub(crate) async fn finish(&mut self) {
         call!(self.call_finish());
     }
@@ -252,10 +267,10 @@ impl Caller {
         let it = self.batch.unwrap();
         let store = &mut self.host.store;
         match &self.guest {
-            Guest::P2(guest) => guest.batch().call_summary(store, it).await.unwrap().map(p2::summary),
+            Guest::P2(guest) => guest.batch().call_summary(store, it).await.unwrap().map(Convert::convert),
             Guest::P3(guest) => {
                 let summary = store.run_concurrent(async |store| guest.batch().call_summary(store, it).await);
-                summary.await.unwrap().unwrap().map(p3::summary)
+                summary.await.unwrap().unwrap().map(Convert::convert)
             }
         }
     }

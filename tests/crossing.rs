@@ -56,7 +56,7 @@ async fn by_list(store: &mut Store<Host>, instance: &Crossing, wanted: Wanted) -
 
 /// That each of so many has its answer, with a body of so many bytes of this kind.
 fn assert_whole(answers: &[Answer], count: u32, size: u32, byte: u8) {
-    assert!(answers.iter().map(|answer| answer.id).eq(0..count.into()), "{count} of {size} bytes");
+    assert!(answers.iter().map(|answer| answer.id).eq(0..count), "{count} of {size} bytes");
     let sum = (u64::from(size) / 8).wrapping_mul(u64::from_le_bytes([byte; 8]));
     let sum = sum.wrapping_add(u64::from(size) % 8 * u64::from(byte));
     for answer in answers {

@@ -86,7 +86,7 @@ async fn neither_retries_nor_redirects_nor_second_attempts_leave_anything_behind
         redirects: Some(2),
         hedge: Some(Hedge::After(Duration::from_millis(5))),
         backoff: Some(Duration::from_millis(1)),
-        retry_floor: Some(100_000),
+        retry_per_second: Some(100_000),
         attempt_timeout: Some(Duration::from_millis(40)),
         ..Policy::default()
     };

@@ -58,6 +58,6 @@ async fn a_policy_out_of_bounds_is_an_error_before_anything_is_sent() {
     let (refused, asked) =
         fetch_all(vec![get(0, "/ok")], &Policy { concurrency: Some(5_000), ..Policy::default() }).await;
     let refused = refused.unwrap_err();
-    assert_eq!((refused.0.as_str(), refused.1.as_str()), ("concurrency", "5000 is outside 1 to 4096"));
+    assert_eq!((refused.0.as_str(), refused.1.as_str()), ("concurrency", "5000 is not within 1 to 4,096"));
     assert_eq!(asked, 0);
 }

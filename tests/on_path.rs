@@ -58,7 +58,7 @@ impl Server {
     async fn repeats_what_may_pass(&self) {
         let origin = origin().await;
         let urls = [origin.url("/close"), origin.url("/short")];
-        let policy = json!({"retries": 2, "backoff": "1ms", "retry_floor": 100});
+        let policy = json!({"retry": {"attempts": 2, "backoff": "1ms", "per_second": 100}});
         let (outcomes, _) = self.post(json!({"policy": policy, "requests": urls})).await;
         for outcome in outcomes {
             assert_eq!((&outcome["attempts"], &outcome["error"]["retryable"]), (&json!(3), &json!(true)), "{outcome}");

@@ -59,8 +59,12 @@ async fn an_attempt_that_hangs_is_given_up_and_made_again() {
 async fn thousands_that_are_asked_again_leave_nothing_behind() {
     let (origin, closing, harness) = (origin().await, origin().await, harness());
     for body in [BodyMode::Bytes, BodyMode::Unread] {
-        let policy =
-            Policy { body: Some(body), backoff: Some(Duration::from_millis(1)), retry_floor: Some(100_000), ..twice() };
+        let policy = Policy {
+            body: Some(body),
+            backoff: Some(Duration::from_millis(1)),
+            retry_per_second: Some(100_000),
+            ..twice()
+        };
         let urls = [origin.url("/status/503"), closing.url("/close"), origin.url("/ok")];
         let urls: Vec<String> = urls.into_iter().cycle().take(1_500).collect();
         let (outcomes, report) = run(&harness, requests(urls), &policy).await;
@@ -71,7 +75,7 @@ async fn thousands_that_are_asked_again_leave_nothing_behind() {
 #[tokio::test]
 async fn a_dead_origin_gets_a_few_more_requests_and_not_several_times_as_many() {
     let (harness, refused) = (harness(), refused().await);
-    let policy = Policy { retry_floor: Some(1), backoff: Some(Duration::from_millis(1)), ..twice() };
+    let policy = Policy { retry_per_second: Some(1), backoff: Some(Duration::from_millis(1)), ..twice() };
     let (_, report) = run(&harness, requests((0..1_000).map(|_| refused.clone())), &policy).await;
     // A fifth of what was sent in the last ten seconds, and the floor for those and as many as the run may have lasted beyond.
     assert!((150..=320).contains(&report.summary.retries), "{:?}", report.summary);

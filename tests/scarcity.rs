@@ -47,7 +47,7 @@ async fn a_malformed_line_keeps_the_id_and_the_url_that_can_be_read() {
     let told: Vec<_> = ran.lines.iter().map(|line| (line.id, line.url.as_str(), cause(line))).collect();
     let bad = "invalid-request";
     assert_eq!(told, [(1, url.as_str(), ""), (70, "http://a.test/", bad), (71, url.as_str(), bad), (3, "", bad)]);
-    assert!(detail(&ran.lines[2]).starts_with("line 2: "), "{}", detail(&ran.lines[2]));
+    assert!(detail(&ran.lines[2]).starts_with("line 3: "), "{}", detail(&ran.lines[2]));
 }
 
 /// T12

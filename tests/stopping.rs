@@ -105,7 +105,7 @@ async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
     let origin = origin().await;
     for (policy, field) in [
         (Policy { concurrency: Some(0), ..Policy::default() }, "concurrency"),
-        (Policy { head_timeout: Some(Duration::ZERO), ..Policy::default() }, "head-timeout"),
+        (Policy { head_timeout: Some(Duration::ZERO), ..Policy::default() }, "head_timeout"),
         (Policy { max_body: Some(1 << 40), ..Policy::default() }, "max-body"),
         (Policy { until: Some(Until::Successes(0)), ..Policy::default() }, "until"),
     ] {

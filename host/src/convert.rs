@@ -4,10 +4,11 @@
 pub(crate) mod p2 {
     use crate::bindings::p2::batch as wit;
     use crate::harness::State;
+    use fantail_conversions::Convert;
     use wasmtime::Store;
 
-    fantail_engine::caller_conversions!();
-    fantail_engine::host_setters!(store: &mut Store<State> => &mut *store);
+    fantail_conversions::types!();
+    fantail_conversions::host_setters!(store: &mut Store<State> => &mut *store);
 
     fn names(names: &[String]) -> &[String] {
         names
@@ -18,10 +19,11 @@ pub(crate) mod p2 {
 pub(crate) mod p3 {
     use crate::bindings::p3::batch as wit;
     use crate::harness::State;
+    use fantail_conversions::Convert;
     use wasmtime::component::Accessor;
 
-    fantail_engine::caller_conversions!();
-    fantail_engine::host_setters!(store: &Accessor<State> => store);
+    fantail_conversions::types!();
+    fantail_conversions::host_setters!(store: &Accessor<State> => store);
 
     fn names(names: &[String]) -> Vec<String> {
         names.to_vec()

@@ -11,7 +11,7 @@ fn keeping(bytes: &str) -> ServiceOptions {
 }
 
 async fn all_whole(edge: &Edge, url: String, size: usize, count: usize, concurrency: usize) {
-    let batch = json!({"policy": {"concurrency": concurrency, "window": concurrency, "max_body": size}, "requests": vec![url; count]});
+    let batch = json!({"policy": {"concurrency": concurrency, "limits": {"window": concurrency, "max_body": size}}, "requests": vec![url; count]});
     let (outcomes, summary) = edge.post(JSON, batch.to_string()).await.outcomes().await;
     assert_eq!((outcomes.len(), &summary["responses"]), (count, &json!(count)), "{size}: {summary}");
     for outcome in outcomes {

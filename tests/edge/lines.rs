@@ -8,7 +8,7 @@ use serde_json::json;
 async fn a_json_batch_is_answered_with_a_line_per_request_and_a_summary() {
     let (edge, origin, refused) = (edge(options()).await, origin().await, refused().await);
     let batch = json!({
-        "policy": {"concurrency": 2, "timeout": "5s"},
+        "policy": {"concurrency": 2, "timeouts": {"request": "5s"}},
         "requests": [
             origin.url("/ok"),
             {"url": origin.url("/echo"), "method": "POST", "headers": {"x-a": ["1", "2"]}, "body": "hé"},
@@ -97,7 +97,7 @@ async fn broken_upstreams_and_bodies_over_their_cap_are_outcomes() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let paths = ["/close", "/reset", "/short", "/garbage", "/bytes/2000", "/chunked/2000", "/endless", "/hang"];
     let requests: Vec<_> = paths.iter().map(|path| origin.url(path)).collect();
-    let batch = json!({"policy": {"max_body": 1_000, "timeout": "1s"}, "requests": requests});
+    let batch = json!({"policy": {"limits": {"max_body": 1_000}, "timeouts": {"request": "1s"}}, "requests": requests});
     let (outcomes, summary) = edge.post(JSON, batch.to_string()).await.outcomes().await;
     let causes: Vec<_> = outcomes.iter().map(|outcome| outcome["error"]["cause"].as_str().unwrap()).collect();
     assert_eq!(causes[4..], ["body-too-large", "body-too-large", "body-too-large", "timeout-total"], "{causes:?}");

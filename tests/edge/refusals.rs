@@ -63,9 +63,9 @@ async fn every_ceiling_is_named_with_its_field() {
     let long = json!({"requests": [{"url": url, "body": "x".repeat(400)}]}).to_string();
     for (batch, status, field, ceiling) in [
         (with(json!({"concurrency": 5})), 422, "policy.concurrency", json!(4)),
-        (with(json!({"window": 9})), 422, "policy.window", json!(8)),
-        (with(json!({"max_body": 1_001})), 422, "policy.max_body", json!(1_000)),
-        (with(json!({"deadline": "3s"})), 422, "policy.deadline", json!("2s")),
+        (with(json!({"limits": {"window": 9}})), 422, "policy.limits.window", json!(8)),
+        (with(json!({"limits": {"max_body": 1_001}})), 422, "policy.limits.max_body", json!(1_000)),
+        (with(json!({"timeouts": {"batch": "3s"}})), 422, "policy.timeouts.batch", json!("2s")),
         (many, 413, "requests", json!(3)),
         (long, 413, "body", json!(400)),
     ] {
@@ -115,11 +115,17 @@ async fn malformed_input_is_refused_with_line_and_field() {
     let twice = "{\"requests\":[{\"url\":\"http://a.test/\",\"body\":\"a\",\"body_base64\":\"YQ==\"}]}";
     for (content_type, body, line, field, detail) in [
         (JSON, "{\"requests\":[\n\"http://a.test/\",\n{\"ulr\":1}]}", 3, "requests[1].ulr", "unknown field"),
-        (JSON, "{\"policy\":{\"concurrency\":\"many\"},\"requests\":[]}", 1, "policy.concurrency", "expected u32"),
-        (JSON, "{\"policy\":\n{\"timeout\":\"soon\"},\"requests\":[]}", 2, "policy.timeout", "span of time"),
+        (JSON, "{\"policy\":{\"concurrency\":\"many\"},\"requests\":[]}", 1, "policy.concurrency", "expected a number, 1 to 4,096"),
+        (
+            JSON,
+            "{\"policy\":\n{\"timeouts\":{\"request\":\"soon\"}},\"requests\":[]}",
+            2,
+            "policy.timeouts.request",
+            "a time such as",
+        ),
         (JSON, "{\"requests\":[7]}", 1, "requests[0]", "a URL or an object"),
         (JSON, twice, 0, "requests[0].body_base64", "beside body"),
-        (NDJSON, "\n{\"policy\":{\"concurency\":3}}\n", 2, "policy.concurency", "unknown field"),
+        (NDJSON, "\n{\"policy\":{\"concurency\":3}}\n", 2, "policy.concurency", "did you mean concurrency"),
         (NDJSON, "{\"ulr\":\"http://a.test/\"}\n", 1, "ulr", "unknown field"),
     ] {
         let problem = edge.post(content_type, body).await.problem().await;
@@ -138,9 +144,9 @@ async fn malformed_input_is_refused_with_line_and_field() {
 #[tokio::test]
 async fn a_policy_out_of_bounds_is_refused_by_the_component() {
     let edge = edge(options()).await;
-    let batch = json!({"policy": {"head_timeout": "2h"}, "requests": ["http://127.0.0.1:1/"]});
+    let batch = json!({"policy": {"timeouts": {"head": "2h"}}, "requests": ["http://127.0.0.1:1/"]});
     let problem = edge.post(JSON, batch.to_string()).await.problem().await;
-    assert_eq!((&problem["status"], &problem["field"]), (&json!(422), &json!("policy.head_timeout")));
+    assert_eq!((&problem["status"], &problem["field"]), (&json!(422), &json!("policy.timeouts.head")));
     assert!(problem["detail"].as_str().unwrap().contains("1 ms to 1 h"), "{problem}");
 }
 

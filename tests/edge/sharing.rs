@@ -27,7 +27,7 @@ async fn sixteen_callers_share_an_instance_and_each_gets_its_own() {
 #[tokio::test]
 async fn one_caller_too_many_is_told_to_come_again() {
     let (edge, origin) = (edge(options()).await, origin().await);
-    let batch = json!({"policy": {"timeout": "30s"}, "requests": [origin.url("/hang")]}).to_string();
+    let batch = json!({"policy": {"timeouts": {"request": "30s"}}, "requests": [origin.url("/hang")]}).to_string();
     let mut callers = join_all((0..16).map(|_| edge.post(JSON, batch.clone()))).await;
     let refused = edge.post(JSON, batch.clone()).await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
@@ -70,7 +70,7 @@ async fn an_instance_keeps_nothing_of_the_batches_it_has_served() {
     let edge = Edge::start(builder().limits(limits), options()).await;
     let paths = ["/ok", "/close", "/short", "/bytes/200000", "/status/204"];
     let requests: Vec<_> = (0..10).map(|id| origin.url(paths[id % paths.len()])).collect();
-    let batch = json!({"policy": {"max_body": 100_000}, "requests": requests}).to_string();
+    let batch = json!({"policy": {"limits": {"max_body": 100_000}}, "requests": requests}).to_string();
     let hanging = json!({"requests": [origin.url("/hang")]}).to_string();
     for round in 0..300 {
         let (outcomes, _) = edge.post(JSON, batch.clone()).await.outcomes().await;
@@ -78,7 +78,7 @@ async fn an_instance_keeps_nothing_of_the_batches_it_has_served() {
         match round % 3 {
             0 => drop(edge.post(JSON, hanging.clone()).await),
             1 => assert_eq!(edge.post(JSON, "{").await.status, 400),
-            _ => assert_eq!(edge.post(NDJSON, "{\"policy\":{\"head_timeout\":\"2h\"}}").await.status, 422),
+            _ => assert_eq!(edge.post(NDJSON, "{\"policy\":{\"timeouts\":{\"head\":\"2h\"}}}").await.status, 422),
         }
     }
     until(&origin, |counts| counts.in_flight == 0).await;

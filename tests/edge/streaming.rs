@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 #[tokio::test]
 async fn the_first_outcome_leaves_before_the_last_upstream_has_answered() {
     let (edge, origin) = (edge(options()).await, origin().await);
-    let batch = json!({"policy": {"timeout": "20s"}, "requests": [origin.url("/hang"), origin.url("/ok")]});
+    let batch =
+        json!({"policy": {"timeouts": {"request": "20s"}}, "requests": [origin.url("/hang"), origin.url("/ok")]});
     let start = Instant::now();
     let mut reply = edge.post(JSON, batch.to_string()).await;
     assert_eq!(reply.line().await.unwrap()["id"], 1);
@@ -40,7 +41,7 @@ async fn when_the_client_leaves_what_is_in_flight_is_cancelled() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let requests: Vec<_> = (0..20).map(|_| origin.url("/hang")).collect();
     for round in 1..=5 {
-        let batch = json!({"policy": {"timeout": "30s"}, "requests": requests});
+        let batch = json!({"policy": {"timeouts": {"request": "30s"}}, "requests": requests});
         let reply = edge.post(JSON, batch.to_string()).await;
         until(&origin, |counts| counts.in_flight == 20).await;
         drop(reply);
@@ -98,7 +99,7 @@ async fn a_slow_reader_gets_everything_and_holds_back_what_is_asked() {
     let (edge, origin) = (edge(options()).await, origin().await);
     // Far more than sockets and buffers hold: 400 outcomes of 64 KiB.
     let requests: Vec<_> = (0..400).map(|_| origin.url("/bytes/65536")).collect();
-    let batch = json!({"policy": {"concurrency": 4, "window": 8}, "requests": requests});
+    let batch = json!({"policy": {"concurrency": 4, "limits": {"window": 8}}, "requests": requests});
     let mut reply = edge.post(JSON, batch.to_string()).await;
     assert!(reply.line().await.is_some());
     tokio::time::sleep(Duration::from_millis(500)).await;

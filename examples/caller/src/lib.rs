@@ -2,18 +2,16 @@
 
 mod component;
 
-use component::batch::{Batch, Body, Policy, Request, Until};
+use component::batch::{Batch, Body, Policy, Until};
 use component::{Caller, Guest};
 
 impl Guest for Caller {
     async fn fastest(mirrors: Vec<String>) -> Result<Vec<u8>, String> {
         let policy = Policy::new();
-        policy.set_deadline(2_000_000_000);
+        policy.set_deadline(2_000);
         policy.set_until(Until::Successes(1));
         let batch = Batch::start(Some(policy)).await.map_err(|error| format!("{}: {}", error.field, error.reason))?;
-        let get = |url| Request { id: 0, method: "GET".into(), url, headers: vec![], body: None, options: None };
-        batch.push(mirrors.into_iter().map(get).collect()).map_err(|()| "too many mirrors")?;
-        batch.finish();
+        batch.push_urls(&mirrors).map_err(|()| "too many mirrors")?;
         let mut failures = Vec::new();
         while let Some(outcomes) = batch.next(100).await {
             for outcome in outcomes {

@@ -5,6 +5,7 @@ use crate::bindings::wasi::io::poll::Pollable;
 use crate::incoming::Incoming;
 use crate::wasi::Wasi2;
 use crate::{convert, reactor};
+use fantail_conversions::Convert;
 use fantail_engine::Engine;
 use fantail_shell::Caller;
 use futures::FutureExt;
@@ -27,6 +28,10 @@ impl wit::GuestBatch for Batch {
 
     fn push(&self, requests: Vec<wit::Request>) -> Result<(), ()> {
         self.caller.push(requests.into_iter().map(convert::request)).map_err(|_closed| ())
+    }
+
+    fn push_urls(&self, urls: Vec<String>) -> Result<(), ()> {
+        self.caller.push_urls(urls).map_err(|_closed| ())
     }
 
     fn room(&self) -> u32 {
@@ -66,7 +71,7 @@ impl wit::GuestBatch for Batch {
     }
 
     fn summary(&self) -> Option<wit::Summary> {
-        self.caller.summary().map(convert::summary)
+        self.caller.summary().map(Convert::convert)
     }
 }
 

@@ -1,6 +1,6 @@
-//! Between the interface's types and the engine's, which say the same.
+//! The resources of the interface, and requests and outcomes in its types.
 
 use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 use crate::incoming::Incoming;
 
-fantail_shell::conversions!();
+fantail_conversions::exports!();

@@ -2,9 +2,8 @@
 
 use crate::bindings::exports::fantail::fetch_p2::batch::UnreadBody as Handle;
 use crate::bindings::wasi::http::types as http;
-use crate::bindings::wasi::io::error::Error;
 use crate::bindings::wasi::io::streams::{InputStream, StreamError};
-use crate::error_code;
+use crate::body_end::{failed, trailers};
 use crate::reactor::ready;
 use crate::unread::UnreadBody;
 use fantail_engine::Cause;
@@ -70,24 +69,5 @@ impl fantail_shell::Incoming for Incoming {
         let (open, ended) = oneshot::channel();
         let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, open));
         (handle, ended.map(drop).boxed_local())
-    }
-}
-
-/// What an error of a body's stream means. Hosts that do not know their own error say in words that the body broke off.
-pub(crate) fn failed(error: &Error) -> Failed {
-    let unknown = || Failed::new(Cause::HttpResponseIncomplete, Some(error.to_debug_string()));
-    http::http_error_code(error).map_or_else(unknown, error_code::failed)
-}
-
-/// Waits for what follows a body whose stream has ended.
-pub(crate) async fn trailers(body: http::IncomingBody) -> Result<Option<http::Trailers>, Failed> {
-    let trailers = http::IncomingBody::finish(body);
-    loop {
-        match trailers.get() {
-            None => ready(trailers.subscribe()).await,
-            Some(Ok(trailers)) => return trailers.map_err(error_code::failed),
-            // Asked for a second time, which it is not.
-            Some(Err(())) => return Ok(None),
-        }
     }
 }

@@ -6,11 +6,13 @@
 mod batch;
 #[expect(unsafe_code, reason = "generated")]
 mod bindings;
+mod body_end;
 mod convert;
 mod error_code;
 mod incoming;
 mod outgoing;
 mod reactor;
+mod types;
 mod unread;
 mod wasi;
 
@@ -34,6 +36,11 @@ impl wit::Guest for Component {
     ) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
         let requests = requests.into_iter().map(convert::request).collect();
         let outcomes = reactor::run(fantail_shell::fetch_all::<Wasi2>(requests, &convert::policy(policy)))?;
+        Ok(convert::outcomes(outcomes))
+    }
+
+    fn get_all(urls: Vec<String>, policy: Option<wit::Policy>) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
+        let outcomes = reactor::run(fantail_shell::get_all::<Wasi2>(urls, &convert::policy(policy)))?;
         Ok(convert::outcomes(outcomes))
     }
 }

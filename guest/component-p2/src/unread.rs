@@ -4,9 +4,9 @@ use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 use crate::bindings::wasi::http::types::IncomingBody;
 use crate::bindings::wasi::io::error::Error;
 use crate::bindings::wasi::io::streams::InputStream;
-use crate::convert;
-use crate::incoming::{failed, trailers};
+use crate::body_end::{failed, trailers};
 use crate::reactor;
+use fantail_conversions::Convert;
 use fantail_engine::Failure;
 use futures::channel::oneshot;
 use std::cell::RefCell;
@@ -47,6 +47,6 @@ impl wit::GuestUnreadBody for UnreadBody {
         };
         result
             .map(|fields| fields.map_or_else(Vec::new, |fields| fields.entries()))
-            .map_err(|failed| convert::failure(Failure::of_body(failed, repeatable, status)))
+            .map_err(|failed| Failure::of_body(failed, repeatable, status).convert())
     }
 }

@@ -4,6 +4,7 @@ use crate::bindings::exports::fantail::fetch::batch as wit;
 use crate::incoming::Incoming;
 use crate::wasi::Wasi3;
 use crate::{convert, not_at_once};
+use fantail_conversions::Convert;
 use fantail_engine::Engine;
 use fantail_shell::Caller;
 use std::future::poll_fn;
@@ -32,11 +33,19 @@ impl wit::GuestBatch for Batch {
         self.0.push(requests.into_iter().map(convert::request)).map_err(|_closed| ())
     }
 
+    fn push_urls(&self, urls: Vec<String>) -> Result<(), ()> {
+        self.0.push_urls(urls).map_err(|_closed| ())
+    }
+
     async fn room(&self) -> u32 {
         if self.0.room() > 0 || self.0.is_closed() {
             not_at_once().await;
         }
         poll_fn(|cx| self.0.poll_room(cx)).await
+    }
+
+    fn keep_open(&self) {
+        self.0.keep_open();
     }
 
     fn finish(&self) {
@@ -61,6 +70,6 @@ impl wit::GuestBatch for Batch {
     }
 
     fn summary(&self) -> Option<wit::Summary> {
-        self.0.summary().map(convert::summary)
+        self.0.summary().map(Convert::convert)
     }
 }

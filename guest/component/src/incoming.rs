@@ -3,7 +3,8 @@
 use crate::bindings::exports::fantail::fetch::batch::{Failure, Header};
 use crate::bindings::wasi::http::types as http;
 use crate::outgoing::Transmission;
-use crate::{bindings, convert, error_code};
+use crate::{bindings, error_code};
+use fantail_conversions::Convert;
 use fantail_engine as engine;
 use fantail_shell::{Failed, More};
 use futures::FutureExt;
@@ -53,10 +54,9 @@ impl fantail_shell::Incoming for Incoming {
         let ended = async move {
             let (_, trailers) = futures::join!(processed.write(Ok(())), trailers.into_future());
             drop(transmission);
-            let result =
-                trailers.map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all())).map_err(|code| {
-                    convert::failure(engine::Failure::of_body(error_code::failed(code), repeatable, status))
-                });
+            let result = trailers
+                .map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all()))
+                .map_err(|code| engine::Failure::of_body(error_code::failed(code), repeatable, status).convert());
             // Nobody has to be interested in how it ended.
             let _ = end.write(result).await;
         };

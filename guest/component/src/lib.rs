@@ -10,6 +10,7 @@ mod convert;
 mod error_code;
 mod incoming;
 mod outgoing;
+mod types;
 mod wasi;
 
 use batch::Batch;
@@ -32,6 +33,12 @@ impl wit::Guest for Component {
         not_at_once().await;
         let requests = requests.into_iter().map(convert::request).collect();
         let outcomes = fantail_shell::fetch_all::<Wasi3>(requests, &convert::policy(policy)).await?;
+        Ok(convert::outcomes(outcomes))
+    }
+
+    async fn get_all(urls: Vec<String>, policy: Option<wit::Policy>) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
+        not_at_once().await;
+        let outcomes = fantail_shell::get_all::<Wasi3>(urls, &convert::policy(policy)).await?;
         Ok(convert::outcomes(outcomes))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::answer::{refuse, refuse_field};
 use fantail_engine::{BodyMode, Policy};
-use fantail_wire::{Ceiling, Problem};
+use fantail_wire::{Ceiling, Problem, policy_path};
 use spin_sdk::http::StatusCode;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ fn under<T: Ord + Copy + Into<Measure>>(field: &str, asked: Option<T>, ceiling: 
         Some(asked) if asked > ceiling => {
             let Measure(ceiling) = ceiling.into();
             let detail = format!("more than this application allows: ask for at most {}", in_words(ceiling));
-            Err(beyond(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{field}"), ceiling, detail))
+            Err(beyond(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{}", policy_path(field)), ceiling, detail))
         }
         Some(asked) => Ok(asked),
         None => Ok(default.min(ceiling)),
@@ -168,16 +168,16 @@ mod tests {
         );
         assert_eq!(
             refused(Policy { window: Some(129), ..Policy::default() }),
-            (422, field("window"), Some(Ceiling::Count(128)))
+            (422, field("limits.window"), Some(Ceiling::Count(128)))
         );
         assert_eq!(
             refused(Policy { max_body: Some((1 << 20) + 1), ..Policy::default() }),
-            (422, field("max_body"), Some(Ceiling::Count(1 << 20)))
+            (422, field("limits.max_body"), Some(Ceiling::Count(1 << 20)))
         );
         let minute = Duration::from_secs(60);
         assert_eq!(
             refused(Policy { deadline: Some(minute * 2), ..Policy::default() }),
-            (422, field("deadline"), Some(Ceiling::Span(minute)))
+            (422, field("timeouts.batch"), Some(Ceiling::Span(minute)))
         );
         assert_eq!(refused(Policy { body: Some(BodyMode::Unread), ..Policy::default() }), (422, field("body"), None));
     }

@@ -4,6 +4,7 @@ use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
 use crate::client::Left;
 use crate::convert;
+use crate::ids::Ids;
 use crate::intake::{Body, Requests};
 use crate::lines::{Cut, Line, Lines};
 use crate::malformed::stand_in;
@@ -16,19 +17,19 @@ const AT_ONCE: usize = 256;
 /// Hands over all requests, unless the batch has enough before. The problem is why not all of them were taken.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
-    batch: &Batch,
+    (batch, ids): (&Batch, &Ids),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, Left> {
     let fed = match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
             // The first go without asking for room: most lists are no longer.
-            if push(batch, requests.by_ref().take(AT_ONCE)) {
-                hand_over(batch, requests).await;
+            if push(batch, ids, requests.by_ref().take(AT_ONCE)) {
+                hand_over(batch, ids, requests).await;
             }
             Ok(None)
         }
-        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, batch, ceilings).await,
+        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, (batch, ids), ceilings).await,
     };
     batch.finish();
     fed
@@ -38,7 +39,7 @@ async fn feed_lines<B: Body>(
     first: Option<Request>,
     from: u64,
     mut lines: Box<Lines<B>>,
-    batch: &Batch,
+    (batch, ids): (&Batch, &Ids),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, Left> {
     let mut left = ceilings.max_requests;
@@ -53,7 +54,7 @@ async fn feed_lines<B: Body>(
         let too_many = some.len() as u64 > left;
         some.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= some.len() as u64;
-        if !hand_over(batch, some.into_iter()).await {
+        if !hand_over(batch, ids, some.into_iter()).await {
             return Ok(None);
         }
         if too_many {
@@ -70,11 +71,11 @@ async fn feed_lines<B: Body>(
 }
 
 /// Pushes requests as the window has room for them. Whether the batch took all of them.
-async fn hand_over(batch: &Batch, mut requests: std::vec::IntoIter<Request>) -> bool {
+async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Request>) -> bool {
     while !requests.as_slice().is_empty() {
         let room = batch.room().await;
         // No room at all: it takes no more.
-        if room == 0 || !push(batch, requests.by_ref().take(room as usize)) {
+        if room == 0 || !push(batch, ids, requests.by_ref().take(room as usize)) {
             return false;
         }
     }
@@ -82,11 +83,8 @@ async fn hand_over(batch: &Batch, mut requests: std::vec::IntoIter<Request>) -> 
 }
 
 /// Whether the batch took them.
-fn push(batch: &Batch, requests: impl IntoIterator<Item = Request>) -> bool {
-    let requests = requests.into_iter().map(|request| {
-        let options = convert::options(&request.overrides);
-        convert::request(request.id, request, options)
-    });
+fn push(batch: &Batch, ids: &Ids, requests: impl IntoIterator<Item = Request>) -> bool {
+    let requests = requests.into_iter().map(|request| convert::request(ids.enter(request.id), request));
     batch.push(requests.collect()).is_ok()
 }
 

@@ -115,7 +115,7 @@ impl Line {
     /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.
     pub(crate) fn request(&self, before: u64) -> Result<Request, WireError> {
         let id = self.id(before);
-        let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None };
+        let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None, column: None };
         let text = self.text().ok_or_else(not_text)?;
         let request = request_from_line(text, id, |url| Request::get(id, url))?;
         Ok(checked(request, self.number))
@@ -135,7 +135,7 @@ impl From<Cut> for Problem {
     }
 }
 
-fn malformed(WireError { field, reason, line }: WireError) -> Problem {
+fn malformed(WireError { field, reason, line, column: _ }: WireError) -> Problem {
     let field = (!field.is_empty()).then_some(field);
     Problem { field, line, ..refuse(StatusCode::BAD_REQUEST, reason) }
 }

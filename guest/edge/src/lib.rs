@@ -12,6 +12,7 @@ mod ceilings;
 mod client;
 mod convert;
 mod feed;
+mod ids;
 mod intake;
 mod lines;
 mod malformed;

@@ -9,7 +9,7 @@ use crate::settings::host_facts;
 use crate::stream::answer;
 use crate::token::Token;
 use fantail_engine::Policy;
-use fantail_wire::Problem;
+use fantail_wire::{Problem, policy_path};
 use spin_sdk::http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3::http::types::Response;
 
@@ -20,7 +20,7 @@ pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Res
     let Intake { policy, requests } = Intake::receive(headers, body, ceilings).await?;
     let policy = Policy { host_facts: Some(host_facts().await?), ..ceilings.apply(policy)? };
     let batch = Batch::start(Some(convert::policy(&policy))).await.map_err(|PolicyError { field, reason }| {
-        let field = format!("policy.{}", field.replace('-', "_"));
+        let field = format!("policy.{}", policy_path(&field.replace('-', "_")));
         refuse_field(StatusCode::UNPROCESSABLE_ENTITY, field, reason)
     })?;
     Ok(answer(batch, requests, ceilings))

@@ -5,8 +5,10 @@ use crate::ceilings::Ceilings;
 use crate::client::{Client, Left};
 use crate::convert;
 use crate::feed::feed;
+use crate::ids::Ids;
 use crate::intake::{Body, Requests};
 use crate::malformed;
+use fantail_conversions::Convert;
 use fantail_wire::{Problem, problem_to_line, summary_to_line, write_outcome};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -31,7 +33,11 @@ pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, cei
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
         // When the client has left there is nobody to tell, and what it asked for is dropped.
-        if let Ok(client) = converse(Client::new(body), &batch, feed(requests, &batch, ceilings)).await {
+        let ids = Ids::default();
+        // The client's lines may come while nothing else is under way.
+        batch.keep_open();
+        let feed = feed(requests, (&batch, &ids), ceilings);
+        if let Ok(client) = converse(Client::new(body), (&batch, &ids), feed).await {
             drop(client);
             let _ = trailers.write(Ok(None)).await;
         }
@@ -72,7 +78,7 @@ enum Aside {
 /// Feeds the component and writes what comes of it. Gives the client back after the last line.
 async fn converse(
     client: Client,
-    batch: &Batch,
+    (batch, ids): (&Batch, &Ids),
     feed: impl Future<Output = Result<Option<Problem>, Left>>,
 ) -> Result<Client, Left> {
     let set = FuturesUnordered::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
@@ -82,7 +88,9 @@ async fn converse(
     while let Some(taken) = beside.until(batch.next(AT_ONCE)).await? {
         let mut lines = Vec::new();
         for outcome in taken {
-            let mut outcome = convert::outcome(outcome);
+            // The component gives one outcome for each request that it was given.
+            let Some(id) = ids.leave(outcome.id) else { continue };
+            let mut outcome = convert::outcome(id, outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
             write_outcome(outcome, &mut lines);
         }
@@ -90,7 +98,7 @@ async fn converse(
         beside.set.push(client.write(lines).map(Aside::Written).boxed_local());
     }
     let client = beside.client().await?;
-    let mut summary = batch.summary().map(convert::summary).unwrap_or_default();
+    let mut summary = batch.summary().map(Convert::convert).unwrap_or_default();
     malformed::recount(&mut summary, malformed_lines);
     let mut end = beside.cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
     // Nothing more is wanted of what may still arrive.

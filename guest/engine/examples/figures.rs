@@ -49,7 +49,7 @@ fn main() {
             window: Some(1_000),
             per_origin: Some(10),
             attempt_timeout: Some(Duration::from_secs(1)),
-            breaker_ratio: breaker,
+            breaker_percent: breaker,
             ..policy(100)
         };
         let each = |_, origin| Duration::from_millis(if origin == 9 { 60_000 } else { 10 });

@@ -1,6 +1,6 @@
 //! How many requests an origin bears at once, learned from how long it takes to answer.
 
-use crate::origins::Admitted;
+use crate::admitted::Admitted;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 

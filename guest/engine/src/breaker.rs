@@ -1,6 +1,6 @@
 //! When to leave an origin alone.
 
-use crate::origins::Admitted;
+use crate::admitted::Admitted;
 use crate::recent::{Recent, Results};
 use crate::{Failure, Fault, Instant, Settings};
 use std::time::Duration;
@@ -144,7 +144,7 @@ impl State {
 impl Rule {
     /// That of a batch, if it has one.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
-        let Settings { breaker_ratio: ratio, breaker_minimum: minimum, breaker_open: open, .. } = *settings;
+        let Settings { breaker_percent: ratio, breaker_minimum: minimum, breaker_open: open, .. } = *settings;
         (ratio > 0).then_some(Self { ratio, minimum, open })
     }
 

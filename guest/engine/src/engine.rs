@@ -7,11 +7,11 @@ mod launch;
 mod learn;
 mod share;
 
+use crate::admitted::BatchId;
 use crate::bytes::{Bytes, FIRST_GRANT};
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
 use crate::live::LiveSet;
-use crate::origins::BatchId;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;

@@ -44,10 +44,10 @@
 //! ```
 
 mod adaptive;
+mod admitted;
 mod breaker;
 mod budget;
 mod bytes;
-mod caller;
 mod cause;
 mod engine;
 mod event;
@@ -82,7 +82,10 @@ pub use facts::{Facts, Protocol};
 pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
-pub use policy::{BodyMode, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, WINDOW_BYTES};
+pub use policy::{
+    BodyMode, Bounds, FIELDS, Field, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, Value,
+    WINDOW_BYTES,
+};
 pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request, without_credentials};
 pub use retry_after::retry_after;
 pub use summary::{Latency, StatusCounts, Summary, Tally};

@@ -1,6 +1,7 @@
 //! What is known of origins, across the batches of an instance.
 
 use crate::adaptive::Adaptive;
+use crate::admitted::{Admitted, BatchId};
 use crate::breaker::{Breaker, Rule};
 use crate::kept::Kept;
 use crate::pace::{Pace, Rate};
@@ -40,14 +41,6 @@ pub(crate) struct Known {
     pub(crate) slowness: Slowness,
     pub(crate) kept: Kept,
 }
-
-/// Names an attempt: which one it was of all that were made to any origin. A result with one that is too small is of before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Admitted(u64);
-
-/// Names a batch, as long as it waits for an origin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BatchId(u64);
 
 impl Default for Origins {
     fn default() -> Self {
@@ -177,8 +170,8 @@ impl Known {
         self.pace.take(now, batch, rate, &self.sent)
     }
 
-    fn may_repeat(&self, now: Instant, Settings { retry_ratio, retry_floor, .. }: &Settings) -> bool {
-        budget::has_one(&self.sent, now, *retry_ratio, *retry_floor)
+    fn may_repeat(&self, now: Instant, Settings { retry_percent, retry_per_second, .. }: &Settings) -> bool {
+        budget::has_one(&self.sent, now, *retry_percent, *retry_per_second)
     }
 
     /// Until when a limit is in force that would not hold without what is known.
@@ -253,7 +246,7 @@ mod tests {
     /// L6: none is forgotten while what is known of it keeps a limit, and it is said when there is room.
     #[test]
     fn an_origin_with_a_limit_in_force_is_not_forgotten() {
-        let settings = Policy { breaker_ratio: Some(1), breaker_minimum: Some(1), ..Policy::default() };
+        let settings = Policy { breaker_percent: Some(1), breaker_minimum: Some(1), ..Policy::default() };
         let (settings, second) = (settings.resolve().unwrap(), 1_000_000_000);
         let limits: [fn(&mut Origins, &Url, &Settings); 3] = [
             |origins, url, _| {
@@ -282,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_breaker_that_closes_makes_room_at_once() {
-        let policy = Policy { breaker_ratio: Some(1), breaker_minimum: Some(1), ..Policy::default() };
+        let policy = Policy { breaker_percent: Some(1), breaker_minimum: Some(1), ..Policy::default() };
         let (settings, mut origins) = (policy.resolve().unwrap(), Origins::with_capacity(1));
         let (rule, later) = (Rule::of(&settings).unwrap(), at(6_000_000_000));
         origins.enter(at(0), &url(0)).unwrap().breaker.open_until(at(0), rule);

@@ -1,7 +1,7 @@
 //! How often an origin may be asked.
 
 use crate::Instant;
-use crate::origins::BatchId;
+use crate::admitted::BatchId;
 use crate::recent::{Recent, Sent};
 use std::time::Duration;
 

@@ -54,6 +54,20 @@ pub struct Overrides {
     pub priority: Option<Priority>,
 }
 
+/// Calls a macro with `kind name;` of every field of [`Overrides`].
+#[macro_export]
+macro_rules! for_each_override {
+    ($then:ident) => {
+        $then! {
+            span timeout;
+            body_mode body;
+            flag safe_to_repeat;
+            names secret_headers;
+            priority priority;
+        }
+    };
+}
+
 /// Which of the requests that wait go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Priority {

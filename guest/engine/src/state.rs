@@ -1,7 +1,7 @@
 //! What a request is doing, and what its attempts have come to.
 
+use crate::admitted::Admitted;
 use crate::event::{AttemptId, Failed, Key, Seen};
-use crate::origins::Admitted;
 use crate::{Cause, Facts, Failure, Instant, Sent};
 use std::time::Duration;
 

@@ -59,12 +59,12 @@ fn policy() -> impl Strategy<Value = Policy> {
             retries: numbers[3],
             backoff: spans[6],
             max_backoff: spans[7],
-            retry_ratio: numbers[4],
-            retry_floor: numbers[5],
+            retry_percent: numbers[4],
+            retry_per_second: numbers[5],
             redirects: numbers[6],
             per_origin: numbers[7],
             per_origin_floor: numbers[8],
-            breaker_ratio: numbers[9],
+            breaker_percent: numbers[9],
             breaker_minimum: numbers[10],
             breaker_open: spans[8],
             hedge,
@@ -82,8 +82,8 @@ fn check_bounds(policy: &Policy) {
     assert!((1..=4_096).contains(&settings.concurrency) && (1..=65_536).contains(&settings.window));
     assert!((1..=4_096).contains(&settings.per_origin) && (1..=4_096).contains(&settings.max_unread));
     assert!(settings.per_origin_floor.is_none_or(|floor| (1..=settings.per_origin).contains(&floor)));
-    assert!(settings.retries <= 10 && settings.redirects <= 20 && settings.breaker_ratio <= 100);
-    assert!(settings.retry_ratio <= 1_000 && settings.retry_floor <= 100_000 && settings.max_body <= 256 << 20);
+    assert!(settings.retries <= 10 && settings.redirects <= 20 && settings.breaker_percent <= 100);
+    assert!(settings.retry_percent <= 1_000 && settings.retry_per_second <= 100_000 && settings.max_body <= 256 << 20);
     assert!(settings.rate.is_none_or(|rate| (1..=100_000).contains(&rate)) && (1..=100_000).contains(&settings.burst));
     for span in [settings.connect_timeout, settings.head_timeout, settings.idle_timeout, settings.backoff] {
         assert!((Duration::from_millis(1)..=hour).contains(&span));

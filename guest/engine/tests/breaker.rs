@@ -11,7 +11,7 @@ fn policy() -> Policy {
     Policy {
         concurrency: Some(4),
         window: Some(64),
-        breaker_ratio: Some(50),
+        breaker_percent: Some(50),
         breaker_minimum: Some(10),
         breaker_open: Some(3 * SECOND),
         ..Policy::default()

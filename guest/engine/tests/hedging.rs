@@ -77,7 +77,7 @@ fn a_head_or_no_room_or_what_must_not_be_repeated_means_no_second_attempt() {
     driver.read_requests(vec![post], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "a POST");
-    let mut driver = Driver::begun(&Policy { retry_ratio: Some(0), retry_floor: Some(0), ..policy() });
+    let mut driver = Driver::begun(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "no budget");

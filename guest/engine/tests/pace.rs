@@ -200,7 +200,7 @@ fn rates_hold_with_more_origins_than_can_be_known() {
 /// L6: so does the budget of their retries.
 #[test]
 fn budgets_hold_with_more_origins_than_can_be_known() {
-    let policy = Policy { retries: Some(5), retry_ratio: Some(20), retry_floor: Some(0), ..Policy::default() };
+    let policy = Policy { retries: Some(5), retry_percent: Some(20), retry_per_second: Some(0), ..Policy::default() };
     let mut driver = to_many_origins(Policy { max_backoff: Some(MS), ..policy }, 10);
     let fail = |driver: &mut Driver| {
         let path = driver.running.values().next().unwrap().clone();

@@ -178,7 +178,7 @@ fn when_the_batch_has_enough_nothing_is_sent_again() {
 #[test]
 fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
     let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
-    let mut driver = Driver::begun(&Policy { retry_floor: Some(1), window: Some(4), ..fast });
+    let mut driver = Driver::begun(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
     let (mut read, mut started) = (0, 0);
     while read < 1_000 {
         if let Some(room) = driver.reading {
@@ -207,7 +207,7 @@ fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
 
 #[test]
 fn batches_that_are_lent_the_same_origins_share_their_budget() {
-    let strict = Policy { concurrency: Some(16), retry_ratio: Some(0), retry_floor: Some(1), ..policy() };
+    let strict = Policy { concurrency: Some(16), retry_percent: Some(0), retry_per_second: Some(1), ..policy() };
     let mut first = Driver::begun(&strict);
     let paths: Vec<String> = (0..9).map(|n| format!("/{n}")).collect();
     first.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
@@ -234,7 +234,7 @@ fn a_response_that_is_sent_again_gives_back_its_unread_body() {
 
 #[test]
 fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost() {
-    let mut driver = Driver::begun(&Policy { retry_ratio: Some(0), retry_floor: Some(0), ..Policy::default() });
+    let mut driver = Driver::begun(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
     driver.read(&["/a"], false);
     driver.fail("/a", Cause::ConnectionTerminated);
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "it was a new connection");

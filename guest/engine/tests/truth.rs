@@ -53,7 +53,7 @@ fn what_an_earlier_attempt_has_sent_is_not_forgotten() {
 /// T4: a retry that is refused by the breaker leaves the response that there was.
 #[test]
 fn a_retry_that_is_not_sent_leaves_the_answer_that_there_was() {
-    let breaker = Policy { breaker_ratio: Some(50), breaker_minimum: Some(1), ..Policy::default() };
+    let breaker = Policy { breaker_percent: Some(50), breaker_minimum: Some(1), ..Policy::default() };
     let mut driver = with_one(asked("GET", "/a"), breaker);
     driver.respond("/a", 503);
     driver.pass(10 * MS);

@@ -6,7 +6,6 @@
 mod alarm;
 mod attempt;
 mod batch;
-mod convert;
 mod error_code;
 mod events;
 mod list;
@@ -18,7 +17,7 @@ mod wasi;
 
 pub use attempt::told;
 pub use batch::Batch;
-pub use list::fetch_all;
+pub use list::{fetch_all, get_all};
 pub use message::{announced_length, path_with_query};
 pub use queues::{Caller, Closed};
 pub use response::{Body, Incoming, More, Response};

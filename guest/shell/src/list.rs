@@ -38,6 +38,14 @@ pub async fn fetch_all<W: Wasi>(
     Ok(places.into_iter().filter_map(|(_, outcome)| outcome).collect())
 }
 
+/// One outcome per URL, in the order of the list.
+pub async fn get_all<W: Wasi>(
+    urls: Vec<String>,
+    policy: &Policy,
+) -> Result<Vec<Outcome<Response<W::Incoming>>>, PolicyError> {
+    fetch_all::<W>((0..).zip(urls).map(|(id, url)| Request::get(id, url)).collect(), policy).await
+}
+
 /// The outcome, without its response if that is too much for one list.
 fn fit<I: Incoming>(mut outcome: Outcome<Response<I>>, bytes: &mut usize) -> Outcome<Response<I>> {
     let Ok(response) = &outcome.result else { return outcome };

@@ -35,6 +35,8 @@ struct Queues<I: Incoming> {
     requests: VecDeque<(Request, u64)>,
     /// No more requests come: the caller has said so, or the engine.
     closed: bool,
+    /// Another task may push while nothing is under way.
+    kept_open: bool,
     /// How many requests the engine waits for.
     wanted: usize,
     /// The engine knows that no more requests come.
@@ -42,6 +44,8 @@ struct Queues<I: Incoming> {
     outcomes: VecDeque<Outcome<Response<I>>>,
     /// Requests pushed whose outcome has not been taken.
     open: usize,
+    /// Requests pushed so far.
+    pushed: u64,
     window: usize,
     window_bytes: u64,
     /// Bytes of `requests`.
@@ -90,10 +94,12 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, Ends<I>) {
     let queues = Queues {
         requests: VecDeque::new(),
         closed: false,
+        kept_open: false,
         wanted: 0,
         ended: false,
         outcomes: VecDeque::new(),
         open: 0,
+        pushed: 0,
         window: settings.window as usize,
         window_bytes: settings.window_bytes,
         pushed_bytes: 0,
@@ -129,6 +135,13 @@ impl<I: Incoming> Caller<I> {
         Ok(())
     }
 
+    /// Hands over a GET for each URL, as [`push`](Self::push) does. Their ids go on from the number of requests pushed before.
+    pub fn push_urls(&self, urls: Vec<String>) -> Result<(), Closed> {
+        let pushed = self.0.borrow().pushed;
+        let ids = (0..urls.len()).map(|place| pushed + place as u64);
+        self.push(ids.zip(urls).map(|(id, url)| Request::get(id, url)))
+    }
+
     /// Hands them over, however many.
     pub(crate) fn push_all(&self, requests: impl Iterator<Item = Request>) {
         let mut queues = self.0.borrow_mut();
@@ -136,6 +149,7 @@ impl<I: Incoming> Caller<I> {
             let bytes = request.size();
             queues.pushed_bytes += bytes;
             queues.open += 1;
+            queues.pushed += 1;
             queues.requests.push_back((request, bytes));
         }
         queues.batch.wake();
@@ -160,6 +174,11 @@ impl<I: Incoming> Caller<I> {
         }
         queues.pushers.add(cx);
         Poll::Pending
+    }
+
+    /// Another task may push while nothing is under way.
+    pub fn keep_open(&self) {
+        self.0.borrow_mut().kept_open = true;
     }
 
     /// No more requests come.
@@ -200,8 +219,12 @@ impl<I: Incoming> Caller<I> {
         Some(taken)
     }
 
-    /// Waits for at least one. `max` is not 0.
+    /// Waits for at least one. `max` is not 0. If nothing is under way and nobody keeps the batch open, nobody will push: the batch is
+    /// over then.
     pub fn poll_take(&self, max: u32, cx: &mut Context<'_>) -> Poll<Option<Vec<Outcome<Response<I>>>>> {
+        if self.is_idle() && !self.0.borrow().kept_open {
+            self.finish();
+        }
         match self.take(max) {
             Some(taken) if taken.is_empty() => {
                 self.ask();

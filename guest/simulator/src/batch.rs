@@ -1,32 +1,14 @@
 //! One batch: an engine, and a shell that remembers what it asked for.
 
+use crate::attempt::{Asked, Response, Running};
+use crate::broken::Broken;
 use crate::chains::Chains;
-use crate::ledger::{Broken, Ledger};
+use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::scenario::{Planned, Scenario};
 use crate::turns::Turns;
-use fantail_engine::{
-    Action, AttemptId, BodyMode, Cause, Engine, Event, Header, Instant, Origins, Outcome, Policy, Request, Summary,
-};
+use fantail_engine::{Action, AttemptId, Cause, Engine, Event, Instant, Origins, Outcome, Policy, Request, Summary};
 use std::collections::{BTreeMap, VecDeque};
-
-/// A response, and what was asked to get it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// Its status.
-    pub status: u16,
-    pub(crate) asked: Asked,
-    /// Bytes that it holds.
-    pub(crate) size: u64,
-}
-
-/// What an origin sees of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    pub(crate) url: String,
-    pub(crate) headers: Vec<Header>,
-}
 
 pub(crate) struct Batch {
     pub(crate) engine: Engine<Response>,
@@ -66,18 +48,6 @@ pub(crate) enum What {
     Unclear { broken: bool },
     /// A request was not sent because of a breaker.
     Refused,
-}
-
-/// An attempt in flight.
-#[derive(Clone, Debug)]
-pub(crate) struct Running {
-    pub(crate) origin: usize,
-    pub(crate) path: u32,
-    pub(crate) body: BodyMode,
-    pub(crate) asked: Asked,
-    pub(crate) started: Instant,
-    /// Of which request.
-    pub(crate) id: u64,
 }
 
 /// What the world has to see to.

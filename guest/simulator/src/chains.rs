@@ -1,7 +1,7 @@
 //! Where redirects lead, computed from what is seen from outside, and as RFC 9110, section 15.4, has it.
 
-use crate::batch::{Asked, Response, Running};
-use crate::ledger::Broken;
+use crate::attempt::{Asked, Response, Running};
+use crate::broken::Broken;
 use fantail_engine::{AttemptId, Cause, Outcome, Settings};
 use std::collections::BTreeMap;
 

@@ -1,16 +1,13 @@
 //! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
 
-use crate::batch::{Asked, Response, Running};
+use crate::attempt::{Asked, Response, Running};
+use crate::broken::Broken;
 use crate::truth::Truth;
 use fantail_engine::{
     AttemptId, BodyMode, Cause, Event, Failed, Hedge, Instant, Order, Outcome, Request, Sent, Settings, Summary, Until,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// Something that must hold and does not.
-#[derive(Debug)]
-pub struct Broken(pub String);
 
 /// How late an outcome may be: as late as a timer is.
 const LATE: Duration = Duration::from_millis(5);
@@ -59,12 +56,6 @@ struct Waiting {
     asked: Asked,
     /// Whether it may be sent twice without harm.
     repeatable: bool,
-}
-
-impl Broken {
-    pub(crate) fn unless(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self(what())) }
-    }
 }
 
 impl Ledger {

@@ -7,7 +7,9 @@
 //! What origins do is a function of the seed, the path, and how often the path was asked for: a real origin can do the same, which
 //! is how the simulation is held against real sockets.
 
+mod attempt;
 mod batch;
+mod broken;
 mod chains;
 mod ledger;
 mod memory;
@@ -20,8 +22,8 @@ mod turns;
 mod watch;
 mod world;
 
-pub use batch::Response;
-pub use ledger::Broken;
+pub use attempt::Response;
+pub use broken::Broken;
 pub use origin::{Answer, Does};
 pub use scenario::{Planned, Scenario};
 pub use world::{Finished, simulate};

@@ -1,7 +1,7 @@
 //! What a batch holds in memory, counted from outside.
 
-use crate::batch::{Response, Running};
-use crate::ledger::Broken;
+use crate::attempt::{Response, Running};
+use crate::broken::Broken;
 use crate::scenario::MAX_SIZE;
 use fantail_engine::{AttemptId, FIRST_GRANT, Order, Outcome, Request, Settings};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What limits at an origin come to, computed from what is seen from outside, and as their documentation has it.
 
-use crate::ledger::Broken;
+use crate::broken::Broken;
 use fantail_engine::{AttemptId, Instant, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Circuit {
     pub(crate) fn started(&mut self, now: Instant, attempt: Attempt, settings: &Settings) -> Result<(), Broken> {
         self.made.insert(attempt, self.count);
         self.count += 1;
-        if settings.breaker_ratio == 0 {
+        if settings.breaker_percent == 0 {
             return Ok(());
         }
         if let State::Open(until) | State::Probing(_, until) = self.state {
@@ -80,7 +80,7 @@ impl Circuit {
                 results.retain(|(of, _)| of + 10 > second);
                 let bad = results.iter().filter(|(_, failed)| *failed).count();
                 let enough = results.len() >= settings.breaker_minimum as usize;
-                if enough && bad * 100 >= results.len() * settings.breaker_ratio as usize {
+                if enough && bad * 100 >= results.len() * settings.breaker_percent as usize {
                     self.state = open;
                 }
             }
@@ -171,7 +171,7 @@ mod tests {
     /// L9: what is found when a late result closes a breaker.
     #[test]
     fn an_attempt_beside_the_probe_is_found() {
-        let policy = Policy { breaker_ratio: Some(50), breaker_minimum: Some(1), ..Policy::default() };
+        let policy = Policy { breaker_percent: Some(50), breaker_minimum: Some(1), ..Policy::default() };
         let (settings, attempts) = (policy.resolve().unwrap(), attempts(4));
         let mut circuit = Circuit::default();
         assert!(

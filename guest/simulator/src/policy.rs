@@ -12,8 +12,8 @@ pub(crate) fn draw(rng: &mut Rng) -> Policy {
         return policy;
     }
     let hedge = Some(Hedge::After(ms(rng, 1..20)));
-    let (retry_floor, breaker_ratio, per_origin_floor, rate) = (Some(10_000), None, None, None);
-    Policy { hedge, retry_floor, breaker_ratio, per_origin_floor, rate, ..policy }
+    let (retry_per_second, breaker_percent, per_origin_floor, rate) = (Some(10_000), None, None, None);
+    Policy { hedge, retry_per_second, breaker_percent, per_origin_floor, rate, ..policy }
 }
 
 fn draw_any(rng: &mut Rng) -> Policy {
@@ -31,12 +31,12 @@ fn draw_any(rng: &mut Rng) -> Policy {
         retries: Some(rng.u32(0..4)),
         backoff: Some(ms(rng, 1..50)),
         max_backoff: Some(ms(rng, 1..200)),
-        retry_ratio: Some(rng.u32(0..200)),
-        retry_floor: Some(rng.u32(0..10)),
+        retry_percent: Some(rng.u32(0..200)),
+        retry_per_second: Some(rng.u32(0..10)),
         redirects: Some(rng.u32(0..4)),
         per_origin: Some(per_origin),
         per_origin_floor: some(rng, 3, |rng| rng.u32(1..=per_origin)),
-        breaker_ratio: some(rng, 3, |rng| rng.u32(1..=100)),
+        breaker_percent: some(rng, 3, |rng| rng.u32(1..=100)),
         breaker_minimum: Some(rng.u32(1..10)),
         breaker_open: Some(ms(rng, 1..300)),
         hedge: some(rng, 3, |rng| if rng.bool() { Hedge::Auto } else { Hedge::After(ms(rng, 1..50)) }),
@@ -58,7 +58,7 @@ pub(crate) fn draw_steady(rng: &mut Rng) -> Policy {
         order: one_of(rng, &[Order::Completion, Order::Input]),
         retries: Some(rng.u32(0..4)),
         backoff: Some(ms(rng, 1..5)),
-        retry_floor: Some(10_000),
+        retry_per_second: Some(10_000),
         redirects: Some(rng.u32(0..4)),
         per_origin: Some(rng.u32(1..12)),
         per_origin_floor: some(rng, 3, |_| 1),

@@ -86,7 +86,7 @@ impl Scenario {
         let batches: Vec<Vec<Planned>> = batches;
         let others = batches.iter().skip(1).map(|_| if rng.bool() { policy.clone() } else { policy::draw(&mut rng) });
         let others: Vec<Policy> = others.collect();
-        let limited = others.iter().chain([&policy]).all(|policy| policy.retry_floor < Some(10_000));
+        let limited = others.iter().chain([&policy]).all(|policy| policy.retry_per_second < Some(10_000));
         let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
         let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let (paced, steady) = (false, false);

@@ -1,7 +1,7 @@
 //! What outcomes must not say, and what must not be left undone: rules of single requests.
 
-use crate::batch::{Response, Running};
-use crate::ledger::Broken;
+use crate::attempt::{Response, Running};
+use crate::broken::Broken;
 use fantail_engine::{AttemptId, BodyMode, Cause, Failure, Hedge, Instant, Outcome, Sent, Settings, WINDOW_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -91,11 +91,11 @@ impl Truth {
 
 /// Whether nothing but slots and origins keeps an attempt from being made.
 pub(crate) fn is_unlimited(settings: &Settings) -> bool {
-    has_only_slots(settings) && settings.retry_floor >= 10_000
+    has_only_slots(settings) && settings.retry_per_second >= 10_000
 }
 
 /// The same of the first attempt of a request, which nothing has to be left over for.
 pub(crate) fn has_only_slots(settings: &Settings) -> bool {
-    let Settings { rate, breaker_ratio, per_origin_floor, window_bytes, .. } = *settings;
-    window_bytes >= WINDOW_BYTES && rate.is_none() && breaker_ratio == 0 && per_origin_floor.is_none()
+    let Settings { rate, breaker_percent, per_origin_floor, window_bytes, .. } = *settings;
+    window_bytes >= WINDOW_BYTES && rate.is_none() && breaker_percent == 0 && per_origin_floor.is_none()
 }

@@ -1,7 +1,7 @@
 //! Who has waited for a slot while others had theirs.
 
-use crate::batch::Running;
-use crate::ledger::Broken;
+use crate::attempt::Running;
+use crate::broken::Broken;
 use crate::truth::has_only_slots;
 use fantail_engine::{AttemptId, BodyMode, Instant, Overrides, Settings};
 use std::collections::{BTreeMap, BTreeSet};

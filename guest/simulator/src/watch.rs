@@ -2,7 +2,7 @@
 //! each batch over what all of them do. Checked with every attempt.
 
 use crate::batch::{Seen, What};
-use crate::ledger::Broken;
+use crate::broken::Broken;
 use crate::models::{Circuit, Limit, Schedule};
 use crate::scenario::Scenario;
 use fantail_engine::{Instant, Order, Settings};
@@ -65,7 +65,7 @@ impl Watch {
         let Some(settings) = policies.get(batch) else { return Ok(()) };
         let origin = origins.entry(number).or_default();
         // A breaker is followed where all batches have one rule, a limit where there is one batch.
-        let rule = |settings: &Settings| (settings.breaker_ratio, settings.breaker_minimum, settings.breaker_open);
+        let rule = |settings: &Settings| (settings.breaker_percent, settings.breaker_minimum, settings.breaker_open);
         let one_rule = *all_known && policies.iter().all(|other| rule(other) == rule(settings)) && !origin.unclear;
         let one_batch = *all_known && policies.len() == 1 && !origin.unclear;
         let place = |what: Broken| Broken(format!("origin {number}, batch {batch}: {}", what.0));
@@ -171,8 +171,8 @@ impl Origin {
         let first: u64 = self.sent.values().map(|(first, ..)| first).sum();
         let repeated = self.sent.get(&batch).map_or(0, |(_, others, _)| *others);
         let windows = now.as_nanos() / 10_000_000_000 + 1;
-        let floor = u64::from(settings.retry_floor) * 10 * windows;
-        let most = first * u64::from(settings.retry_ratio) / 100 + floor + self.free;
+        let floor = u64::from(settings.retry_per_second) * 10 * windows;
+        let most = first * u64::from(settings.retry_percent) / 100 + floor + self.free;
         Broken::unless(repeated <= most, || format!("{repeated} attempts out of a budget of {most}"))
     }
 }

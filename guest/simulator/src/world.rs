@@ -1,7 +1,8 @@
 //! Time, origins, and who reads: everything around the engines.
 
-use crate::batch::{Batch, Response, Wish};
-use crate::ledger::Broken;
+use crate::attempt::Response;
+use crate::batch::{Batch, Wish};
+use crate::broken::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
 use crate::watch::Watch;

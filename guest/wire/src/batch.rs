@@ -111,19 +111,20 @@ impl<'de> Visitor<'de> for NotTooMany {
 /// A batch of `most` requests at most, from an object. A request's id is its place, from 0, if it names none.
 pub fn batch_from_json(text: &str, most: u64) -> Result<Batch, BatchError> {
     MOST.set((most, false));
-    let BatchJson { policy, requests: Items(requests) } = parse(text).map_err(|error| match MOST.get() {
-        (_, true) => BatchError::TooMany,
-        (_, false) => BatchError::Malformed(error),
-    })?;
+    let BatchJson { policy: PolicyJson(policy), requests: Items(requests) } =
+        parse(text).map_err(|error| match MOST.get() {
+            (_, true) => BatchError::TooMany,
+            (_, false) => BatchError::Malformed(error),
+        })?;
     let requests = requests.into_iter().enumerate().map(|(place, Item(request))| {
         let below = |error: WireError| WireError { field: format!("requests[{place}].{}", error.field), ..error };
         request.into_request(place as u64).map_err(below).map_err(BatchError::Malformed)
     });
-    Ok(Batch { policy: policy.into(), requests: requests.collect::<Result<_, _>>()? })
+    Ok(Batch { policy, requests: requests.collect::<Result<_, _>>()? })
 }
 
 /// The policy of a line `{"policy":{…}}`; none if the line is something else.
 pub fn policy_from_line(text: &str) -> Option<Result<Policy, WireError>> {
     let after_brace = text.trim_start().strip_prefix('{')?.trim_start();
-    after_brace.starts_with("\"policy\"").then(|| parse::<PolicyLine>(text).map(|line| line.policy.into()))
+    after_brace.starts_with("\"policy\"").then(|| parse::<PolicyLine>(text).map(|line| line.policy.0))
 }

@@ -12,18 +12,25 @@ pub struct WireError {
     pub reason: String,
     /// The line of the text, from 1, if it is known.
     pub line: Option<u64>,
+    /// The column there, from 1, if it is known.
+    pub column: Option<u64>,
 }
 
 impl WireError {
     pub(crate) fn at(field: &str, reason: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), reason: reason.into(), line: None }
+        Self { field: field.to_owned(), reason: reason.into(), line: None, column: None }
     }
 }
 
 impl From<serde_json::Error> for WireError {
     fn from(error: serde_json::Error) -> Self {
-        let line = u64::try_from(error.line()).ok().filter(|line| *line > 0);
-        Self { line, ..Self::at("", error.to_string()) }
+        let number = |number: usize| u64::try_from(number).ok().filter(|number| *number > 0);
+        let (line, column) = (number(error.line()), number(error.column()));
+        // It ends with both of them. Who shows it knows better which line of which text that is.
+        let text = error.to_string();
+        let reason =
+            text.rsplit_once(" at line ").filter(|_| line.is_some()).map_or(text.as_str(), |(reason, _)| reason);
+        Self { line, column, ..Self::at("", reason) }
     }
 }
 

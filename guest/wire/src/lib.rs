@@ -12,11 +12,12 @@ mod request;
 mod span;
 mod summary;
 mod text;
+mod value;
 
 pub use batch::{Batch, BatchError, batch_from_json, policy_from_line};
 pub use error::WireError;
 pub use outcome::{Body, Outcome, Response, outcome_from_json, outcome_to_json, write_outcome};
-pub use policy::{policy_from_json, policy_to_json};
+pub use policy::{policy_from_json, policy_path, policy_to_json};
 pub use problem::{Ceiling, Problem, problem_detail, problem_to_json, problem_to_line};
 pub use request::{Readable, readable, request_from_json, request_from_line, request_to_json};
 pub use summary::summary_to_line;

@@ -1,210 +1,167 @@
-//! Policies: the fields of `policy` in the WIT interface, in snake case.
+//! Policies: an object whose fields stand where the engine's table of fields says, such as
+//! `{"concurrency":8,"timeouts":{"request":"2s"},"until":{"successes":3}}`.
 
 use crate::WireError;
 use crate::error::parse;
-use crate::span::{HedgeJson, Span};
-use fantail_engine::{BodyMode, Order, Policy, Until};
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use crate::value::{from_json, to_json};
+use fantail_engine::{FIELDS, Field, Policy};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::fmt;
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PolicyJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    concurrency: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    window: Option<u32>,
-    #[serde(with = "body_mode", skip_serializing_if = "Option::is_none")]
-    body: Option<BodyMode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    window_bytes: Option<u64>,
-    max_body: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_unread: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connect_timeout: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head_timeout: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    idle_timeout: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt_timeout: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<OrderJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<UntilJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retries: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backoff: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_backoff: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_ratio: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_floor: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redirects: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    per_origin: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    per_origin_floor: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaker_ratio: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaker_minimum: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaker_open: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hedge: Option<HedgeJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    burst: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    coalesce: Option<bool>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OrderJson {
-    Completion,
-    Input,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum UntilJson {
-    All,
-    Successes(u32),
-    FirstFailure,
-}
-
-/// Body modes by their names in the WIT interface.
-pub(crate) mod body_mode {
-    use fantail_engine::BodyMode;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Clone, Copy, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    enum Name {
-        Discard,
-        Bytes,
-        Unread,
-    }
-
-    pub(crate) fn serialize<S: Serializer>(mode: &Option<BodyMode>, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = mode.map(|mode| match mode {
-            BodyMode::Discard => Name::Discard,
-            BodyMode::Bytes => Name::Bytes,
-            BodyMode::Unread => Name::Unread,
-        });
-        name.serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BodyMode>, D::Error> {
-        let name: Option<Name> = Option::deserialize(deserializer)?;
-        Ok(name.map(|name| match name {
-            Name::Discard => BodyMode::Discard,
-            Name::Bytes => BodyMode::Bytes,
-            Name::Unread => BodyMode::Unread,
-        }))
-    }
-}
-
-/// A policy from an object such as `{"concurrency":8,"timeout":"2s","until":{"successes":3}}`. Bounds are not checked here.
+/// A policy from an object. Fields that are not known, and values of another kind, are errors; bounds are not checked here.
 pub fn policy_from_json(text: &str) -> Result<Policy, WireError> {
-    parse::<PolicyJson>(text).map(Policy::from)
-}
-
-impl From<PolicyJson> for Policy {
-    fn from(json: PolicyJson) -> Self {
-        let span = |span: Option<Span>| -> Option<Duration> { span.map(|Span(span)| span) };
-        Self {
-            concurrency: json.concurrency,
-            window: json.window,
-            body: json.body,
-            window_bytes: json.window_bytes,
-            max_body: json.max_body,
-            max_unread: json.max_unread,
-            connect_timeout: span(json.connect_timeout),
-            head_timeout: span(json.head_timeout),
-            idle_timeout: span(json.idle_timeout),
-            attempt_timeout: span(json.attempt_timeout),
-            timeout: span(json.timeout),
-            deadline: span(json.deadline),
-            retries: json.retries,
-            backoff: span(json.backoff),
-            max_backoff: span(json.max_backoff),
-            retry_ratio: json.retry_ratio,
-            retry_floor: json.retry_floor,
-            redirects: json.redirects,
-            per_origin: json.per_origin,
-            per_origin_floor: json.per_origin_floor,
-            breaker_ratio: json.breaker_ratio,
-            breaker_minimum: json.breaker_minimum,
-            breaker_open: span(json.breaker_open),
-            hedge: json.hedge.map(|HedgeJson(hedge)| hedge),
-            rate: json.rate,
-            burst: json.burst,
-            coalesce: json.coalesce,
-            // Not the writer of JSON knows which host it comes to: the host itself says.
-            host_facts: None,
-            order: json.order.map(|order| match order {
-                OrderJson::Completion => Order::Completion,
-                OrderJson::Input => Order::Input,
-            }),
-            until: json.until.map(|until| match until {
-                UntilJson::All => Until::All,
-                UntilJson::Successes(count) => Until::Successes(count),
-                UntilJson::FirstFailure => Until::FirstFailure,
-            }),
-        }
-    }
+    parse::<PolicyJson>(text).map(|PolicyJson(policy)| policy)
 }
 
 /// The policy as an object on one line, without the fields it leaves open.
 pub fn policy_to_json(policy: &Policy) -> String {
-    crate::outcome::line(&PolicyJson {
-        concurrency: policy.concurrency,
-        window: policy.window,
-        body: policy.body,
-        window_bytes: policy.window_bytes,
-        max_body: policy.max_body,
-        max_unread: policy.max_unread,
-        connect_timeout: policy.connect_timeout.map(Span),
-        head_timeout: policy.head_timeout.map(Span),
-        idle_timeout: policy.idle_timeout.map(Span),
-        attempt_timeout: policy.attempt_timeout.map(Span),
-        timeout: policy.timeout.map(Span),
-        deadline: policy.deadline.map(Span),
-        retries: policy.retries,
-        backoff: policy.backoff.map(Span),
-        max_backoff: policy.max_backoff.map(Span),
-        retry_ratio: policy.retry_ratio,
-        retry_floor: policy.retry_floor,
-        redirects: policy.redirects,
-        per_origin: policy.per_origin,
-        per_origin_floor: policy.per_origin_floor,
-        breaker_ratio: policy.breaker_ratio,
-        breaker_minimum: policy.breaker_minimum,
-        breaker_open: policy.breaker_open.map(Span),
-        hedge: policy.hedge.map(HedgeJson),
-        rate: policy.rate,
-        burst: policy.burst,
-        coalesce: policy.coalesce,
-        order: policy.order.map(|order| match order {
-            Order::Completion => OrderJson::Completion,
-            Order::Input => OrderJson::Input,
-        }),
-        until: policy.until.map(|until| match until {
-            Until::All => UntilJson::All,
-            Until::Successes(count) => UntilJson::Successes(count),
-            Until::FirstFailure => UntilJson::FirstFailure,
-        }),
-    })
+    crate::outcome::line(&PolicyJson(policy.clone()))
+}
+
+/// Where a field of the engine's stands in the JSON form: `timeouts.connect` for `connect_timeout`.
+pub fn policy_path(name: &str) -> &str {
+    FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json).unwrap_or(name)
+}
+
+#[derive(Default)]
+pub(crate) struct PolicyJson(pub(crate) Policy);
+
+impl Serialize for PolicyJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = Map::new();
+        for field in FIELDS {
+            let (Some(path), Some(value)) = (field.json, (field.get)(&self.0)) else { continue };
+            match path.split_once('.') {
+                None => _ = object.insert(path.to_owned(), to_json(value)),
+                Some((group, name)) => {
+                    if let Value::Object(group) = object.entry(group).or_insert_with(|| Map::new().into()) {
+                        group.insert(name.to_owned(), to_json(value));
+                    }
+                }
+            }
+        }
+        object.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut policy = Policy::default();
+        Group { policy: &mut policy, prefix: "" }.deserialize(deserializer)?;
+        Ok(Self(policy))
+    }
+}
+
+/// An object with fields and groups of fields.
+struct Group<'a> {
+    policy: &'a mut Policy,
+    /// Empty, or the group's name and a dot.
+    prefix: &'a str,
+}
+
+impl<'de> DeserializeSeed<'de> for Group<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Group<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { policy, prefix } = self;
+        let paths = || FIELDS.iter().filter_map(|field| Some((field, field.json?.strip_prefix(prefix)?)));
+        while let Some(name) = map.next_key::<String>()? {
+            if let Some((field, _)) = paths().find(|(_, path)| *path == name) {
+                map.next_value_seed(One { policy, field })?;
+                continue;
+            }
+            let group = format!("{prefix}{name}.");
+            if FIELDS.iter().filter_map(|field| field.json).any(|path| path.starts_with(&group)) {
+                map.next_value_seed(Group { policy, prefix: &group })?;
+                continue;
+            }
+            let siblings = paths().filter_map(|(_, path)| path.split('.').next());
+            map.next_value_seed(Unknown(unknown(&name, siblings.collect())))?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of one field.
+struct One<'a> {
+    policy: &'a mut Policy,
+    field: &'a Field,
+}
+
+impl<'de> DeserializeSeed<'de> for One<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let value = from_json(self.field, Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        if let Some(value) = value {
+            // The value was made after the field's kind.
+            let _ = (self.field.set)(self.policy, value);
+        }
+        Ok(())
+    }
+}
+
+/// The value of a field that is not known: an error, raised there so that it has the field's path.
+struct Unknown(String);
+
+impl<'de> DeserializeSeed<'de> for Unknown {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        Err(D::Error::custom(self.0))
+    }
+}
+
+/// That a name is not known, and which was most likely meant.
+fn unknown(name: &str, mut siblings: Vec<&str>) -> String {
+    if let Some(path) = FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json) {
+        return format!("there is no {name} here: write {path}");
+    }
+    let nearest = siblings.iter().min_by_key(|sibling| strsim::osa_distance(name, sibling));
+    if let Some(nearest) = nearest.filter(|nearest| strsim::osa_distance(name, nearest) <= 3) {
+        return format!("there is no {name}: did you mean {nearest}?");
+    }
+    siblings.dedup();
+    format!("there is no {name}: there are {}", siblings.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        policy_from_json(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_field_has_one_place() {
+        let mut paths: Vec<&str> = FIELDS.iter().filter_map(|field| field.json).collect();
+        paths.sort_unstable();
+        let count = paths.len();
+        paths.dedup();
+        assert_eq!((paths.len(), count), (count, FIELDS.len() - 1), "all but what the host says");
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_has_one_suggestion() {
+        assert_eq!(refused(r#"{"timeout":"5s"}"#), "timeout: there is no timeout here: write timeouts.request");
+        assert_eq!(refused(r#"{"concurency":5}"#), "concurency: there is no concurency: did you mean concurrency?");
+        assert_eq!(refused(r#"{"retry":{"atempts":1}}"#), "retry.atempts: there is no atempts: did you mean attempts?");
+        let names = refused(r#"{"breaker":{"something":1}}"#);
+        assert_eq!(names, "breaker.something: there is no something: there are percent, minimum, open");
+    }
 }

@@ -3,8 +3,8 @@
 use crate::WireError;
 use crate::error::parse;
 use crate::headers::Headers;
-use crate::policy::body_mode;
 use crate::span::Span;
+use crate::span::body_mode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use fantail_engine::{Overrides, Priority, Request};

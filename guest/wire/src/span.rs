@@ -1,10 +1,11 @@
-//! Spans of time as `"250ms"` or `"5s"`.
+//! Values of a request's options.
 
-use fantail_engine::Hedge;
+use crate::value::{self, body_mode_name};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 use std::time::Duration;
 
-/// A span of time as people write it.
+/// A span of time as people write it: `"250ms"` or `"5s"`.
 #[derive(Clone, Copy)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -16,33 +17,26 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let invalid = |error| de::Error::custom(format_args!("{text:?} is not a span of time like \"250ms\": {error}"));
-        humantime::parse_duration(&text).map(Span).map_err(invalid)
+        let json = Value::deserialize(deserializer)?;
+        let expected = |what| de::Error::custom(format_args!("expected {what}, not {json}"));
+        value::span(&json, "").map(Span).map_err(expected)
     }
 }
 
-/// A span of time, or `"auto"`.
-pub(crate) struct HedgeJson(pub(crate) Hedge);
+/// Body modes by their names in the WIT interface.
+pub(crate) mod body_mode {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, body_mode_name, value};
+    use fantail_engine::BodyMode;
+    use serde::de::Error;
 
-impl Serialize for HedgeJson {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Hedge::After(delay) => Span(delay).serialize(serializer),
-            Hedge::Auto => serializer.serialize_str("auto"),
-        }
+    pub(crate) fn serialize<S: Serializer>(mode: &Option<BodyMode>, serializer: S) -> Result<S::Ok, S::Error> {
+        mode.map(body_mode_name).serialize(serializer)
     }
-}
 
-impl<'de> Deserialize<'de> for HedgeJson {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "auto" {
-            return Ok(Self(Hedge::Auto));
-        }
-        let delay = humantime::parse_duration(&text);
-        let invalid =
-            |_| de::Error::custom(format_args!("{text:?} is neither \"auto\" nor a span of time like \"250ms\""));
-        delay.map(|delay| Self(Hedge::After(delay))).map_err(invalid)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BodyMode>, D::Error> {
+        let name: Option<String> = Option::deserialize(deserializer)?;
+        let mode = |name: String| value::body_mode(&name).ok_or(name);
+        let unknown = |name| D::Error::custom(format_args!("expected {}, not {name:?}", value::BODY_MODES));
+        name.map(mode).transpose().map_err(unknown)
     }
 }

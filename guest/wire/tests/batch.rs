@@ -37,8 +37,8 @@ fn what_is_wrong_with_a_batch_is_named_by_its_path() {
 
 #[test]
 fn a_policy_line_is_told_from_a_request() {
-    assert_eq!(policy_from_line(" { \"policy\" : {\"window\":3} } ").unwrap().unwrap().window, Some(3));
-    assert!(policy_from_line("{\"policy\":{\"windw\":3}}").unwrap().is_err());
+    assert_eq!(policy_from_line(" { \"policy\" : {\"limits\":{\"window\":3}} } ").unwrap().unwrap().window, Some(3));
+    assert!(policy_from_line("{\"policy\":{\"limits\":{\"windw\":3}}}").unwrap().is_err());
     assert!(policy_from_line("{\"policy\":{},\"requests\":[]}").unwrap().is_err());
     for other in ["http://a.test/", "{\"url\":\"http://a.test/\"}", "", "{"] {
         assert!(policy_from_line(other).is_none(), "{other}");

@@ -18,10 +18,10 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
         (r#"{"url":5}"#, "url: invalid type: integer `5`, expected a string"),
         (r#"{"url":"x","id":-1}"#, "id: invalid value: integer `-1`, expected u64"),
         (r#"{"url":"x","headers":{"accept":5}}"#, "headers.accept: a string, a list of strings, or"),
-        (r#"{"url":"x","overrides":{"timeout":"soon"}}"#, "overrides.timeout: \"soon\" is not a span of time"),
+        (r#"{"url":"x","overrides":{"timeout":"soon"}}"#, "overrides.timeout: expected a time such as"),
         (
             r#"{"url":"x","overrides":{"body":"all"}}"#,
-            "overrides.body: unknown variant `all`, expected one of `discard`",
+            "overrides.body: expected \"discard\", \"bytes\" or \"unread\", not \"all\"",
         ),
         (r#"{"url":"x","body_base64":"?"}"#, "body_base64: not base64"),
         (r#"{"url":"x","body":"a","body_base64":"YQ=="}"#, "body_base64: given beside body"),
@@ -37,11 +37,12 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
 #[test]
 fn a_policy_says_which_field_is_wrong() {
     for (text, start) in [
-        (r#"{"concurency":5}"#, "concurency: unknown field"),
-        (r#"{"concurrency":"5"}"#, "concurrency: invalid type: string"),
-        (r#"{"timeout":5}"#, "timeout: invalid type: integer `5`, expected a string"),
-        (r#"{"until":"first"}"#, "until: unknown variant `first`, expected one of `all`, `successes`, `first-failure`"),
-        (r#"{"until":{"successes":-1}}"#, "until.successes: invalid value"),
+        (r#"{"concurency":5}"#, "concurency: there is no concurency: did you mean concurrency?"),
+        (r#"{"concurrency":"5"}"#, "concurrency: expected a number, 1 to 4,096, not"),
+        (r#"{"timeouts":{"batch":5}}"#, "timeouts.batch: expected a time with its unit, such as \"5s\" or \"5ms\""),
+        (r#"{"timeouts":5}"#, "timeouts: invalid type: integer `5`, expected an object"),
+        (r#"{"until":"first"}"#, "until: expected \"all\", \"first-failure\" or"),
+        (r#"{"until":{"successes":-1}}"#, "until: expected \"all\", \"first-failure\" or"),
         ("[]", "expected a JSON object"),
         ("", "expected a JSON object"),
         ("{", "EOF"),

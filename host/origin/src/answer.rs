@@ -1,6 +1,6 @@
 //! What to answer, by path.
 
-use crate::connection::Request;
+use crate::request::Request;
 use std::time::Duration;
 
 pub(crate) enum Answer {

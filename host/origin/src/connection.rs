@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, answer};
 use crate::count::Counters;
+use crate::request::Request;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -23,14 +24,6 @@ impl Transport for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
     }
-}
-
-/// A request as it arrived.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) head: Vec<u8>,
-    pub(crate) body: Vec<u8>,
 }
 
 pub(crate) async fn serve(mut stream: impl Transport, counters: &Counters) -> io::Result<()> {

@@ -19,6 +19,7 @@
 mod answer;
 mod connection;
 mod count;
+mod request;
 mod serve;
 
 pub use count::Counts;

@@ -28,7 +28,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(sender: Sender, account: Arc<Account>) -> Self {
+    /// What sends requests that are charged to this account.
+    pub fn new(sender: Sender, account: Arc<Account>) -> Self {
         Self { sender, account, events: Arc::default() }
     }
 

@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::connection::{Connection, Opened};
 use crate::egress::{Approved, Egress, Refused};
 use crate::error::SendError;
+use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::pool::Pool;
 use crate::record::Record;
@@ -16,7 +17,7 @@ use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -83,8 +84,8 @@ impl Connector {
         let payer = Payer::new(account);
         let metered = Metered { transport, payer: payer.clone(), _slot: slot };
         let opened = |http2| {
-            let (origin, pool, id) = (origin.clone(), Arc::downgrade(pool), pool.next_id());
-            Opened { origin, remote, http2, payer, pool, id }
+            let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
+            Opened { origin: origin.clone(), remote, http2, payer, observer, id: pool.next_id() }
         };
         if !origin.is_https() {
             return Connection::start(metered, opened(false), pool.limits()).await;

@@ -1,12 +1,13 @@
 //! One open connection, HTTP/1.1 or HTTP/2.
 
 use crate::account::Account;
-use crate::driver::{Signal, Tasks, drive_http1, drive_http2};
+use crate::driver::{STREAMS_UNKNOWN, Signal, Tasks, drive_http1, drive_http2};
 use crate::error::SendError;
 use crate::heard::{Heard, Listened};
+use crate::limits::PoolLimits;
+use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
-use crate::pool::{Pool, PoolLimits};
 use crate::record::Record;
 use crate::transport::Payer;
 use crate::watch::{Flooded, Watched};
@@ -65,7 +66,7 @@ pub(crate) struct Opened {
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
     pub(crate) payer: Payer,
-    pub(crate) pool: Weak<Pool>,
+    pub(crate) observer: Weak<dyn Observer>,
     pub(crate) id: u64,
 }
 
@@ -74,9 +75,6 @@ const STREAM_WINDOW: u32 = 256 << 10;
 
 /// So many that it never binds.
 const CONNECTION_WINDOW: u32 = i32::MAX.cast_unsigned();
-
-/// What hyper takes the number of streams for until the peer has said it: one that no peer says.
-pub(crate) const STREAMS_UNKNOWN: usize = usize::MAX - 1;
 
 /// Why an exchange failed.
 pub(crate) struct Unanswered {
@@ -94,7 +92,7 @@ impl Connection {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
         let (heard, signal) = (Arc::<Heard>::default(), Arc::<Signal>::default());
         let tasks = Tasks::new(Arc::clone(&signal));
-        let Opened { origin, remote, http2, payer, pool, id } = opened;
+        let Opened { origin, remote, http2, payer, observer, id } = opened;
         let io = TokioIo::new(Listened { io, heard: Arc::clone(&heard) });
         // What goes wrong with a driver is told to the requests that are under way.
         let (handle, driver) = if http2 {
@@ -106,13 +104,13 @@ impl Connection {
             // A server that does not answer for this long is gone, whatever its requests wait for.
             builder.keep_alive_interval(Duration::from_secs(15)).keep_alive_timeout(Duration::from_secs(15));
             let (send, connection) = builder.handshake(io).await.map_err(failed)?;
-            let driver = drive_http2(connection, Arc::clone(&signal), pool, origin.clone(), id);
+            let driver = drive_http2(connection, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http2(send), tokio::spawn(driver).abort_handle())
         } else {
             let mut builder = http1::Builder::new();
             builder.max_headers(limits.head_fields).max_header_size(limits.head_bytes);
             let (send, connection) = builder.handshake(io).await.map_err(failed)?;
-            let driver = drive_http1(connection, Arc::clone(&signal), pool, origin.clone(), id);
+            let driver = drive_http1(connection, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http1(send), tokio::spawn(driver).abort_handle())
         };
         let open = Open { id, origin, remote, driver, tasks, signal, heard, payer, limits };
@@ -165,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Has the pool told when it has been looked at once more ([`Pool::settled`]).
+    /// Has the pool told when it has been looked at once more ([`Observer::settled`]).
     pub(crate) fn settle(&self) {
         self.open.signal.settle();
     }

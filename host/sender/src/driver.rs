@@ -1,10 +1,9 @@
-//! The tasks of a connection: they run hyper, and tell the pool what it has to know.
+//! The tasks of a connection: they run hyper, and tell an observer what happens.
 
-use crate::connection::STREAMS_UNKNOWN;
 use crate::heard::Listened;
+use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
-use crate::pool::Pool;
 use futures::task::AtomicWaker;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -14,6 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+
+/// What hyper takes the number of streams for until the peer has said it: one that no peer says.
+pub(crate) const STREAMS_UNKNOWN: usize = usize::MAX - 1;
 
 /// What a driver is asked from outside.
 #[derive(Default)]
@@ -25,7 +27,7 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// Asks the driver of HTTP/1.1 to run once more and then to say so ([`Pool::settled`]).
+    /// Asks the driver of HTTP/1.1 to run once more and then to say so ([`Observer::settled`]).
     pub(crate) fn settle(&self) {
         self.settle_later();
         self.driver.wake();
@@ -43,36 +45,36 @@ type Io<T> = TokioIo<Listened<T>>;
 pub(crate) async fn drive_http1<T>(
     connection: http1::Connection<Io<T>, RequestBody>,
     signal: Arc<Signal>,
-    pool: Weak<Pool>,
+    observer: Weak<dyn Observer>,
     origin: Origin,
     id: u64,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // It ends, and gives its place back, before the pool is told.
+    // It ends, and gives its place back, before that is told.
     {
         let mut connection = pin!(connection);
         poll_fn(|cx| {
             signal.driver.register(cx.waker());
             let settle = signal.settle.swap(false, Ordering::Acquire);
             let polled = connection.as_mut().poll(cx);
-            if settle && let Some(pool) = pool.upgrade() {
-                pool.settled(&origin, id);
+            if settle && let Some(observer) = observer.upgrade() {
+                observer.settled(&origin, id);
             }
             polled.map(drop)
         })
         .await;
     }
-    if let Some(pool) = pool.upgrade() {
-        pool.gone(&origin, id);
+    if let Some(observer) = observer.upgrade() {
+        observer.gone(&origin, id);
     }
 }
 
-/// Runs a connection of HTTP/2 until it ends, and tells the pool how many streams the peer takes.
+/// Runs a connection of HTTP/2 until it ends, and tells how many streams the peer takes.
 pub(crate) async fn drive_http2<T>(
     connection: http2::Connection<Io<T>, RequestBody, Tasks>,
     signal: Arc<Signal>,
-    pool: Weak<Pool>,
+    observer: Weak<dyn Observer>,
     origin: Origin,
     id: u64,
 ) where
@@ -86,15 +88,15 @@ pub(crate) async fn drive_http2<T>(
         if streams != told {
             told = streams;
             signal.knows_streams.store(true, Ordering::Relaxed);
-            if let Some(pool) = pool.upgrade() {
-                pool.takes_streams(&origin, id, streams);
+            if let Some(observer) = observer.upgrade() {
+                observer.takes_streams(&origin, id, streams);
             }
         }
         polled.map(drop)
     })
     .await;
-    if let Some(pool) = pool.upgrade() {
-        pool.gone(&origin, id);
+    if let Some(observer) = observer.upgrade() {
+        observer.gone(&origin, id);
     }
 }
 

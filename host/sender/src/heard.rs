@@ -1,6 +1,6 @@
 //! What has come over a connection, whatever it was.
 
-use crate::pool::PoolLimits;
+use crate::limits::PoolLimits;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

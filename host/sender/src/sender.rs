@@ -2,15 +2,15 @@
 
 use crate::account::Account;
 use crate::body::{Received, ResponseBody};
-use crate::client::Client;
 use crate::connect::{Connector, Ways};
 use crate::connection::Unanswered;
 use crate::error::{Repeat, SendError};
 use crate::events::Events;
 use crate::framing::{self, Reuse};
+use crate::limits::PoolLimits;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
-use crate::pool::{Asked, Grant, Lease, Opening, Pool, PoolLimits, Want};
+use crate::pool::{Asked, Grant, Lease, Opening, Pool, Want};
 use crate::record::Record;
 use crate::timeouts::{Tighter, Timeouts};
 use fantail_engine::{Cause, Phase, Protocol};
@@ -71,11 +71,6 @@ impl Sender {
         let (connector, pool) = (Connector::new(ways), Arc::new(Pool::new(limits)));
         let (opened, reused) = Default::default();
         Self { shared: Arc::new(Shared { connector, pool, timeouts, opened, reused }) }
-    }
-
-    /// What sends requests that are charged to this account.
-    pub fn client(&self, account: Arc<Account>) -> Client {
-        Client::new(self.clone(), account)
     }
 
     /// Connections used so far, by all clients.

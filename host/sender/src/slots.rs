@@ -1,7 +1,7 @@
 //! How many connections may be open.
 
+use crate::limits::PoolLimits;
 use crate::origin::Origin;
-use crate::pool::PoolLimits;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;

@@ -77,7 +77,7 @@ impl Net {
         let ways = Ways { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
         let sender = Sender::new(ways, timeouts, limits);
         let allowance = Allowance { bytes: 1 << 40, body: 1 << 40 };
-        let client = sender.client(Arc::new(Account::new(allowance)));
+        let client = Client::new(sender.clone(), Arc::new(Account::new(allowance)));
         Rig { sender, client, net: self.clone() }
     }
 }

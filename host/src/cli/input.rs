@@ -71,31 +71,34 @@ impl Template {
     }
 }
 
-/// One entry per line that is not blank. Ids are the lines' numbers, from `first` on.
+/// One entry per line that is not blank. Ids are the lines' numbers, from `first` on; errors name lines from 1, as editors do.
 fn lines(
     source: impl AsyncBufRead + Send + Unpin + 'static,
     template: Template,
     first: u64,
 ) -> impl Stream<Item = Entry> + Send {
     let start = Some((source, first, template));
-    stream::unfold(start, |state| async {
+    stream::unfold(start, move |state| async move {
         let (mut source, mut number, template) = state?;
         let mut line = Vec::new();
         loop {
             line.clear();
             let id = number;
             number += 1;
+            let line_number = number - first;
             match read_line(&mut source, &mut line).await {
                 Ok(Line::End) => return None,
                 Ok(Line::Whole) if line.iter().all(u8::is_ascii_whitespace) => {}
-                Ok(Line::Whole) => return Some((entry(&line, id, &template), Some((source, number, template)))),
+                Ok(Line::Whole) => {
+                    return Some((entry(&line, (id, line_number), &template), Some((source, number, template))));
+                }
                 Ok(Line::TooLong) => {
-                    let detail = format!("line {id}: longer than {MAX_LINE} bytes, skipped");
+                    let detail = format!("line {line_number}: longer than {MAX_LINE} bytes, skipped");
                     let malformed = Entry::Malformed(Malformed { id, url: String::new(), detail });
                     return Some((malformed, Some((source, number, template))));
                 }
                 Err(error) => {
-                    let detail = format!("line {id}: the input cannot be read on: {error}");
+                    let detail = format!("line {line_number}: the input cannot be read on: {error}");
                     return Some((Entry::Malformed(Malformed { id, url: String::new(), detail }), None));
                 }
             }
@@ -103,9 +106,9 @@ fn lines(
     })
 }
 
-fn entry(line: &[u8], id: u64, template: &Template) -> Entry {
+fn entry(line: &[u8], (id, line_number): (u64, u64), template: &Template) -> Entry {
     let malformed = |Readable { id: own, url }, detail: String| {
-        let detail = format!("line {id}: {detail}");
+        let detail = format!("line {line_number}: {detail}");
         Entry::Malformed(Malformed { id: own.unwrap_or(id), url: url.unwrap_or_default(), detail })
     };
     let Ok(text) = std::str::from_utf8(line) else { return malformed(Readable::default(), "not UTF-8".to_owned()) };

@@ -1,11 +1,12 @@
 //! One batch: one instance of the component in a store of its own, thrown away at the end.
 
+use super::channels::{Channels, Unstoppable};
 use super::feed::Feed;
 use super::ledger::never_handed_over;
 use super::receipt::Receipt;
 use super::state::State;
 use super::words::reason;
-use super::{Component, End, Outbox, PolicyRefused, Report, p2, p3};
+use super::{Component, End, Outbox, Report, p2, p3};
 use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy};
 use fantail_sender::Account;
@@ -23,7 +24,7 @@ pub(super) struct Batch {
     pub(super) policy: Policy,
     pub(super) state: State,
     pub(super) feed: Feed,
-    pub(super) ways: Ways,
+    pub(super) channels: Channels,
     /// The reader gives up.
     pub(super) cancelled: CancellationToken,
     /// Told what became of the batch.
@@ -35,26 +36,12 @@ pub(super) struct Batch {
 /// What became of a batch, and what is still charged to it.
 pub(super) type Told = (Report, Arc<Account>);
 
-/// Between a batch and its reader.
-pub(super) struct Ways {
-    /// Resolves when the reader asks for its first outcome.
-    pub(super) asked: oneshot::Receiver<()>,
-    pub(super) outcomes: Outbox,
-    /// Told what the component says of the policy.
-    pub(super) accepted: oneshot::Sender<Result<(), PolicyRefused>>,
-}
-
-/// A component was told to stop, and did not within `Limits::stall`.
-#[derive(Debug, thiserror::Error)]
-#[error("the component does not stop")]
-pub(super) struct Unstoppable;
-
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // What is declared first is dropped last.
-        let Batch { place: _place, component, policy, state, mut feed, ways, cancelled, report } = self;
-        let outcomes = ways.outcomes.clone();
+        let Batch { place: _place, component, policy, state, mut feed, channels, cancelled, report } = self;
+        let outcomes = channels.outcomes.clone();
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
         watch(&mut store);
@@ -64,10 +51,10 @@ impl Batch {
         let conversation = async {
             match &component {
                 Component::P2(component) => {
-                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), ways, &cancelled).await
+                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), channels, &cancelled).await
                 }
                 Component::P3(component) => {
-                    p3::converse(component, &mut store, &policy, &mut feed, ways, &cancelled).await
+                    p3::converse(component, &mut store, &policy, &mut feed, channels, &cancelled).await
                 }
             }
         };

@@ -30,12 +30,13 @@ impl From<Request> for Entry {
     }
 }
 
-/// The component sees serial numbers of ours in place of the callers' ids, which need not be unique. An outcome for a
-/// serial that is not open is none of a request's, and is dropped.
+/// The component sees numbers of ours in place of the callers' ids, which need not be unique. An outcome with a number that is not
+/// open is none of a request's, and is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    serial: u64,
-    open: HashMap<u64, Open>,
+    read: u64,
+    next: u32,
+    open: HashMap<u32, Open>,
 }
 
 /// A request without an outcome.
@@ -48,13 +49,19 @@ pub(super) struct Open {
     /// As it may be shown.
     pub(super) url: String,
     since: Instant,
+    /// How many were noted before.
+    before: u64,
 }
 
 impl Ledger {
     /// Notes that the component gets a request; gives the number it shall know it by.
-    pub(super) fn open(&mut self, entry: Entry) -> (u64, Request) {
-        let serial = self.serial;
-        self.serial += 1;
+    pub(super) fn open(&mut self, entry: Entry) -> (u32, Request) {
+        // They come round after 2^32, by when one may still be open.
+        while self.open.contains_key(&self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        let (number, before) = (self.next, self.read);
+        (self.next, self.read) = (number.wrapping_add(1), before + 1);
         let (request, malformed) = match entry {
             Entry::Request(request) => (request, None),
             Entry::Malformed(malformed) => (Request::default(), Some(malformed)),
@@ -62,23 +69,23 @@ impl Ledger {
         let id = malformed.as_ref().map_or(request.id, |malformed| malformed.id);
         let url = malformed.as_ref().map_or(&request.url, |malformed| &malformed.url);
         let url = without_credentials(url).into_owned();
-        self.open.insert(serial, Open { id, malformed, url, since: Instant::now() });
-        (serial, request)
+        self.open.insert(number, Open { id, malformed, url, since: Instant::now(), before });
+        (number, request)
     }
 
     /// Notes that the component has answered.
-    pub(super) fn close(&mut self, serial: u64) -> Option<Open> {
-        self.open.remove(&serial)
+    pub(super) fn close(&mut self, number: u32) -> Option<Open> {
+        self.open.remove(&number)
     }
 
     /// Whether the component has still to answer.
-    pub(super) fn contains(&self, serial: u64) -> bool {
-        self.open.contains_key(&serial)
+    pub(super) fn contains(&self, number: u32) -> bool {
+        self.open.contains_key(&number)
     }
 
     /// Requests noted so far.
     pub(super) fn read(&self) -> u64 {
-        self.serial
+        self.read
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,9 +94,9 @@ impl Ledger {
 
     /// Closes all that are open, oldest first.
     pub(super) fn close_all(&mut self) -> Vec<Open> {
-        let mut open: Vec<(u64, Open)> = self.open.drain().collect();
-        open.sort_unstable_by_key(|(serial, _)| *serial);
-        open.into_iter().map(|(_, open)| open).collect()
+        let mut open: Vec<Open> = self.open.drain().map(|(_, open)| open).collect();
+        open.sort_unstable_by_key(|open| open.before);
+        open
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod channels;
 mod feed;
 mod ledger;
 mod outcomes;
@@ -19,7 +20,8 @@ pub use receipt::Receipt;
 use crate::bindings::{p2::FantailPre as P2Pre, p3::FantailPre as P3Pre};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Wasi};
-use batch::{Batch, Ways};
+use batch::Batch;
+use channels::Channels;
 use fantail_engine::{Header, Policy, Summary, WINDOW_BYTES};
 use fantail_sender::{Connections, Sender};
 use feed::Feed;
@@ -108,7 +110,7 @@ impl End {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("policy: {field}: {reason}")]
 pub struct PolicyRefused {
-    /// The field as the WIT interface writes it.
+    /// The field of [`Policy`].
     pub field: String,
     /// What is wrong and what is accepted.
     pub reason: String,
@@ -159,7 +161,7 @@ impl Harness {
             policy: self.with_defaults(policy),
             state: State::new(self.limits, self.sender.clone(), cancelled.clone()),
             feed: Feed::new(requests.map(Into::into).boxed()),
-            ways: Ways { asked, outcomes, accepted },
+            channels: Channels { asked, outcomes, accepted },
             cancelled: cancelled.clone(),
             report,
             place,
@@ -191,7 +193,7 @@ impl Harness {
         match policy.max_body {
             Some(asked) if asked > self.limits.max_body => {
                 let reason = format!("{asked} bytes are more than the host allows, which is {}", self.limits.max_body);
-                Err(PolicyRefused { field: "max-body".to_owned(), reason })
+                Err(PolicyRefused { field: "max_body".to_owned(), reason })
             }
             Some(_) | None => Ok(()),
         }

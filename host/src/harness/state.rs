@@ -34,7 +34,7 @@ pub(crate) struct State {
 /// Requests on their way into the component.
 pub(super) struct Given {
     /// By the numbers it shall know them by.
-    pub(super) requests: Vec<(u64, Request)>,
+    pub(super) requests: Vec<(u32, Request)>,
     /// The component has room for more than the input has now.
     pub(super) is_hungry: bool,
     /// It may have room for more after these.
@@ -86,9 +86,9 @@ impl State {
             && let Poll::Ready(Some(entry)) = feed.poll_next(&mut Context::from_waker(Waker::noop()))
         {
             self.tally.arrived();
-            let (serial, request) = self.ledger.open(entry);
+            let (number, request) = self.ledger.open(entry);
             bytes += request.size();
-            requests.push((serial, request));
+            requests.push((number, request));
         }
         let is_last = feed.is_ended() || left == requests.len();
         let is_full = bytes >= MOST_AT_ONCE;
@@ -97,8 +97,8 @@ impl State {
 
     /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better. None if no such request is
     /// open.
-    pub(super) fn close(&mut self, serial: u64, answered: Answered) -> Option<Outcome> {
-        let open = self.ledger.close(serial)?;
+    pub(super) fn close(&mut self, number: u32, answered: Answered) -> Option<Outcome> {
+        let open = self.ledger.close(number)?;
         let Answered { url, attempts, hops, timing, last_attempt, result } = answered;
         let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, last_attempt, result };
         if let Err(Failure { detail: Some(detail), .. }) = &mut outcome.result {
@@ -121,8 +121,8 @@ impl State {
     }
 
     /// The outcome of a request that the component did not take.
-    pub(super) fn not_taken(&mut self, serial: u64, cause: Cause, detail: &str) -> Option<Outcome> {
-        let outcome = self.ledger.close(serial)?.not_taken(cause, detail);
+    pub(super) fn not_taken(&mut self, number: u32, cause: Cause, detail: &str) -> Option<Outcome> {
+        let outcome = self.ledger.close(number)?.not_taken(cause, detail);
         self.tally.finished(&outcome, None);
         Some(outcome)
     }

@@ -10,7 +10,7 @@ pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
 
 use busy::Busy;
-use fantail_sender::{Account, Allowance, Sender, Used};
+use fantail_sender::{Account, Allowance, Client, Sender, Used};
 use hooks::Hooks;
 use limits::Meter;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Sandbox {
             table,
             wasi: WasiCtx::builder().envs(environment).build(),
             http,
-            hooks: Hooks(sender.client(Arc::new(Account::new(allowance)))),
+            hooks: Hooks(Client::new(sender, Arc::new(Account::new(allowance)))),
             host_calls: 0,
             meter: Meter::new(limits),
             limits,

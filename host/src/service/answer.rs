@@ -1,7 +1,7 @@
 //! What a client gets.
 
 use super::idle::Busy;
-use super::instances::Place;
+use super::occupancy::Place;
 use bytes::Bytes;
 use fantail_wire::Problem;
 use http::{Response, StatusCode};

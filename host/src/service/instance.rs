@@ -1,7 +1,7 @@
 //! One instance and the requests it serves.
 
 use super::answer::Answer;
-use super::instances::{Occupancy, Place};
+use super::occupancy::{Occupancy, Place};
 use crate::sandbox::{Sandbox, watch};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};

@@ -2,12 +2,12 @@
 
 use super::ServiceOptions;
 use super::instance::{Instance, Job};
+use super::occupancy::{Occupancy, Place};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
 use fantail_sender::{Account, Sender};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The instances of one application.
@@ -29,60 +29,14 @@ struct Live {
     account: Arc<Account>,
 }
 
-/// How many an instance serves and has served.
-#[derive(Default)]
-pub(super) struct Occupancy {
-    callers: AtomicUsize,
-    served: AtomicU64,
-    broken: AtomicBool,
-    left: Notify,
-}
-
-/// A caller's place in an instance, given back when it is dropped.
-pub(super) struct Place {
-    occupancy: Arc<Occupancy>,
-}
-
-impl Place {
-    /// Whether the instance broke down meanwhile.
-    pub(super) fn is_broken(&self) -> bool {
-        self.occupancy.broken.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.occupancy.callers.fetch_sub(1, Ordering::AcqRel);
-        self.occupancy.left.notify_one();
-    }
-}
-
-impl Occupancy {
-    pub(super) fn is_empty(&self) -> bool {
-        self.callers.load(Ordering::Acquire) == 0
-    }
-
-    /// Notes that the instance broke down.
-    pub(super) fn break_down(&self) {
-        self.broken.store(true, Ordering::Release);
-    }
-
-    /// Waits until a caller has left.
-    pub(super) async fn left(&self) {
-        self.left.notified().await;
-    }
-}
-
 impl Live {
     /// Whether it may serve another: it has served fewer than `reuse`, and has left enough of the network for those it serves.
     fn is_fresh(&self, reuse: u64) -> bool {
-        self.occupancy.served.load(Ordering::Acquire) < reuse && !self.account.is_half_used()
+        self.occupancy.served() < reuse && !self.account.is_half_used()
     }
 
     fn enter(&self) -> (mpsc::Sender<Job>, Place) {
-        self.occupancy.callers.fetch_add(1, Ordering::AcqRel);
-        self.occupancy.served.fetch_add(1, Ordering::AcqRel);
-        (self.jobs.clone(), Place { occupancy: Arc::clone(&self.occupancy) })
+        (self.jobs.clone(), self.occupancy.enter())
     }
 }
 
@@ -132,7 +86,7 @@ impl Instances {
     }
 
     fn has_room(&self, instance: &Live) -> bool {
-        instance.occupancy.callers.load(Ordering::Acquire) < self.options.callers
+        instance.occupancy.callers() < self.options.callers
     }
 
     fn start(&self) -> Live {

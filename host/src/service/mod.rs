@@ -5,6 +5,7 @@ mod connection;
 mod idle;
 mod instance;
 mod instances;
+mod occupancy;
 mod options;
 mod patient;
 mod slow;

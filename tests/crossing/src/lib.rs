@@ -27,6 +27,7 @@ const MS: u64 = 1_000_000;
 impl Guest for Caller {
     async fn by_batch(wanted: Wanted) -> Vec<Answer> {
         let batch = Batch::start(Some(policy(&wanted))).await.expect("the policy");
+        batch.keep_open();
         let mut requests = requests(wanted).into_iter();
         let feed = async {
             while !requests.as_slice().is_empty() {
@@ -53,7 +54,7 @@ impl Guest for Caller {
 
     async fn between_calls(url: String, count: u32) -> u32 {
         let batch = Batch::start(None).await.expect("no policy");
-        batch.push((0..count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("it takes them");
         let first = batch.next(1).await.expect("the first").len();
         // Nobody calls meanwhile.
         wait_for(500 * MS).await;
@@ -72,10 +73,11 @@ impl Guest for Caller {
 
     async fn side_by_side(url: String, count: u32) -> u32 {
         let batch = Batch::start(None).await.expect("no policy");
+        batch.keep_open();
         let push = async {
             for id in 0..count {
                 batch.room().await;
-                batch.push(vec![get(id.into(), &url)]).expect("it takes it");
+                batch.push(vec![get(id, &url)]).expect("it takes it");
             }
             batch.finish();
         };
@@ -99,7 +101,7 @@ impl Guest for Caller {
             batch.push(vec![get(0, "http://origin.test/ok")]).expect("it takes it");
             held = batch.next(1).await;
         }
-        batch.push((0..count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("it takes them");
         {
             let (next, soon) = (batch.next(1), wait_for(100 * MS));
             pin_mut!(next, soon);
@@ -126,7 +128,7 @@ impl Guest for Caller {
         let policy = Policy::new();
         policy.set_window(2 * count);
         let batch = Batch::start(Some(policy)).await.expect("the policy");
-        batch.push((0..=count).map(|id| get(id.into(), &url)).collect()).expect("it takes them");
+        batch.push((0..=count).map(|id| get(id, &url)).collect()).expect("it takes them");
         batch.next(1).await.expect("the first");
         // Until they are all there.
         wait_for(300 * MS).await;
@@ -139,7 +141,7 @@ impl Guest for Caller {
     async fn many(url: String, count: u32) {
         for id in 0..count {
             let batch = Batch::start(None).await.expect("no policy");
-            batch.push(vec![get(id.into(), &url)]).expect("it takes it");
+            batch.push(vec![get(id, &url)]).expect("it takes it");
             if id % 2 == 0 {
                 batch.next(1).await.expect("an outcome");
             }
@@ -166,10 +168,10 @@ fn requests(wanted: Wanted) -> Vec<Request> {
         body: wanted.upload.map(upload),
         options: None,
     };
-    (0..wanted.count.into()).map(request).collect()
+    (0..wanted.count).map(request).collect()
 }
 
-fn get(id: u64, url: &str) -> Request {
+fn get(id: u32, url: &str) -> Request {
     Request { id, method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None, options: None }
 }
 

@@ -99,5 +99,5 @@ impl<R> Engine<R> {
 /// Whether a batch keeps limits that do not hold without what is known of an origin. What repeats attempts does not: where nothing
 /// can be known, nothing is repeated.
 fn keeps_limits(settings: &Settings) -> bool {
-    settings.rate.is_some() || settings.breaker_ratio > 0 || settings.adaptive().is_some()
+    settings.rate.is_some() || settings.breaker_percent > 0 || settings.adaptive().is_some()
 }

@@ -1,9 +1,10 @@
 //! One origin: its connections, who opens one, and who waits.
 
+use super::effects::Effects;
+use super::idle::Idle;
 use super::lease::Grant;
-use super::limits::PoolLimits;
-use super::state::{Effects, Idle};
 use crate::connection::Connection;
+use crate::limits::PoolLimits;
 use fantail_engine::Protocol;
 use std::collections::VecDeque;
 use std::time::Duration;

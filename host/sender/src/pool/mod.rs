@@ -1,18 +1,21 @@
 //! Which connection a request goes over, and who opens one.
 
+mod effects;
+mod idle;
 mod lane;
 mod lease;
-mod limits;
 mod state;
 
 pub(crate) use lease::{Grant, Lease, Opening};
-pub use limits::PoolLimits;
 
 use crate::connection::Connection;
+use crate::limits::PoolLimits;
+use crate::observer::Observer;
 use crate::origin::Origin;
+use effects::Effects;
 use lane::Offer;
 pub(crate) use lane::Want;
-use state::{Effects, State};
+use state::State;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -35,6 +38,29 @@ pub(crate) enum Asked {
     Granted(Grant),
     /// In the origin's queue.
     Waits(oneshot::Receiver<Grant>),
+}
+
+impl Observer for Pool {
+    fn settled(self: Arc<Self>, origin: &Origin, id: u64) {
+        self.with(|state, effects| {
+            state.lane(origin).0.settled(id);
+            self.serve(state, origin, effects);
+        });
+    }
+
+    fn takes_streams(self: Arc<Self>, origin: &Origin, id: u64, streams: usize) {
+        self.with(|state, effects| {
+            state.lane(origin).0.takes_streams(id, streams);
+            self.serve(state, origin, effects);
+        });
+    }
+
+    fn gone(self: Arc<Self>, origin: &Origin, id: u64) {
+        self.with(|state, effects| {
+            state.forget(origin, id, effects);
+            self.serve(state, origin, effects);
+        });
+    }
 }
 
 impl Pool {
@@ -79,30 +105,6 @@ impl Pool {
     /// Closes the connection that has been idle for longest, and says whether there was one.
     pub(crate) fn make_room(&self) -> bool {
         self.with(State::close_oldest)
-    }
-
-    /// The driver of a connection of HTTP/1.1 has looked at it once more since it was given back.
-    pub(crate) fn settled(self: &Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            state.lane(origin).0.settled(id);
-            self.serve(state, origin, effects);
-        });
-    }
-
-    /// The peer takes so many streams at once.
-    pub(crate) fn takes_streams(self: &Arc<Self>, origin: &Origin, id: u64, streams: usize) {
-        self.with(|state, effects| {
-            state.lane(origin).0.takes_streams(id, streams);
-            self.serve(state, origin, effects);
-        });
-    }
-
-    /// A connection has ended.
-    pub(crate) fn gone(self: &Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            state.forget(origin, id, effects);
-            self.serve(state, origin, effects);
-        });
     }
 
     /// Takes back a connection of HTTP/1.1 whose response has ended.

@@ -1,22 +1,13 @@
 //! All origins, and what is idle.
 
+use super::effects::Effects;
+use super::idle::{Idle, Waiting};
 use super::lane::Lane;
-use super::lease::Grant;
 use crate::connection::Connection;
 use crate::origin::Origin;
-use std::collections::{BTreeMap, HashMap};
-use tokio::sync::oneshot;
+use std::collections::HashMap;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-
-/// Connections that wait for a request, by when they began to.
-pub(super) type Idle = BTreeMap<u64, Waiting>;
-
-pub(super) struct Waiting {
-    pub(super) origin: Origin,
-    pub(super) id: u64,
-    pub(super) since: Instant,
-}
 
 #[derive(Default)]
 pub(super) struct State {
@@ -95,29 +86,5 @@ impl State {
     fn next_turn(&mut self) -> u64 {
         self.turn += 1;
         self.turn
-    }
-}
-
-/// What is to happen when the lock is let go of.
-#[derive(Default)]
-pub(super) struct Effects {
-    granted: Vec<(oneshot::Sender<Grant>, Grant)>,
-    closed: Vec<Connection>,
-}
-
-impl Effects {
-    pub(super) fn grant(&mut self, to: oneshot::Sender<Grant>, grant: Grant) {
-        self.granted.push((to, grant));
-    }
-
-    pub(super) fn close(&mut self, connection: Connection) {
-        self.closed.push(connection);
-    }
-
-    pub(super) fn happen(self) {
-        for (to, grant) in self.granted {
-            // Whoever has left meanwhile gives it back by dropping it.
-            drop(to.send(grant));
-        }
     }
 }

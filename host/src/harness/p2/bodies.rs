@@ -1,11 +1,11 @@
 //! Unread bodies, from the host's own streams to their readers: they pass neither through the component nor through its store.
 
 use crate::bindings::p2::batch::Guest;
-use crate::convert::p2 as convert;
 use crate::harness::UnreadBody;
 use crate::harness::body::{End, PIECE, PIECES};
 use crate::harness::state::State;
 use bytes::Bytes;
+use fantail_conversions::Convert;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Bodies {
         let Some(guest) = &self.guest else { return Ok(()) };
         let result = guest.unread_body().call_finish(&mut *store, body, broken).await?;
         // Nobody has to be interested.
-        let _ = end.send(result.map_err(convert::failure));
+        let _ = end.send(result.map_err(Convert::convert));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 mod bell;
 mod bodies;
 
-use super::batch::{Unstoppable, Ways};
+use super::channels::{Channels, Unstoppable};
 use super::feed::Feed;
 use super::state::{Answered, State};
 use super::{Body, End, Outbox, PolicyRefused, Response};
@@ -12,6 +12,7 @@ use crate::bindings::p2::batch::{self as wit, Guest};
 use crate::convert::p2 as convert;
 use bell::Bell;
 pub(super) use bodies::Bodies;
+use fantail_conversions::Convert;
 use fantail_engine::{Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -41,17 +42,17 @@ pub(super) async fn converse(
     store: &mut Store<State>,
     policy: &Policy,
     (feed, bodies): (&mut Feed, &mut Bodies),
-    ways: Ways,
+    channels: Channels,
     cancelled: &CancellationToken,
 ) -> wasmtime::Result<End> {
-    let Ways { asked, outcomes, accepted } = ways;
+    let Channels { asked, outcomes, accepted } = channels;
     let instance = component.instantiate_async(&mut *store).await?;
     let guest = instance.fantail_fetch_p2_batch().clone();
     let policy = convert::policy(&guest, &mut *store, policy).await?;
     let batch = match guest.batch().call_start(&mut *store, policy).await? {
         Ok(batch) => batch,
         Err(wit::PolicyError { field, reason }) => {
-            let _ = accepted.send(Err(PolicyRefused { field, reason }));
+            let _ = accepted.send(Err(PolicyRefused { field: field.replace('-', "_"), reason }));
             return Ok(End::Finished(None));
         }
     };
@@ -103,9 +104,8 @@ impl<'a> Batch<'a> {
         self.is_hungry = given.is_hungry;
         if !given.requests.is_empty() {
             let mut requests = Vec::with_capacity(given.requests.len());
-            for (serial, request) in given.requests {
-                let options = convert::options(&self.guest, self.store, &request.overrides).await?;
-                requests.push(convert::request(serial, request, options));
+            for (number, request) in given.requests {
+                requests.push(convert::request(&self.guest, self.store, number, request).await?);
             }
             // There is room, so it takes them. What it does not, it does not answer: the ledger will tell.
             let _ = self.guest.batch().call_push(&mut *self.store, self.batch, &requests).await?;
@@ -201,8 +201,8 @@ impl<'a> Batch<'a> {
 
     /// The outcome as the reader gets it; none if it belongs to no request.
     async fn accept(&mut self, outcome: wit::Outcome, bodies: &mut Bodies) -> wasmtime::Result<Option<super::Outcome>> {
-        let wit::Outcome { id: serial, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
-        let known = self.store.data().ledger.contains(serial);
+        let wit::Outcome { id: number, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
+        let known = self.store.data().ledger.contains(number);
         let result = match result {
             Ok(wit::Response { status, headers, body }) => {
                 let body = match body {
@@ -216,17 +216,17 @@ impl<'a> Batch<'a> {
                 };
                 Ok(Response { status, headers, body })
             }
-            Err(failure) => Err(convert::failure(failure)),
+            Err(failure) => Err(failure.convert()),
         };
-        let (timing, last_attempt) = (convert::timing(timing), last_attempt.map(convert::facts));
+        let (timing, last_attempt) = (timing.convert(), last_attempt.convert());
         let answered = Answered { url, attempts, hops, timing, last_attempt, result };
         // Only now that nothing more can go wrong with it.
-        Ok(self.store.data_mut().close(serial, answered))
+        Ok(self.store.data_mut().close(number, answered))
     }
 
     async fn summary(&mut self) -> wasmtime::Result<Option<Box<Summary>>> {
         let summary = self.guest.batch().call_summary(&mut *self.store, self.batch).await?;
-        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
+        Ok(summary.map(|summary| Box::new(summary.convert())))
     }
 
     async fn cancel(&mut self) -> wasmtime::Result<Option<Box<Summary>>> {

@@ -2,10 +2,10 @@
 
 use super::future::receive;
 use crate::bindings::p3::batch as wit;
-use crate::convert::p3 as convert;
 use crate::harness::body::{PIECE, PIECES, UnreadBody};
 use crate::harness::state::State;
 use bytes::Bytes;
+use fantail_conversions::Convert;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,7 +27,7 @@ pub(super) fn unread(
     bytes.pipe(store.as_context_mut(), Pieces { pieces: PollSender::new(pieces), _alive: alive })?;
     let broken = Arc::clone(&store.as_context().data().broken);
     let cancelled = Box::pin(store.as_context().data().cancelled.clone().cancelled_owned());
-    let end = receive(store, end, |end| end.map_err(convert::failure))?;
+    let end = receive(store, end, |end| end.map_err(Convert::convert))?;
     Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken, cancelled })
 }
 

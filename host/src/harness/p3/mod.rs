@@ -3,7 +3,7 @@
 mod body;
 mod future;
 
-use super::batch::{Unstoppable, Ways};
+use super::channels::{Channels, Unstoppable};
 use super::feed::Feed;
 use super::state::{Answered, State};
 use super::{Body, End, Outbox, Outcome, PolicyRefused, Response};
@@ -11,6 +11,7 @@ use crate::bindings::p3::FantailPre;
 use crate::bindings::p3::batch::{self as wit, Guest};
 use crate::convert::p3 as convert;
 use body::unread;
+use fantail_conversions::Convert;
 use fantail_engine::{Cause, Policy, Summary};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -34,10 +35,10 @@ pub(super) async fn converse(
     store: &mut Store<State>,
     policy: &Policy,
     feed: &mut Feed,
-    ways: Ways,
+    channels: Channels,
     cancelled: &CancellationToken,
 ) -> wasmtime::Result<End> {
-    let Ways { asked, outcomes, accepted } = ways;
+    let Channels { asked, outcomes, accepted } = channels;
     let instance = component.instantiate_async(&mut *store).await?;
     let conversation = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
         let guest = instance.fantail_fetch_batch();
@@ -45,11 +46,13 @@ pub(super) async fn converse(
         let batch = match guest.batch().call_start(store, policy).await? {
             Ok(batch) => Batch { store, guest, batch },
             Err(wit::PolicyError { field, reason }) => {
-                let _ = accepted.send(Err(PolicyRefused { field, reason }));
+                let _ = accepted.send(Err(PolicyRefused { field: field.replace('-', "_"), reason }));
                 return Ok(End::Finished(None));
             }
         };
         let _ = accepted.send(Ok(()));
+        // It is fed while nothing else may be under way.
+        guest.batch().call_keep_open(store, batch.batch).await?;
         // Nothing is read before the reader has asked.
         tokio::select! {
             asked = asked => if asked.is_err() {
@@ -90,14 +93,13 @@ impl Batch<'_> {
                 // It says that it has room, again and again, and gives no outcome.
                 return Err(Error::msg("the component takes more requests than it may hold"));
             }
-            let serials: Vec<u64> = given.requests.iter().map(|(serial, _)| *serial).collect();
-            let mut requests = Vec::with_capacity(serials.len());
-            for (serial, request) in given.requests {
-                let options = convert::options(self.guest, self.store, &request.overrides).await?;
-                requests.push(convert::request(serial, request, options));
+            let numbers: Vec<u32> = given.requests.iter().map(|(number, _)| *number).collect();
+            let mut requests = Vec::with_capacity(numbers.len());
+            for (number, request) in given.requests {
+                requests.push(convert::request(self.guest, self.store, number, request).await?);
             }
             if !requests.is_empty() && self.guest.batch().call_push(self.store, self.batch, requests).await?.is_err() {
-                self.refused(serials, outcomes).await;
+                self.refused(numbers, outcomes).await;
                 return Ok(());
             }
             if given.is_last {
@@ -107,10 +109,10 @@ impl Batch<'_> {
     }
 
     /// The batch stopped while these were on their way.
-    async fn refused(&self, serials: Vec<u64>, outcomes: &Outbox) {
-        for serial in serials {
+    async fn refused(&self, numbers: Vec<u32>, outcomes: &Outbox) {
+        for number in numbers {
             let outcome: Option<Outcome> = self.store.with(|mut store| {
-                store.data_mut().not_taken(serial, Cause::Cancelled, "the batch had stopped before it was begun")
+                store.data_mut().not_taken(number, Cause::Cancelled, "the batch had stopped before it was begun")
             });
             if let Some(outcome) = outcome {
                 let _ = outcomes.send(outcome).await;
@@ -193,14 +195,14 @@ impl Batch<'_> {
 
     async fn summary(&self) -> wasmtime::Result<Option<Box<Summary>>> {
         let summary = self.guest.batch().call_summary(self.store, self.batch).await?;
-        Ok(summary.map(|summary| Box::new(convert::summary(summary))))
+        Ok(summary.map(|summary| Box::new(summary.convert())))
     }
 
     /// The outcome as the reader gets it; none if it belongs to no request.
     fn accept(&self, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
         self.store.with(|mut store| {
-            let wit::Outcome { id: serial, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
-            if !store.data_mut().ledger.contains(serial) {
+            let wit::Outcome { id: number, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
+            if !store.data_mut().ledger.contains(number) {
                 return Ok(None);
             }
             let result = match result {
@@ -212,12 +214,12 @@ impl Batch<'_> {
                     };
                     Ok(Response { status, headers, body })
                 }
-                Err(failure) => Err(convert::failure(failure)),
+                Err(failure) => Err(failure.convert()),
             };
-            let (timing, last_attempt) = (convert::timing(timing), last_attempt.map(convert::facts));
+            let (timing, last_attempt) = (timing.convert(), last_attempt.convert());
             let answered = Answered { url, attempts, hops, timing, last_attempt, result };
             // Only now that nothing more can go wrong with it.
-            Ok(store.data_mut().close(serial, answered))
+            Ok(store.data_mut().close(number, answered))
         })
     }
 }

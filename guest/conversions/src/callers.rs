@@ -1,0 +1,153 @@
+//! For whoever calls the component: another component, or a host.
+
+/// Defines `policy`, `options` and `request` for a component that imports the interface. Needs [`types!`](crate::types) beside it.
+#[macro_export]
+macro_rules! guest_setters {
+    () => {
+        $crate::guest_setters! { $ }
+    };
+    ($d:tt) => {
+        macro_rules! setters {
+            ($d($d kind:ident $d field:ident;)*) => {
+                pub(crate) fn policy(given: &$crate::engine::Policy) -> wit::Policy {
+                    let policy = wit::Policy::new();
+                    $crate::paste! {
+                        $d(if let Some(value) = given.$d field {
+                            policy.[<set_ $d field>]($crate::argument!($d kind value));
+                        })*
+                    }
+                    policy
+                }
+            };
+        }
+        $crate::engine::for_each_field!(setters);
+
+        macro_rules! option_setters {
+            ($d($d kind:ident $d field:ident;)*) => {
+                /// None where there is nothing to say.
+                fn options(given: &$crate::engine::Overrides) -> Option<wit::RequestOptions> {
+                    if *given == $crate::engine::Overrides::default() {
+                        return None;
+                    }
+                    let options = wit::RequestOptions::new();
+                    $crate::paste! {
+                        $d(if let Some(value) = $crate::given!($d kind given.$d field.clone()) {
+                            options.[<set_ $d field>]($crate::argument!(& $d kind value));
+                        })*
+                    }
+                    Some(options)
+                }
+            };
+        }
+        $crate::engine::for_each_override!(option_setters);
+
+        pub(crate) fn request(id: u32, request: $crate::engine::Request) -> wit::Request {
+            let options = options(&request.overrides);
+            let $crate::engine::Request { id: _, method, url, headers, body, overrides: _ } = request;
+            wit::Request { id, method, url, headers, body, options }
+        }
+    };
+}
+
+/// Defines `policy` and `request` for a host made with wasmtime. `store`, of the type given, is what its calls take, and the
+/// expression gives it for one more. Needs [`types!`](crate::types) beside it, and a function `names` from a list of strings to what a
+/// call takes for it.
+#[macro_export]
+macro_rules! host_setters {
+    ($store:ident: $Store:ty => $again:expr) => {
+        $crate::host_setters! { ($) $store: $Store => $again }
+    };
+    (($d:tt) $store:ident: $Store:ty => $again:expr) => {
+        macro_rules! setters {
+            ($d($d kind:ident $d field:ident;)*) => {
+                /// None where there is nothing to say.
+                pub(crate) async fn policy(
+                    guest: &wit::Guest,
+                    $store: $Store,
+                    given: &$crate::engine::Policy,
+                ) -> ::wasmtime::Result<Option<wit::Policy>> {
+                    if *given == $crate::engine::Policy::default() {
+                        return Ok(None);
+                    }
+                    let setters = guest.policy();
+                    let policy = setters.call_constructor($again).await?;
+                    $crate::paste! {
+                        $d(if let Some(value) = given.$d field {
+                            setters.[<call_set_ $d field>]($again, policy, $crate::argument!($d kind value)).await?;
+                        })*
+                    }
+                    Ok(Some(policy))
+                }
+            };
+        }
+        $crate::engine::for_each_field!(setters);
+
+        macro_rules! option_setters {
+            ($d($d kind:ident $d field:ident;)*) => {
+                /// None where there is nothing to say.
+                async fn options(
+                    guest: &wit::Guest,
+                    $store: $Store,
+                    given: &$crate::engine::Overrides,
+                ) -> ::wasmtime::Result<Option<wit::RequestOptions>> {
+                    if *given == $crate::engine::Overrides::default() {
+                        return Ok(None);
+                    }
+                    let setters = guest.request_options();
+                    let options = setters.call_constructor($again).await?;
+                    $crate::paste! {
+                        $d(if let Some(value) = $crate::given!($d kind given.$d field.clone()) {
+                            setters.[<call_set_ $d field>]($again, options, $crate::argument!(names $d kind value)).await?;
+                        })*
+                    }
+                    Ok(Some(options))
+                }
+            };
+        }
+        $crate::engine::for_each_override!(option_setters);
+
+        pub(crate) async fn request(
+            guest: &wit::Guest,
+            $store: $Store,
+            id: u32,
+            request: $crate::engine::Request,
+        ) -> ::wasmtime::Result<wit::Request> {
+            let options = options(guest, $store, &request.overrides).await?;
+            let $crate::engine::Request { id: _, method, url, headers, body, overrides: _ } = request;
+            Ok(wit::Request { id, method, url, headers, body, options })
+        }
+    };
+}
+
+/// What is to be set, if there is anything.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! given {
+    (names $value:expr) => {
+        Some($value).filter(|names| !names.is_empty())
+    };
+    ($kind:ident $value:expr) => {
+        $value
+    };
+}
+
+/// A value as a setter takes it: lists of names as the caller's bindings have them, all else converted.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! argument {
+    (& names $value:ident) => {
+        &$value
+    };
+    (names names $value:ident) => {
+        names(&$value)
+    };
+    (& $kind:ident $value:ident) => {
+        $value.convert()
+    };
+    (names $kind:ident $value:ident) => {
+        $value.convert()
+    };
+    ($kind:ident $value:ident) => {
+        $value.convert()
+    };
+}

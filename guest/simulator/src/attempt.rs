@@ -1,0 +1,33 @@
+//! An attempt in flight, and the response that it gets.
+
+use fantail_engine::{BodyMode, Header, Instant};
+
+/// A response, and what was asked to get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    pub(crate) asked: Asked,
+    /// Bytes that it holds.
+    pub(crate) size: u64,
+}
+
+/// What an origin sees of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<Header>,
+}
+
+/// An attempt in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) origin: usize,
+    pub(crate) path: u32,
+    pub(crate) body: BodyMode,
+    pub(crate) asked: Asked,
+    pub(crate) started: Instant,
+    /// Of which request.
+    pub(crate) id: u64,
+}

@@ -1,0 +1,11 @@
+//! A promise that was broken.
+
+/// Something that must hold and does not.
+#[derive(Debug)]
+pub struct Broken(pub String);
+
+impl Broken {
+    pub(crate) fn unless(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self(what())) }
+    }
+}

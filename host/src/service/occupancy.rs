@@ -1,0 +1,66 @@
+//! How many requests an instance serves and has served.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// How many an instance serves and has served.
+#[derive(Default)]
+pub(super) struct Occupancy {
+    callers: AtomicUsize,
+    served: AtomicU64,
+    broken: AtomicBool,
+    left: Notify,
+}
+
+/// A caller's place in an instance, given back when it is dropped.
+pub(super) struct Place {
+    occupancy: Arc<Occupancy>,
+}
+
+impl Place {
+    /// Whether the instance broke down meanwhile.
+    pub(super) fn is_broken(&self) -> bool {
+        self.occupancy.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.occupancy.callers.fetch_sub(1, Ordering::AcqRel);
+        self.occupancy.left.notify_one();
+    }
+}
+
+impl Occupancy {
+    /// A place for one more caller.
+    pub(super) fn enter(self: &Arc<Self>) -> Place {
+        self.callers.fetch_add(1, Ordering::AcqRel);
+        self.served.fetch_add(1, Ordering::AcqRel);
+        Place { occupancy: Arc::clone(self) }
+    }
+
+    /// Callers at present.
+    pub(super) fn callers(&self) -> usize {
+        self.callers.load(Ordering::Acquire)
+    }
+
+    /// Callers so far.
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.callers() == 0
+    }
+
+    /// Notes that the instance broke down.
+    pub(super) fn break_down(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
+    /// Waits until a caller has left.
+    pub(super) async fn left(&self) {
+        self.left.notified().await;
+    }
+}
