@@ -10,7 +10,6 @@ package export_wit_world
 
 import (
 	"fmt"
-	"strings"
 	"wit_component/fantail_fetch_p2_batch"
 	"wit_component/wasi_io_poll"
 
@@ -20,15 +19,10 @@ import (
 func Run(urls []string) (lines []string) {
 	policy := fantail_fetch_p2_batch.MakePolicy()
 	policy.SetConcurrency(4)
-	policy.SetTimeout(2_000_000_000)
+	policy.SetTimeout(2_000)
 	batch := fantail_fetch_p2_batch.BatchStart(Some(policy)).Ok()
 	defer batch.Drop()
-	requests := make([]fantail_fetch_p2_batch.Request, len(urls))
-	for id, url := range urls {
-		requests[id] = fantail_fetch_p2_batch.Request{Id: uint64(id), Method: "GET", Url: strings.Clone(url)}
-	}
-	batch.Push(requests)
-	batch.Finish()
+	batch.PushUrls(urls)
 	for {
 		outcomes := batch.Next(100, None[*wasi_io_poll.Pollable]())
 		if outcomes.IsNone() {

@@ -11,10 +11,9 @@ import { Batch, Policy } from 'fantail:fetch-p2/batch@0.1.0';
 export function run(urls) {
   const policy = new Policy();
   policy.setConcurrency(4);
-  policy.setTimeout(2_000_000_000n);
+  policy.setTimeout(2_000);
   const batch = Batch.start(policy);
-  batch.push(urls.map((url, id) => ({ id: BigInt(id), method: 'GET', url, headers: [] })));
-  batch.finish();
+  batch.pushUrls(urls);
   const lines = [];
   for (let outcomes; (outcomes = batch.next(100)); ) {
     for (const { url, result } of outcomes) {

@@ -8,19 +8,18 @@
 
 import wit_world
 from componentize_py_types import Err, Ok, Result
-from wit_world.imports.batch import Batch, Body_Unread, BodyMode, Failure, Policy, Request, Response
+from wit_world.imports.batch import Batch, Body_Unread, BodyMode, Failure, Policy, Response
 
 
 class WitWorld(wit_world.WitWorld):
     async def run(self, urls: list[str]) -> list[str]:
         policy = Policy()
         policy.set_concurrency(4)
-        policy.set_timeout(2_000_000_000)
+        policy.set_timeout(2_000)
         policy.set_body(BodyMode.UNREAD)
         lines = []
         with await Batch.start(policy) as batch:
-            batch.push([Request(id, "GET", url, [], None, None) for id, url in enumerate(urls)])
-            batch.finish()
+            batch.push_urls(urls)
             while outcomes := await batch.next(100):
                 lines += [f"{outcome.url} {await said(outcome.result)}" for outcome in outcomes]
         return lines

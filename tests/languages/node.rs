@@ -46,10 +46,10 @@ async fn does_not_send_again_what_was_sent(folder: &TempDir, version: &str, comp
         "import './mended-{version}.mjs';
         import {{ batch }} from './{component}/fantail.js';
         const policy = new batch.Policy();
-        policy.setConnectTimeout(100_000_000n);
-        policy.setHeadTimeout(500_000_000n);
+        policy.setConnectTimeout(100);
+        policy.setHeadTimeout(500);
         policy.setRetries(2);
-        const post = (url) => ({{ id: 0n, method: 'POST', url, headers: [], body: new Uint8Array(1) }});
+        const post = (url) => ({{ id: 0, method: 'POST', url, headers: [], body: new Uint8Array(1) }});
         const outcomes = await batch.fetchAll(process.argv.slice(2).map(post), policy);
         for (const {{ result }} of outcomes) console.log(result.val.status ?? `${{result.val.cause}} ${{result.val.sent}}`);
         process.exit();"

@@ -7,7 +7,7 @@
 
 mod component;
 
-use component::batch::{Batch, Policy, Request};
+use component::batch::{Batch, Policy};
 use component::{Command, Guest};
 use std::io::Write;
 use wasip2::cli::{environment, stdout};
@@ -17,10 +17,7 @@ impl Guest for Command {
         let policy = Policy::new();
         policy.set_concurrency(4);
         let batch = Batch::start(Some(policy)).map_err(|_| ())?;
-        let urls = environment::get_arguments().into_iter().skip(1);
-        let get = |(id, url)| Request { id, method: "GET".into(), url, headers: vec![], body: None, options: None };
-        batch.push((0..).zip(urls).map(get).collect())?;
-        batch.finish();
+        batch.push_urls(environment::get_arguments().get(1..).unwrap_or_default())?;
         let mut stdout = stdout::get_stdout();
         while let Some(outcomes) = batch.next(100, None) {
             for outcome in outcomes {

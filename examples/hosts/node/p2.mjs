@@ -9,10 +9,9 @@ import { batch as fantail } from './fantail-p2/fantail.js';
 
 const policy = new fantail.Policy();
 policy.setConcurrency(4);
-policy.setTimeout(2_000_000_000n);
+policy.setTimeout(2_000);
 const batch = fantail.Batch.start(policy);
-batch.push(process.argv.slice(2).map((url, id) => ({ id: BigInt(id), method: 'GET', url, headers: [] })));
-batch.finish();
+batch.pushUrls(process.argv.slice(2));
 for (let outcomes; (outcomes = batch.next(100)); ) {
   for (const { url, result } of outcomes) {
     console.log(url, result.tag === 'ok' ? result.val.status : result.val.cause);

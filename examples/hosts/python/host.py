@@ -6,7 +6,7 @@
 
 import sys
 from wasmtime import Engine, Store, WasiConfig
-from wasmtime.component import Component, Linker, Record
+from wasmtime.component import Component, Linker
 
 path, *urls = sys.argv[1:]
 engine = Engine()
@@ -24,18 +24,11 @@ def call(name, *arguments):
     return instance.get_func(store, instance.get_export_index(store, name, interface))(store, *arguments)
 
 
-def get(id, url):
-    request = Record()
-    vars(request).update(id=id, method="GET", url=url, headers=[], body=None, options=None)
-    return request
-
-
 policy = call("[constructor]policy")
 call("[method]policy.set-concurrency", policy, 4)
-call("[method]policy.set-timeout", policy, 2_000_000_000)
+call("[method]policy.set-timeout", policy, 2_000)
 batch = call("[static]batch.start", policy)
-call("[method]batch.push", batch, [get(id, url) for id, url in enumerate(urls)])
-call("[method]batch.finish", batch)
+call("[method]batch.push-urls", batch, urls)
 while outcomes := call("[method]batch.next", batch, 100, None):
     for outcome in outcomes:
         result = outcome.result
