@@ -246,20 +246,25 @@ impl Caller {
 
     /// Waits for outcomes; none when the batch is over.
     pub(crate) async fn next(&mut self, max: u32) -> Option<Vec<Taken>> {
-        if let Guest::P2(_) = self.guest {
-            return self.next_or(max, None).await;
-        }
-        let (it, Guest::P3(guest)) = (self.batch.unwrap(), &self.guest) else { panic!("one of the two") };
+        let it = self.batch.unwrap();
         let store = &mut self.host.store;
-        let taken = store.run_concurrent(async |store| guest.batch().call_next(store, it, max).await);
-        Some(taken.await.unwrap().unwrap()?.into_iter().map(taken!(p3)).collect())
+        match &self.guest {
+            Guest::P2(guest) => {
+                let taken = guest.batch().call_next(store, it, max).await.unwrap();
+                Some(taken?.into_iter().map(taken!(p2)).collect())
+            }
+            Guest::P3(guest) => {
+                let taken = store.run_concurrent(async |store| guest.batch().call_next(store, it, max).await);
+                Some(taken.await.unwrap().unwrap()?.into_iter().map(taken!(p3)).collect())
+            }
+        }
     }
 
     /// The same, or until that is ready. WASI 0.2 only.
-    pub(crate) async fn next_or(&mut self, max: u32, also: Option<&Resource<DynPollable>>) -> Option<Vec<Taken>> {
+    pub(crate) async fn next_or(&mut self, max: u32, also: &Resource<DynPollable>) -> Option<Vec<Taken>> {
         let (it, Guest::P2(guest)) = (self.batch.unwrap(), &self.guest) else { panic!("not over WASI 0.3") };
-        let also = also.map(|also| Resource::new_borrow(also.rep()));
-        let taken = guest.batch().call_next(&mut self.host.store, it, max, also).await.unwrap();
+        let also = Resource::new_borrow(also.rep());
+        let taken = guest.batch().call_next_or(&mut self.host.store, it, max, also).await.unwrap();
         Some(taken?.into_iter().map(taken!(p2)).collect())
     }
 

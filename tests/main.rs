@@ -24,6 +24,7 @@ mod faults;
 mod growth;
 mod hostile;
 mod interruption;
+mod languages;
 mod lazy;
 mod leaks;
 mod library;

@@ -141,6 +141,10 @@ async fn wasmtime_serves_the_application_and_runs_both_components_without_any_co
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("id: 7") && said.contains("status: 200"), "{said}{:?}", String::from_utf8(output.stderr));
     }
+    let program = compose(&guest("fantail-example-command-p2"), &[fantail::COMPONENT_P2]).unwrap();
+    let program = write(&folder, "program.wasm", &program);
+    let output = Command::new("wasmtime").args(["run", "-Shttp", &program, &origin.url("/ok")]).output().await;
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{} 200\n", origin.url("/ok")));
     let server = Server::start(wasmtime, port, folder).await;
     server.sends_bodies_of_every_size().await;
     server.repeats_what_may_pass().await;

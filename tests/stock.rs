@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Config, Engine, Store};
+use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -93,9 +93,20 @@ pub(crate) struct Stock {
 
 impl Stock {
     pub(crate) fn new(component: &[u8], environment: &[(&str, &str)]) -> Self {
+        Self::with(&mut Config::new(), component, environment)
+    }
+
+    /// For what is large and runs once: compiled fast, not to be fast.
+    pub(crate) fn unoptimised(component: &[u8]) -> Self {
         let mut config = Config::new();
+        config.cranelift_opt_level(OptLevel::None);
+        config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+        Self::with(&mut config, component, &[])
+    }
+
+    fn with(config: &mut Config, component: &[u8], environment: &[(&str, &str)]) -> Self {
         config.wasm_component_model_async(true);
-        let engine = Engine::new(&config).unwrap();
+        let engine = Engine::new(config).unwrap();
         let component = Component::from_binary(&engine, component).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
@@ -110,6 +121,11 @@ impl Stock {
             hooks: Memory { asked: Arc::clone(&asked), in_flight: Arc::clone(&in_flight) },
         };
         Self { store: Store::new(&engine, host), component, linker, asked, in_flight }
+    }
+
+    /// Replaces arguments, environment, and where what is printed goes.
+    pub(crate) fn set_wasi(&mut self, wasi: WasiCtx) {
+        self.store.data_mut().wasi = wasi;
     }
 
     /// How many requests were sent.

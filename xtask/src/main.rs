@@ -5,6 +5,7 @@ mod package;
 mod run;
 mod setup;
 mod test;
+mod tools;
 
 use clap::{Parser, Subcommand};
 use run::{Failed, cargo};
@@ -20,7 +21,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Installs what is missing to build WebAssembly, and downloads every dependency.
+    /// Installs what is missing to build WebAssembly and to run callers in other languages, and downloads every dependency.
     Setup,
     /// Builds target/release/fantail and the components in target/components.
     Build,
@@ -52,7 +53,12 @@ enum Command {
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let done = setup::setup().and_then(|()| match command {
-        Command::Setup => Ok(ExitCode::SUCCESS),
+        Command::Setup => {
+            tools::install();
+            // What cannot be installed is no error: the tests that need it are skipped.
+            let _ = (tools::python(), tools::node());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Build => build().map(|_| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
@@ -87,6 +93,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let guests = component_builder::target_dir(root());
+    guests.parent().map_or_else(|| root().join("target"), Path::to_owned)
+}
+
 /// What is left in target/components, which spin.toml names.
 const FETCH: &str = "fantail.wasm";
 const FETCH_P2: &str = "fantail-p2.wasm";
@@ -97,7 +109,7 @@ const COMPOSED: &str = "fantail-edge-composed.wasm";
 fn build() -> Result<PathBuf, Failed> {
     run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail-cli"]))?;
     let guests = component_builder::target_dir(root());
-    let target = guests.parent().map_or_else(|| root().join("target"), Path::to_owned);
+    let target = target();
     let components = target.join("components");
     let guest = |package| component_builder::build(root(), package, &guests);
     let (fetch, edge, variables) = (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);

@@ -2,12 +2,13 @@
 
 use crate::deny::deny;
 use crate::run::{Failed, cargo, run, say, works, written};
-use crate::setup;
+use crate::{setup, tools};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
 /// Checks format and lints, runs every test, and ends with how many ran.
 pub(crate) fn test() -> Result<ExitCode, Failed> {
+    tools::install();
     run(&mut cargo(["fmt", "--all", "--", "--check"]))?;
     // As it is without features, and with all of them.
     run(&mut cargo(["clippy", "--locked", "--workspace", "--", "--deny", "warnings"]))?;
@@ -40,18 +41,48 @@ pub(crate) fn test() -> Result<ExitCode, Failed> {
 
 /// What a test needs beside this repository.
 struct Need {
-    /// A part of the name of the test.
+    /// A part of the names of the tests.
     test: &'static str,
+    /// How many tests these are.
+    count: u64,
     is_there: fn() -> bool,
     /// What is wrong where it is not.
     lacking: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
-    Need { test: "browser::", is_there: setup::browser, lacking: "chromium and chromedriver cannot be installed here" },
-    Need { test: "on_path::spin", is_there: || on_path("spin"), lacking: "there is no spin on PATH" },
-    Need { test: "on_path::wac", is_there: || on_path("wac"), lacking: "there is no wac on PATH" },
-    Need { test: "on_path::wasmtime", is_there: || on_path("wasmtime"), lacking: "there is no wasmtime on PATH" },
+const NEEDS: [Need; 7] = [
+    Need {
+        test: "browser::",
+        count: 1,
+        is_there: setup::browser,
+        lacking: "chromium and chromedriver cannot be installed here",
+    },
+    Need { test: "on_path::spin", count: 1, is_there: || on_path("spin"), lacking: "there is no spin on PATH" },
+    Need { test: "on_path::wac", count: 1, is_there: || on_path("wac"), lacking: "there is no wac on PATH" },
+    Need {
+        test: "on_path::wasmtime",
+        count: 1,
+        is_there: || on_path("wasmtime"),
+        lacking: "there is no wasmtime on PATH",
+    },
+    Need {
+        test: "languages::python",
+        count: 2,
+        is_there: tools::python,
+        lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
+    },
+    Need {
+        test: "languages::go",
+        count: 1,
+        is_there: tools::python,
+        lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
+    },
+    Need {
+        test: "languages::node",
+        count: 3,
+        is_there: tools::node,
+        lacking: "npm cannot install xtask/tools/package.json here",
+    },
 ];
 
 fn on_path(tool: &str) -> bool {
@@ -62,11 +93,11 @@ fn on_path(tool: &str) -> bool {
 fn missing() -> (Vec<&'static str>, u64) {
     let mut arguments = Vec::new();
     let mut count = 0;
-    for Need { test, is_there, lacking } in NEEDS {
+    for Need { test, count: tests, is_there, lacking } in NEEDS {
         if !is_there() {
             say(format_args!("skipped: {test}, because {lacking}"));
             arguments.extend(["--skip", test]);
-            count += 1;
+            count += tests;
         }
     }
     (arguments, count)
@@ -115,6 +146,20 @@ fn before(line: &str, word: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    /// How many tests in a folder are ignored by themselves.
+    fn ignored(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let count = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().matches("#[ignore = ").count();
+        entries.map(|path| if path.is_dir() { ignored(&path) } else { count(&path) }).sum()
+    }
+
+    #[test]
+    fn every_test_that_is_skipped_where_something_lacks_is_counted() {
+        let counted: u64 = NEEDS.iter().map(|need| need.count).sum();
+        assert_eq!(counted, ignored(&crate::root().join("tests")) as u64);
+    }
 
     #[test]
     fn results_are_read_as_cargo_writes_them() {

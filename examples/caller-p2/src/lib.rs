@@ -13,7 +13,7 @@ impl Guest for Caller {
         let batch = Batch::start(Some(policy)).map_err(|error| format!("{}: {}", error.field, error.reason))?;
         batch.push_urls(&mirrors).map_err(|()| "too many mirrors")?;
         let mut failures = Vec::new();
-        while let Some(outcomes) = batch.next(100, None) {
+        while let Some(outcomes) = batch.next(100) {
             for outcome in outcomes {
                 match outcome.result {
                     Ok(response) if response.status < 400 => match response.body {

@@ -42,22 +42,12 @@ impl wit::GuestBatch for Batch {
         self.caller.finish();
     }
 
-    fn next(&self, max: u32, also: Option<&Pollable>) -> Option<Vec<wit::Outcome>> {
-        let max = if also.is_some() { max } else { max.max(1) };
-        self.caller.ask();
-        loop {
-            self.go_on();
-            let taken = self.caller.take(max)?;
-            if !taken.is_empty() {
-                return Some(convert::outcomes(taken));
-            }
-            if also.is_none() && self.caller.is_idle() {
-                self.caller.finish();
-            } else if reactor::wait(also.as_slice()) {
-                self.go_on();
-                return self.caller.take(max).map(convert::outcomes);
-            }
-        }
+    fn next(&self, max: u32) -> Option<Vec<wit::Outcome>> {
+        self.wait(max.max(1), None)
+    }
+
+    fn next_or(&self, max: u32, also: &Pollable) -> Option<Vec<wit::Outcome>> {
+        self.wait(max, Some(also))
     }
 
     fn stop(&self) {
@@ -76,6 +66,24 @@ impl wit::GuestBatch for Batch {
 }
 
 impl Batch {
+    /// Lets the batch go on until there are outcomes or it is over, or until `also` is ready. Without that nobody can push while this waits.
+    fn wait(&self, max: u32, also: Option<&Pollable>) -> Option<Vec<wit::Outcome>> {
+        self.caller.ask();
+        loop {
+            self.go_on();
+            let taken = self.caller.take(max)?;
+            if !taken.is_empty() {
+                return Some(convert::outcomes(taken));
+            }
+            if also.is_none() && self.caller.is_idle() {
+                self.caller.finish();
+            } else if reactor::wait(also.as_slice()) {
+                self.go_on();
+                return self.caller.take(max).map(convert::outcomes);
+            }
+        }
+    }
+
     /// Lets the batch take in what has happened.
     fn go_on(&self) {
         let mut running = self.running.borrow_mut();

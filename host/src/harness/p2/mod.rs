@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
         let rung = Resource::new_borrow(self.rung.rep());
         let taken = {
             let methods = self.guest.batch();
-            let mut next = pin!(methods.call_next(&mut *self.store, self.batch, places, Some(rung)));
+            let mut next = pin!(methods.call_next_or(&mut *self.store, self.batch, places, rung));
             loop {
                 tokio::select! {
                     taken = &mut next => break taken?,
@@ -169,7 +169,7 @@ impl<'a> Batch<'a> {
             }
             let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
             let rung = Resource::new_borrow(self.rung.rep());
-            let next = methods.call_next(&mut *self.store, self.batch, places, Some(rung));
+            let next = methods.call_next_or(&mut *self.store, self.batch, places, rung);
             match timeout(patience, next).await.map_err(|_| Unstoppable)?? {
                 None => return self.summary().await,
                 // The bell may have been rung once before the stop.
