@@ -1,11 +1,13 @@
 //! The front door: `cargo xtask <command>`.
 
 mod deny;
+mod dist;
 mod run;
 mod setup;
 mod test;
 
 use clap::{Parser, Subcommand};
+use dist::{COMPOSED, EDGE, FETCH, FETCH_P2};
 use run::{Failed, cargo};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ enum Command {
     Setup,
     /// Builds target/release/fantail and the components in target/components.
     Build,
+    /// Builds what is published into dist: components, interfaces, a build with names, sums and a bill of materials.
+    Dist,
     /// Runs the main job on a faulty origin of its own: 1,000 requests, one outcome each.
     Demo {
         /// Passed on to `fantail demo`.
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = setup::setup().and_then(|()| match command {
         Command::Setup => Ok(ExitCode::SUCCESS),
         Command::Build => build().map(|_| ExitCode::SUCCESS),
+        Command::Dist => dist::dist().map(|()| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Bench { arguments } => bench(&["fan_out", "application", "spin"], &arguments),
@@ -82,12 +87,6 @@ fn root() -> &'static Path {
     // This crate lives one folder below.
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
-
-/// What is left in target/components, which spin.toml names.
-const FETCH: &str = "fantail.wasm";
-const FETCH_P2: &str = "fantail-p2.wasm";
-const EDGE: &str = "fantail-edge.wasm";
-const COMPOSED: &str = "fantail-edge-composed.wasm";
 
 /// Builds everything; gives the path of the command line.
 fn build() -> Result<PathBuf, Failed> {
