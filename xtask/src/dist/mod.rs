@@ -3,6 +3,8 @@
 mod bill;
 mod metadata;
 mod sums;
+#[cfg(test)]
+mod version;
 mod wit;
 
 use crate::run::{self, Failed};
