@@ -13,7 +13,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// The component that is shipped: without names, which are an eighth of the size.
+    /// The component that is shipped: without names, which are a fifth of what there would be.
     pub fn component(&self) -> Result<Vec<u8>, BuildError> {
         without_names(&self.component_with_names()?).map_err(|error| self.error(error))
     }

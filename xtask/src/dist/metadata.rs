@@ -28,8 +28,8 @@ impl Origin {
     /// What a file should say and cannot, and why.
     pub(super) fn lacks(&self) -> impl Iterator<Item = &'static str> {
         let missing = [
-            ("a source, because Cargo.toml names no repository", self.source.is_none()),
-            ("a revision, because this is not a clone of a git repository", self.revision.is_none()),
+            ("source, because Cargo.toml names no repository", self.source.is_none()),
+            ("revision, because this is not a clone of a git repository", self.revision.is_none()),
         ];
         missing.into_iter().filter_map(|(what, is_missing)| is_missing.then_some(what))
     }
