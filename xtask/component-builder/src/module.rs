@@ -37,10 +37,10 @@ fn without_names(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> 
             Payload::Version { encoding: Encoding::Module, .. } => stripped.extend(wasm_encoder::Module::HEADER),
             Payload::Version { encoding: Encoding::Component, .. } => stripped.extend(wasm_encoder::Component::HEADER),
             Payload::ModuleSection { .. } => {
-                outer.push((ComponentSectionId::CoreModule, std::mem::take(&mut stripped)))
+                outer.push((ComponentSectionId::CoreModule, std::mem::take(&mut stripped)));
             }
             Payload::ComponentSection { .. } => {
-                outer.push((ComponentSectionId::Component, std::mem::take(&mut stripped)))
+                outer.push((ComponentSectionId::Component, std::mem::take(&mut stripped)));
             }
             Payload::End(_) => {
                 let Some((id, before)) = outer.pop() else { break };
