@@ -1,6 +1,7 @@
 //! The front door: `cargo xtask <command>`.
 
 mod deny;
+mod dist;
 mod package;
 mod run;
 mod setup;
@@ -8,6 +9,7 @@ mod test;
 mod tools;
 
 use clap::{Parser, Subcommand};
+use dist::{COMPOSED, EDGE, FETCH, FETCH_P2};
 use run::{Failed, cargo};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ enum Command {
     Setup,
     /// Builds target/release/fantail and the components in target/components.
     Build,
+    /// Builds what is published into dist: components, interfaces, a build with names, sums and a bill of materials.
+    Dist,
     /// Runs the main job on a faulty origin of its own: 1,000 requests, one outcome each.
     Demo {
         /// Passed on to `fantail demo`.
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Build => build().map(|_| ExitCode::SUCCESS),
+        Command::Dist => dist::dist().map(|()| ExitCode::SUCCESS),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Package => package::package().map(|()| ExitCode::SUCCESS),
@@ -98,12 +103,6 @@ fn target() -> PathBuf {
     let guests = component_builder::target_dir(root());
     guests.parent().map_or_else(|| root().join("target"), Path::to_owned)
 }
-
-/// What is left in target/components, which spin.toml names.
-const FETCH: &str = "fantail.wasm";
-const FETCH_P2: &str = "fantail-p2.wasm";
-const EDGE: &str = "fantail-edge.wasm";
-const COMPOSED: &str = "fantail-edge-composed.wasm";
 
 /// Builds everything; gives the path of the command line.
 fn build() -> Result<PathBuf, Failed> {

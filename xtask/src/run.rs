@@ -16,9 +16,22 @@ pub(crate) enum Failed {
     /// The component could not be built.
     #[error(transparent)]
     Component(#[from] component_builder::BuildError),
+    /// A file of the distribution could not be made.
+    #[error("{0}")]
+    Dist(String),
+    /// What cargo knows of the workspace could not be asked for.
+    #[error(transparent)]
+    Metadata(#[from] cargo_metadata::Error),
     /// Nothing here can build WebAssembly.
     #[error(transparent)]
     Toolchain(#[from] component_builder::ToolchainMissing),
+}
+
+impl Failed {
+    /// With the reason, in full.
+    pub(crate) fn dist(reason: impl fmt::Display) -> Self {
+        Self::Dist(format!("{reason:#}"))
+    }
 }
 
 /// The cargo that runs us, in the workspace's folder.

@@ -98,8 +98,9 @@ impl Breaker {
     /// Makes of what was seen so far what this rule says.
     fn judge(&mut self, now: Instant, rule: Rule) {
         if self.circuits.len() >= MOST_CIRCUITS {
-            self.circuits.sort_by_key(|circuit| circuit.state.open_until());
-            self.circuits.remove(0);
+            let ends = self.circuits.iter().map(|circuit| circuit.state.open_until()).enumerate();
+            let first = ends.min_by_key(|(_, end)| *end);
+            first.map(|(place, _)| self.circuits.swap_remove(place));
         }
         let state = match rule.trips(self.results.sum(now)) {
             true => State::Open { until: self.last_failure + rule.open },

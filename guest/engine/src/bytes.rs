@@ -1,7 +1,8 @@
 //! The window of bytes: what the requests under way and the responses that were not taken hold in memory, and who may hold more.
 
 use crate::event::AttemptId;
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Sorted;
+use std::collections::VecDeque;
 
 /// Bytes that an attempt may hold of its response without asking: what most bodies fit into.
 pub const FIRST_GRANT: u64 = 16 << 10;
@@ -13,14 +14,14 @@ pub(crate) struct Bytes {
     limit: u64,
     held: u64,
     /// Attempts whose bodies want to hold so much, the oldest request first.
-    wanting: BTreeMap<AttemptId, u64>,
+    wanting: Sorted<AttemptId, u64>,
     /// The sizes of outcomes that were handed out and not taken, in order.
     untaken: VecDeque<u64>,
 }
 
 impl Bytes {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, held: 0, wanting: BTreeMap::new(), untaken: VecDeque::new() }
+        Self { limit, held: 0, wanting: Sorted::default(), untaken: VecDeque::new() }
     }
 
     /// Bytes that are held now.
@@ -52,7 +53,7 @@ impl Bytes {
 
     /// The attempt that has wanted more longest, and how much.
     pub(crate) fn first_wanting(&self) -> Option<(AttemptId, u64)> {
-        self.wanting.first_key_value().map(|(attempt, bytes)| (*attempt, *bytes))
+        self.wanting.first().copied()
     }
 
     /// Whether nothing can go on but what wants more, of `in_flight` attempts.

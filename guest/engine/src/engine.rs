@@ -15,11 +15,12 @@ use crate::live::LiveSet;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;
+use crate::sorted::Sorted;
 use crate::state::{Attempt, Head};
 use crate::summary::Tally;
 use crate::timers::Timers;
 use crate::{BodyMode, Cause, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
 /// until it gives nothing, and arm one timer for [`Engine::next_timer`].
@@ -44,7 +45,7 @@ pub struct Engine<R> {
     batch: Option<BatchId>,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
-    unread: BTreeSet<AttemptId>,
+    unread: Sorted<AttemptId, ()>,
     /// Outcomes made and not yet taken.
     untaken: u32,
     successes: u32,
@@ -91,7 +92,7 @@ impl<R> Engine<R> {
             queue: Queue::new(settings.per_origin),
             batch: None,
             in_flight: 0,
-            unread: BTreeSet::new(),
+            unread: Sorted::default(),
             untaken: 0,
             successes: 0,
             enough: false,

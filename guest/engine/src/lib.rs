@@ -69,6 +69,7 @@ mod request;
 mod retry;
 mod retry_after;
 mod slowness;
+mod sorted;
 mod state;
 mod summary;
 mod time;
@@ -88,5 +89,6 @@ pub use policy::{
 };
 pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request, without_credentials};
 pub use retry_after::retry_after;
+pub use sorted::Sorted;
 pub use summary::{Latency, StatusCounts, Summary, Tally};
 pub use time::Instant;

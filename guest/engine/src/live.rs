@@ -6,7 +6,7 @@ use crate::queue::{LaneId, Place, Turn};
 use crate::state::{Attempt, State, Why};
 use crate::{BodyMode, Cause, Facts, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -236,9 +236,9 @@ impl<R> LiveSet<R> {
 
     /// Their keys in the order they were read.
     pub(crate) fn keys(&self) -> Vec<Key> {
-        let mut keys: Vec<Key> = self.slab.iter().map(|(slot, live)| Key { serial: live.serial, slot }).collect();
-        keys.sort_unstable();
-        keys
+        // A tenth of the code of a sort.
+        let keys: BinaryHeap<Key> = self.slab.iter().map(|(slot, live)| Key { serial: live.serial, slot }).collect();
+        keys.into_sorted_vec()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::pace::{Pace, Rate};
 use crate::recent::{Recent, Sent};
 use crate::slowness::Slowness;
 use crate::{Instant, Settings, budget};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use url::{Position, Url};
 
 /// What is known of origins. The shell owns one and lends it to each of its engines, so that they share what they have learned.
@@ -140,14 +140,14 @@ impl Origins {
         if now < self.full_until {
             return Err(self.full_until);
         }
-        let (mut forgettable, mut next) = (Vec::new(), None::<Instant>);
+        let (mut forgettable, mut next) = (BinaryHeap::new(), None::<Instant>);
         for known in self.by_name.values() {
             match known.limited_until() {
                 until if until <= now => forgettable.push(known.used),
                 until => next = Some(next.map_or(until, |next| next.min(until))),
             }
         }
-        forgettable.sort_unstable();
+        let forgettable = forgettable.into_sorted_vec();
         let mut excess = forgettable.len().min(self.most.div_ceil(2));
         if let (0, Some(next)) = (excess, next) {
             self.full_until = next;

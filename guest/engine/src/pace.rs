@@ -105,8 +105,8 @@ impl Pace {
 
     fn book(&mut self, batch: BatchId, at: Instant) {
         if self.booked.len() < MOST_BOOKED {
-            self.booked.push(Booking { batch, at });
-            self.booked.sort_unstable_by_key(|booking| booking.at);
+            let place = self.booked.partition_point(|booking| booking.at <= at);
+            self.booked.insert(place, Booking { batch, at });
         }
     }
 
@@ -116,8 +116,8 @@ impl Pace {
             return *meter;
         }
         if self.meters.len() >= MOST_METERS {
-            self.meters.sort_unstable_by_key(|meter| meter.full_at);
-            self.meters.remove(0);
+            let first = self.meters.iter().enumerate().min_by_key(|(_, meter)| meter.full_at);
+            first.map(|(place, _)| place).map(|place| self.meters.swap_remove(place));
         }
         let meter = Meter::of(rate, now, sent);
         self.meters.push(meter);

@@ -4,13 +4,12 @@ use crate::message::content_length;
 use crate::response::{Body, Incoming, More, Response};
 use crate::wasi::{Head, Upload, Wasi};
 use fantail_engine::{
-    AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Seen, Settings, retry_after,
+    AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Seen, Settings, Sorted, retry_after,
 };
 use fantail_facts::{FACTS, Told};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, poll_fn, select};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,7 +37,7 @@ struct Shared<W> {
     host_facts: bool,
     notes: RefCell<Vec<Note>>,
     /// Attempts that wait for what they wanted.
-    wanting: RefCell<BTreeMap<AttemptId, Waker>>,
+    wanting: RefCell<Sorted<AttemptId, Waker>>,
 }
 
 /// What an attempt reports before it ends.
@@ -98,7 +97,7 @@ impl<W: Wasi> Context<W> {
         let mut asked = false;
         poll_fn(|cx| {
             let mut wanting = self.shared.wanting.borrow_mut();
-            if std::mem::replace(&mut asked, true) && !wanting.contains_key(&attempt) {
+            if std::mem::replace(&mut asked, true) && !wanting.contains(&attempt) {
                 return Poll::Ready(());
             }
             wanting.insert(attempt, cx.waker().clone());

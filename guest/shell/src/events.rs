@@ -3,12 +3,11 @@
 use crate::attempt::take_facts;
 use crate::response::{Incoming, More};
 use crate::wasi::{Head, Wasi};
-use fantail_engine::{AttemptId, Request};
+use fantail_engine::{AttemptId, Request, Sorted};
 use fantail_facts::EVENTS;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,7 +24,7 @@ pub(crate) struct Events<I> {
     /// None when there is nothing more to come.
     next: Option<LocalBoxFuture<'static, Option<Piece<I>>>>,
     /// By the numbers that the host knows them by, those of which nothing was heard.
-    unsent: BTreeMap<u64, AttemptId>,
+    unsent: Sorted<u64, AttemptId>,
     /// The beginning of a line.
     rest: Vec<u8>,
 }
@@ -50,7 +49,7 @@ impl<I: Incoming> Events<I> {
     /// Begins to read them.
     pub(crate) fn read<W: Wasi<Incoming = I>>(wasi: &Rc<W>) -> Self {
         let next = begin(Rc::clone(wasi)).boxed_local();
-        Self { next: Some(next), unsent: BTreeMap::new(), rest: Vec::new() }
+        Self { next: Some(next), unsent: Sorted::default(), rest: Vec::new() }
     }
 
     /// An attempt was started; true if nothing will be heard of its sending.

@@ -1,14 +1,17 @@
 //! Finds a compiler for WebAssembly, turns a guest crate into a component, and composes components. It installs nothing: that
 //! is the front door's work (`cargo xtask setup`), and this crate says so when something is missing.
 
-mod component;
+mod compile;
 mod compose;
 mod embedded;
 mod error;
+mod module;
+mod remap;
 mod toolchain;
 
-pub use component::{build, target_dir};
+pub use compile::{build, cargo_home, compile, target_dir};
 pub use compose::compose;
 pub use embedded::embedded;
 pub use error::BuildError;
+pub use module::Module;
 pub use toolchain::{TARGET, Toolchain, ToolchainMissing};

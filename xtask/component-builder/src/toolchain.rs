@@ -1,5 +1,6 @@
 //! Which compiler can build for WebAssembly on this machine.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +8,15 @@ use std::process::Command;
 /// Every guest is built for this target: unlike the wasi targets it adds no imports of its own.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The standard library's source, below the compiler's root.
+const LIBRARY_SOURCE: &str = "lib/rustlib/src/rust";
+
 /// A compiler that can build for [`TARGET`].
 #[derive(Debug)]
 pub struct Toolchain {
     cargo: PathBuf,
+    rustc: PathBuf,
+    sysroot: PathBuf,
     /// What the compiler needs to be told beside the target.
     arguments: Vec<&'static str>,
     environment: Vec<(&'static str, OsString)>,
@@ -34,17 +40,21 @@ impl Toolchain {
     fn current() -> Option<Self> {
         let from_environment = |name: &str, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
         let rustc = PathBuf::from(from_environment("RUSTC", "rustc"));
-        let library = sysroot(&rustc)?.join("lib/rustlib").join(TARGET).join("lib");
+        let sysroot = sysroot(&rustc)?;
+        let library = sysroot.join("lib/rustlib").join(TARGET).join("lib");
         let cargo = from_environment("CARGO", "cargo").into();
-        library.is_dir().then_some(Self { cargo, arguments: Vec::new(), environment: Vec::new() })
+        library.is_dir().then_some(Self { cargo, rustc, sysroot, arguments: Vec::new(), environment: Vec::new() })
     }
 
     fn debian() -> Option<Self> {
         let (cargo, rustc) = (PathBuf::from("/usr/bin/cargo"), PathBuf::from("/usr/bin/rustc"));
-        let source = sysroot(&rustc)?.join("lib/rustlib/src/rust/library");
+        let sysroot = sysroot(&rustc)?;
+        let source = sysroot.join(LIBRARY_SOURCE).join("library");
         let linker = newest_linker(Path::new("/usr/bin"))?;
         (cargo.is_file() && source.is_dir()).then(|| Self {
             cargo,
+            sysroot,
+            rustc: rustc.clone(),
             arguments: vec!["-Zbuild-std=std,panic_abort"],
             environment: vec![
                 ("RUSTC", rustc.into()),
@@ -72,6 +82,18 @@ impl Toolchain {
         command
     }
 
+    /// The commit that the compiler was made of.
+    pub(crate) fn commit(&self) -> String {
+        let said = said(&self.rustc, &["--version", "--verbose"]).unwrap_or_default();
+        said.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown").to_owned()
+    }
+
+    /// Where the standard library's source is, if it is installed, under all its names.
+    pub(crate) fn library_source(&self) -> BTreeSet<PathBuf> {
+        let named = self.sysroot.join(LIBRARY_SOURCE);
+        named.canonicalize().into_iter().chain([named]).collect()
+    }
+
     /// What `cargo build` needs to be told.
     pub fn build_arguments(&self) -> &[&'static str] {
         &self.arguments
@@ -79,8 +101,12 @@ impl Toolchain {
 }
 
 fn sysroot(rustc: &Path) -> Option<PathBuf> {
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
-    output.status.success().then(|| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+    said(rustc, &["--print", "sysroot"]).map(|path| PathBuf::from(path.trim()))
+}
+
+fn said(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The linker with the highest version of LLVM in its name.

@@ -127,7 +127,7 @@ impl<R> Engine<R> {
         let (request, url, body, ends) = (Arc::clone(&live.request), live.url.clone(), live.body, live.expires);
         self.in_flight += 1;
         if body == BodyMode::Unread {
-            self.unread.insert(attempt.id(key));
+            self.unread.insert(attempt.id(key), ());
         }
         self.actions.push_back(Action::Start { attempt: attempt.id(key), request, url, body });
         self.tally.started(self.in_flight);

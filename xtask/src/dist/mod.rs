@@ -1,0 +1,118 @@
+//! `cargo xtask dist`: what is published, in the folder dist.
+
+mod bill;
+mod metadata;
+mod sums;
+#[cfg(test)]
+mod version;
+mod wit;
+
+use crate::run::{self, Failed};
+use bill::Bill;
+use cargo_metadata::{Metadata, MetadataCommand};
+use component_builder::{BuildError, Module, TARGET, cargo_home, compile, compose, target_dir};
+use metadata::{Origin, package};
+use std::path::Path;
+
+/// What is left in dist, which `cargo xtask build` leaves in target/components.
+pub(crate) const FETCH: &str = "fantail.wasm";
+pub(crate) const FETCH_P2: &str = "fantail-p2.wasm";
+pub(crate) const EDGE: &str = "fantail-edge.wasm";
+pub(crate) const COMPOSED: &str = "fantail-edge-composed.wasm";
+
+/// A file of the distribution: its name below dist, and its bytes.
+type File = (String, Vec<u8>);
+
+/// Builds everything that is published and writes it to dist, in place of what was there.
+pub(crate) fn dist() -> Result<(), Failed> {
+    let root = crate::root();
+    let metadata = MetadataCommand::new().current_dir(root).other_options(vec!["--locked".into()]).exec()?;
+    let origin = Origin::of(package(&metadata, "fantail")?, root);
+    let guests = Guests::compile(root)?;
+    let components = guests.components(Module::component, &origin, &metadata)?;
+    let mut files: Vec<File> = components.iter().map(|(file, ..)| file.clone()).collect();
+    for ((name, bytes), _) in guests.components(Module::component_with_names, &origin, &metadata)? {
+        files.push((format!("debug/{name}"), bytes));
+    }
+    files.extend(wit::packages(root, &origin)?);
+    let target = MetadataCommand::new()
+        .current_dir(root)
+        .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec())
+        .exec()?;
+    let mut bill = Bill::new(&target);
+    for ((name, bytes), packages) in &components {
+        bill.add(name, bytes, packages)?;
+    }
+    files.push(("fantail.cdx.json".to_owned(), bill.to_json()?));
+    files.push((sums::NAME.to_owned(), sums::of(&files).into_bytes()));
+    write(&root.join("dist"), &files)?;
+    for what in origin.lacks() {
+        run::say(format_args!("what is in dist names no {what}"));
+    }
+    Ok(())
+}
+
+/// The guests that components are made of, each compiled once.
+struct Guests {
+    fetch: Module,
+    fetch_p2: Module,
+    edge: Module,
+    variables: Module,
+}
+
+/// The packages whose code is in a component.
+type Packages = &'static [&'static str];
+
+impl Guests {
+    fn compile(root: &Path) -> Result<Self, BuildError> {
+        let (target, home) = (target_dir(root), cargo_home());
+        let guest = |package| compile(root, package, &target, &home);
+        Ok(Self {
+            fetch: guest("fantail-component")?,
+            fetch_p2: guest("fantail-component-p2")?,
+            edge: guest("fantail-edge")?,
+            variables: guest("fantail-variables")?,
+        })
+    }
+
+    /// The four components, with what they say of themselves, and what each is made of. What is composed keeps what its
+    /// parts say.
+    fn components(
+        &self,
+        encode: fn(&Module) -> Result<Vec<u8>, BuildError>,
+        origin: &Origin,
+        metadata: &Metadata,
+    ) -> Result<[(File, Packages); 4], Failed> {
+        let component = |module: &Module, name: &str, package_name: &str| {
+            let description = package(metadata, package_name)?.description.clone().unwrap_or_default();
+            origin.write_into(&encode(module)?, name, &description)
+        };
+        let fetch = component(&self.fetch, "fantail", "fantail-component")?;
+        let fetch_p2 = component(&self.fetch_p2, "fantail-p2", "fantail-component-p2")?;
+        let edge = component(&self.edge, "fantail-edge", "fantail-edge")?;
+        let variables = component(&self.variables, "fantail-variables", "fantail-variables")?;
+        let composed = compose(&edge, &[&fetch, &variables])?;
+        let description = "The application for any host of WASI 0.3: it needs no other component";
+        let composed = origin.write_into(&composed, "fantail-edge-composed", description)?;
+        Ok([
+            ((FETCH.to_owned(), fetch), &["fantail-component"]),
+            ((FETCH_P2.to_owned(), fetch_p2), &["fantail-component-p2"]),
+            ((EDGE.to_owned(), edge), &["fantail-edge"]),
+            ((COMPOSED.to_owned(), composed), &["fantail-component", "fantail-edge", "fantail-variables"]),
+        ])
+    }
+}
+
+/// Leaves these files in the folder and no others.
+fn write(folder: &Path, files: &[File]) -> Result<(), Failed> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        std::fs::write(&path, bytes)?;
+        run::say(format_args!("{:>9} bytes  dist/{name}", bytes.len()));
+    }
+    Ok(())
+}
