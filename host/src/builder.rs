@@ -5,8 +5,8 @@ use crate::harness::{Harness, State};
 use crate::sandbox::{Limits, Sandboxed, Wasi, linker};
 use crate::service::{Instances, Service, ServiceOptions};
 use fantail_sender::{
-    Connect, Egress, Identity, PoolLimits, Resolve, Sender, SystemResolver, TcpConnector, Timeouts, TlsSettings, Trust,
-    Ways,
+    Connect, Egress, Identity, PoolLimits, Resolve, Sender, SenderConfig, SystemResolver, TcpConnector, Timeouts,
+    TlsSettings, Trust,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -178,7 +178,7 @@ impl Builder {
 
     fn sender(self) -> Sender {
         let Self { egress, resolver, transports, tls, timeouts, pool, .. } = self;
-        Sender::new(Ways { egress, resolver, transports, tls }, timeouts, pool)
+        Sender::new(SenderConfig { egress, resolver, transports, tls }, timeouts, pool)
     }
 }
 

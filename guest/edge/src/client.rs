@@ -8,7 +8,7 @@ pub(crate) struct Client {
 }
 
 /// The client has closed its connection.
-pub(crate) struct Left;
+pub(crate) struct ClientGone;
 
 impl Client {
     pub(crate) fn new(body: StreamWriter<u8>) -> Self {
@@ -16,14 +16,14 @@ impl Client {
     }
 
     /// Writes all of it, however slowly it is read.
-    pub(crate) async fn write(mut self, bytes: Vec<u8>) -> Result<Self, Left> {
-        if self.body.write_all(bytes).await.is_empty() { Ok(self) } else { Err(Left) }
+    pub(crate) async fn write(mut self, bytes: Vec<u8>) -> Result<Self, ClientGone> {
+        if self.body.write_all(bytes).await.is_empty() { Ok(self) } else { Err(ClientGone) }
     }
 
     /// Asks whether it is still there. A write of nothing waits for a client that is slow, and fails once it has gone.
-    pub(crate) async fn check(mut self) -> Result<Self, Left> {
+    pub(crate) async fn check(mut self) -> Result<Self, ClientGone> {
         match self.body.write(Vec::new()).await {
-            (StreamResult::Dropped, _) => Err(Left),
+            (StreamResult::Dropped, _) => Err(ClientGone),
             (StreamResult::Complete(_) | StreamResult::Cancelled, _) => Ok(self),
         }
     }

@@ -2,10 +2,10 @@
 
 use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
-use crate::client::{Client, Left};
+use crate::client::{Client, ClientGone};
 use crate::convert;
-use crate::feed::feed;
 use crate::ids::Ids;
+use crate::input::feed;
 use crate::intake::{Body, Requests};
 use crate::malformed;
 use fantail_conversions::Convert;
@@ -58,19 +58,19 @@ fn headers() -> Fields {
 
 /// What goes on beside the taking of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
 /// host for everything that is polled.
-struct Beside<'a> {
-    set: FuturesUnordered<LocalBoxFuture<'a, Aside>>,
+struct SideTasks<'a> {
+    set: FuturesUnordered<LocalBoxFuture<'a, SideEvent>>,
     /// None while something is written to it.
     client: Option<Client>,
     /// Why the component was not fed with all there was.
     cut: Option<Problem>,
 }
 
-enum Aside {
+enum SideEvent {
     /// No more is fed to the component.
-    Fed(Result<Option<Problem>, Left>),
+    Fed(Result<Option<Problem>, ClientGone>),
     /// The client has taken what was written.
-    Written(Result<Client, Left>),
+    Written(Result<Client, ClientGone>),
     /// Time to ask whether the client is still there.
     Probe,
 }
@@ -79,10 +79,10 @@ enum Aside {
 async fn converse(
     client: Client,
     (batch, ids): (&Batch, &Ids),
-    feed: impl Future<Output = Result<Option<Problem>, Left>>,
-) -> Result<Client, Left> {
-    let set = FuturesUnordered::from_iter([feed.map(Aside::Fed).boxed_local(), probe()]);
-    let mut beside = Beside { set, client: Some(client), cut: None };
+    feed: impl Future<Output = Result<Option<Problem>, ClientGone>>,
+) -> Result<Client, ClientGone> {
+    let set = FuturesUnordered::from_iter([feed.map(SideEvent::Fed).boxed_local(), probe()]);
+    let mut beside = SideTasks { set, client: Some(client), cut: None };
     let mut malformed_lines = 0;
     // More is taken while what was taken before is written.
     while let Some(taken) = beside.until(batch.next(AT_ONCE)).await? {
@@ -95,7 +95,7 @@ async fn converse(
             write_outcome(outcome, &mut lines);
         }
         let client = beside.client().await?;
-        beside.set.push(client.write(lines).map(Aside::Written).boxed_local());
+        beside.set.push(client.write(lines).map(SideEvent::Written).boxed_local());
     }
     let client = beside.client().await?;
     let mut summary = batch.summary().map(Convert::convert).unwrap_or_default();
@@ -108,9 +108,9 @@ async fn converse(
     client.write(end.into_bytes()).await
 }
 
-impl Beside<'_> {
+impl SideTasks<'_> {
     /// Waits for this, and sees to what happens meanwhile.
-    async fn until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, Left> {
+    async fn until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, ClientGone> {
         let mut wanted = pin!(wanted);
         loop {
             match select(wanted.as_mut(), self.set.select_next_some()).await {
@@ -121,7 +121,7 @@ impl Beside<'_> {
     }
 
     /// The client, when it has taken all that was written.
-    async fn client(&mut self) -> Result<Client, Left> {
+    async fn client(&mut self) -> Result<Client, ClientGone> {
         loop {
             if let Some(client) = self.client.take() {
                 return Ok(client);
@@ -131,14 +131,14 @@ impl Beside<'_> {
         }
     }
 
-    fn see_to(&mut self, aside: Aside) -> Result<(), Left> {
+    fn see_to(&mut self, aside: SideEvent) -> Result<(), ClientGone> {
         match aside {
-            Aside::Fed(fed) => self.cut = fed?,
-            Aside::Written(written) => self.client = Some(written?),
-            Aside::Probe => {
+            SideEvent::Fed(fed) => self.cut = fed?,
+            SideEvent::Written(written) => self.client = Some(written?),
+            SideEvent::Probe => {
                 // One that is being written to says by itself when it has gone.
                 if let Some(client) = self.client.take() {
-                    self.set.push(client.check().map(Aside::Written).boxed_local());
+                    self.set.push(client.check().map(SideEvent::Written).boxed_local());
                 }
                 self.set.push(probe());
             }
@@ -147,6 +147,6 @@ impl Beside<'_> {
     }
 }
 
-fn probe() -> LocalBoxFuture<'static, Aside> {
-    sleep(PROBE).map(|()| Aside::Probe).boxed_local()
+fn probe() -> LocalBoxFuture<'static, SideEvent> {
+    sleep(PROBE).map(|()| SideEvent::Probe).boxed_local()
 }

@@ -1,6 +1,6 @@
 //! How many requests an origin bears at once, learned from how long it takes to answer.
 
-use crate::admitted::Admitted;
+use crate::attempt_serial::AttemptSerial;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Adaptive {
 #[derive(Debug, Default)]
 struct Window {
     /// An attempt as young as this ends it.
-    since: Admitted,
+    since: AttemptSerial,
     answers: u32,
     /// How long these took together.
     latency: Duration,
@@ -80,7 +80,7 @@ impl Adaptive {
     }
 
     /// Takes in what `attempt` says, when `in_flight` requests were in flight. The next attempt made will be `next`.
-    pub(crate) fn learn(&mut self, attempt: Admitted, next: Admitted, sample: Sample, in_flight: u32) {
+    pub(crate) fn learn(&mut self, attempt: AttemptSerial, next: AttemptSerial, sample: Sample, in_flight: u32) {
         let window = &mut self.window;
         window.in_flight = window.in_flight.max(in_flight);
         match sample {
@@ -144,19 +144,19 @@ mod tests {
     #[derive(Default)]
     struct Origin {
         adaptive: Adaptive,
-        next: Admitted,
+        next: AttemptSerial,
     }
 
     impl Origin {
         /// A round of so many attempts, of which each comes to what `sample` says.
         fn round(&mut self, in_flight: u32, sample: impl Fn(u32) -> Sample) {
-            let attempts: Vec<Admitted> = (0..in_flight).map(|_| self.made()).collect();
+            let attempts: Vec<AttemptSerial> = (0..in_flight).map(|_| self.made()).collect();
             for (attempt, place) in attempts.into_iter().zip(0..) {
                 self.adaptive.learn(attempt, self.next, sample(place), in_flight);
             }
         }
 
-        fn made(&mut self) -> Admitted {
+        fn made(&mut self) -> AttemptSerial {
             let attempt = self.next;
             self.next = attempt.next();
             attempt
@@ -215,7 +215,7 @@ mod tests {
                 // One attempt made after the last window, of many: the others are of before.
                 let attempt = origin.made();
                 if dropped {
-                    origin.adaptive.learn(Admitted::default(), origin.next, Sample::Drop, 1);
+                    origin.adaptive.learn(AttemptSerial::default(), origin.next, Sample::Drop, 1);
                 }
                 origin.adaptive.learn(attempt, origin.next, Sample::Answer(latency), in_flight);
                 reference.update(latency.as_nanos() as f64, f64::from(in_flight), dropped);

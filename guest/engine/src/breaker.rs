@@ -1,14 +1,14 @@
 //! When to leave an origin alone.
 
-use crate::admitted::Admitted;
-use crate::recent::{Recent, Results};
+use crate::attempt_serial::AttemptSerial;
+use crate::sliding_window::{Results, SlidingWindow};
 use crate::{Failure, Fault, Instant, Settings};
 use std::time::Duration;
 
 /// What attempts to an origin came to in the last ten seconds, and a circuit breaker for each rule that its batches judge that by.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    results: Recent<Results>,
+    results: SlidingWindow<Results>,
     last_failure: Instant,
     circuits: Vec<Circuit>,
 }
@@ -34,11 +34,11 @@ struct Circuit {
 #[derive(Debug)]
 enum State {
     /// Lets everything through, and counts what becomes of attempts that were admitted at `since` or later.
-    Closed { since: Admitted, results: Recent<Results> },
+    Closed { since: AttemptSerial, results: SlidingWindow<Results> },
     /// Lets nothing through before then; the next attempt is the probe.
     Open { until: Instant },
     /// The probe's result decides, whatever is heard of others. If nothing is heard of it by then, there will be another.
-    HalfOpen { probe: Admitted, until: Instant },
+    HalfOpen { probe: AttemptSerial, until: Instant },
 }
 
 /// Rules that are told apart at one origin. With one more, a closed circuit is forgotten, else the one that would let a probe through
@@ -60,7 +60,7 @@ impl Breaker {
     }
 
     /// Notes that an attempt of a batch with this rule is made: if its breaker is not closed, it is the probe.
-    pub(crate) fn admit(&mut self, now: Instant, attempt: Admitted, rule: Rule) {
+    pub(crate) fn admit(&mut self, now: Instant, attempt: AttemptSerial, rule: Rule) {
         let circuit = self.circuits.iter_mut().find(|circuit| circuit.rule == rule);
         if let Some(circuit) = circuit.filter(|circuit| circuit.state.open_until().is_some()) {
             circuit.state = State::HalfOpen { probe: attempt, until: now + rule.open };
@@ -68,7 +68,7 @@ impl Breaker {
     }
 
     /// Takes in what became of an attempt, whichever batch made it. Whether a breaker was closed by it.
-    pub(crate) fn record(&mut self, now: Instant, attempt: Admitted, failed: bool) -> bool {
+    pub(crate) fn record(&mut self, now: Instant, attempt: AttemptSerial, failed: bool) -> bool {
         let result = Results { all: 1, failed: u32::from(failed) };
         self.results.add(now, result);
         if failed {
@@ -82,7 +82,7 @@ impl Breaker {
     }
 
     /// Nothing will be heard of this attempt, and that says nothing of the origin: if it was a probe, the next one takes its place.
-    pub(crate) fn release(&mut self, attempt: Admitted) {
+    pub(crate) fn release(&mut self, attempt: AttemptSerial) {
         for Circuit { state, .. } in &mut self.circuits {
             if matches!(state, State::HalfOpen { probe, .. } if *probe == attempt) {
                 *state = State::Open { until: Instant::default() };
@@ -104,7 +104,7 @@ impl Breaker {
         }
         let state = match rule.trips(self.results.sum(now)) {
             true => State::Open { until: self.last_failure + rule.open },
-            false => State::Closed { since: Admitted::default(), results: self.results },
+            false => State::Closed { since: AttemptSerial::default(), results: self.results },
         };
         self.circuits.push(Circuit { rule, state });
     }
@@ -112,7 +112,7 @@ impl Breaker {
 
 impl Circuit {
     /// Whether it was closed by this.
-    fn record(&mut self, now: Instant, attempt: Admitted, result: Results) -> bool {
+    fn record(&mut self, now: Instant, attempt: AttemptSerial, result: Results) -> bool {
         let (open, failed) = (State::Open { until: now + self.rule.open }, result.failed > 0);
         match &mut self.state {
             State::Closed { since, results } if *since <= attempt => {
@@ -123,7 +123,7 @@ impl Circuit {
                 false
             }
             State::HalfOpen { probe, .. } if *probe == attempt => {
-                let closed = State::Closed { since: attempt.next(), results: Recent::default() };
+                let closed = State::Closed { since: attempt.next(), results: SlidingWindow::default() };
                 self.state = if failed { open } else { closed };
                 !failed
             }
@@ -181,8 +181,8 @@ mod tests {
         Instant::from_nanos(millis * 1_000_000)
     }
 
-    fn attempt(number: u32) -> Admitted {
-        (0..number).fold(Admitted::default(), |attempt, _| attempt.next())
+    fn attempt(number: u32) -> AttemptSerial {
+        (0..number).fold(AttemptSerial::default(), |attempt, _| attempt.next())
     }
 
     /// L9, L10: held against the time-based sliding window of resilience4j (documentation "CircuitBreaker", sections "Time-based sliding

@@ -52,7 +52,7 @@ impl Code {
 
 /// Whether the same request may succeed later. In the table instead of a bare `bool`.
 #[derive(PartialEq)]
-enum Again {
+enum RetryHint {
     Helps,
     Futile,
 }
@@ -98,7 +98,7 @@ macro_rules! causes {
 
             /// Whether the same request may succeed later.
             pub fn is_transient(self) -> bool {
-                match self { $(Cause::$variant => Again::$again == Again::Helps,)* }
+                match self { $(Cause::$variant => RetryHint::$again == RetryHint::Helps,)* }
             }
         }
     };

@@ -1,17 +1,17 @@
 //! The engine of one batch.
 
-mod course;
-mod gate;
+mod admission;
 mod grant;
 mod launch;
 mod learn;
+mod lifecycle;
 mod share;
 
-use crate::admitted::BatchId;
+use crate::attempt_serial::BatchId;
 use crate::bytes::{Bytes, FIRST_GRANT};
 use crate::event::{Action, AttemptId, Event, Key};
 use crate::identity::Identity;
-use crate::live::LiveSet;
+use crate::pending::PendingSet;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::reorder::Reorder;
@@ -39,7 +39,7 @@ pub struct Engine<R> {
     finished: bool,
     /// Requests read so far; the next one's serial.
     serial: u64,
-    live: LiveSet<R>,
+    live: PendingSet<R>,
     queue: Queue,
     /// What it has booked times under, if it may have.
     batch: Option<BatchId>,
@@ -88,7 +88,7 @@ impl<R> Engine<R> {
             reader_gone: false,
             finished: false,
             serial: 0,
-            live: LiveSet::new(),
+            live: PendingSet::new(),
             queue: Queue::new(settings.per_origin),
             batch: None,
             in_flight: 0,

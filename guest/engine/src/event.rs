@@ -108,12 +108,12 @@ pub struct Failed {
     /// For people.
     pub detail: Option<String>,
     /// What the host says of the attempt.
-    pub seen: Option<Box<Seen>>,
+    pub seen: Option<Box<AttemptReport>>,
 }
 
 /// What the host says of an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct AttemptReport {
     /// How far it had come.
     pub phase: Phase,
     /// Whether it may have reached the peer.

@@ -44,7 +44,7 @@
 //! ```
 
 mod adaptive;
-mod admitted;
+mod attempt_serial;
 mod breaker;
 mod budget;
 mod bytes;
@@ -54,31 +54,31 @@ mod event;
 mod facts;
 mod failure;
 mod identity;
-mod kept;
-mod live;
+mod idle_connections;
+mod latency_estimate;
 mod origins;
 mod outcome;
-mod pace;
+mod pending;
 mod policy;
 mod queue;
 mod random;
-mod recent;
 mod redirect;
 mod reorder;
 mod request;
 mod retry;
 mod retry_after;
-mod slowness;
+mod sliding_window;
 mod sorted;
 mod state;
 mod summary;
 mod time;
 mod timers;
+mod token_bucket;
 
 pub use bytes::FIRST_GRANT;
 pub use cause::{Cause, Code, UnknownCause};
 pub use engine::Engine;
-pub use event::{Action, AttemptId, Event, Failed, Seen};
+pub use event::{Action, AttemptId, AttemptReport, Event, Failed};
 pub use facts::{Facts, Protocol};
 pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;

@@ -1,12 +1,12 @@
 //! What is known of origins, across the batches of an instance.
 
 use crate::adaptive::Adaptive;
-use crate::admitted::{Admitted, BatchId};
+use crate::attempt_serial::{AttemptSerial, BatchId};
 use crate::breaker::{Breaker, Rule};
-use crate::kept::Kept;
-use crate::pace::{Pace, Rate};
-use crate::recent::{Recent, Sent};
-use crate::slowness::Slowness;
+use crate::idle_connections::IdleConnections;
+use crate::latency_estimate::LatencyEstimate;
+use crate::sliding_window::{Sent, SlidingWindow};
+use crate::token_bucket::{Rate, TokenBucket};
 use crate::{Instant, Settings, budget};
 use std::collections::{BTreeMap, BinaryHeap};
 use url::{Position, Url};
@@ -26,7 +26,7 @@ pub struct Origins {
     /// There is no room before then, unless a breaker closes.
     full_until: Instant,
     /// The next attempt's.
-    admitted: Admitted,
+    admitted: AttemptSerial,
     batches: BatchId,
 }
 
@@ -34,12 +34,12 @@ pub struct Origins {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     used: Instant,
-    sent: Recent<Sent>,
-    pub(crate) pace: Pace,
+    sent: SlidingWindow<Sent>,
+    pub(crate) pace: TokenBucket,
     pub(crate) breaker: Breaker,
     pub(crate) adaptive: Adaptive,
-    pub(crate) slowness: Slowness,
-    pub(crate) kept: Kept,
+    pub(crate) slowness: LatencyEstimate,
+    pub(crate) kept: IdleConnections,
 }
 
 impl Default for Origins {
@@ -83,7 +83,7 @@ impl Origins {
     }
 
     /// Notes an attempt that is made now, the first of its request or not. Whether it may be over a kept connection.
-    pub(crate) fn admit(&mut self, now: Instant, url: &Url, first: bool, settings: &Settings) -> (Admitted, bool) {
+    pub(crate) fn admit(&mut self, now: Instant, url: &Url, first: bool, settings: &Settings) -> (AttemptSerial, bool) {
         let attempt = self.admitted;
         self.admitted = attempt.next();
         // One that there is no room for keeps no limit that would need it: see the gate.
@@ -99,7 +99,7 @@ impl Origins {
     }
 
     /// The attempt that will be made next.
-    pub(crate) fn next_attempt(&self) -> Admitted {
+    pub(crate) fn next_attempt(&self) -> AttemptSerial {
         self.admitted
     }
 
@@ -129,7 +129,7 @@ impl Origins {
     }
 
     /// Takes in what became of an attempt for the breakers.
-    pub(crate) fn record(&mut self, now: Instant, url: &Url, attempt: Admitted, failed: bool) {
+    pub(crate) fn record(&mut self, now: Instant, url: &Url, attempt: AttemptSerial, failed: bool) {
         if self.get_mut(url).is_some_and(|known| known.breaker.record(now, attempt, failed)) {
             self.full_until = Instant::default();
         }
@@ -181,7 +181,7 @@ impl Known {
     }
 }
 
-impl Admitted {
+impl AttemptSerial {
     /// The one after it.
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn one_takes_no_more_memory_than_documented() {
         assert!(size_of::<Known>() <= 1_024, "{}", size_of::<Known>());
-        let most = size_of::<Known>() + crate::breaker::MOST_BYTES + crate::pace::MOST_BYTES;
+        let most = size_of::<Known>() + crate::breaker::MOST_BYTES + crate::token_bucket::MOST_BYTES;
         assert!(most <= 5 * 1_024 - 300, "{most}");
     }
 
@@ -257,7 +257,7 @@ mod tests {
             |origins, url, settings| {
                 origins.admit(at(0), url, true, settings);
                 origins.enter(at(0), url).unwrap().breaker.open_until(at(0), Rule::of(settings).unwrap());
-                origins.record(at(0), url, Admitted::default(), true);
+                origins.record(at(0), url, AttemptSerial::default(), true);
             },
         ];
         for (limit, over) in limits.into_iter().zip([1, 10, 5]) {

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) struct Queue {
     /// Attempts at once to an origin that has no limit of its own.
     per_origin: u32,
-    lanes: Slab<Lane>,
-    by_name: BTreeMap<String, LaneId>,
+    lanes: Slab<OriginQueue>,
+    by_name: BTreeMap<String, OriginQueueId>,
     /// For each kind the lanes that have such requests and room for them, the one whose turn it is in front.
     rings: [VecDeque<Entry>; KINDS],
     /// Counts turns, to tell who has waited longer for one.
@@ -22,18 +22,18 @@ pub(crate) struct Queue {
     /// Keys in all lines.
     queued: usize,
     /// Lanes out of which nothing may go for a while.
-    parked: BTreeSet<(Instant, LaneId)>,
+    parked: BTreeSet<(Instant, OriginQueueId)>,
 }
 
 /// A lane in a ring, and since which turn.
-type Entry = (LaneId, u64);
+type Entry = (OriginQueueId, u64);
 
 /// Names one origin of a batch, for as long as it has requests.
-pub(crate) type LaneId = usize;
+pub(crate) type OriginQueueId = usize;
 
 /// One origin of a batch.
 #[derive(Debug, Default)]
-struct Lane {
+struct OriginQueue {
     name: String,
     /// Requests that have no outcome yet.
     live: u32,
@@ -67,7 +67,7 @@ fn is_second(kind: usize) -> bool {
     kind < 2
 }
 
-impl Lane {
+impl OriginQueue {
     fn has_room(&self) -> bool {
         self.in_flight < self.limit
     }
@@ -84,9 +84,13 @@ impl Queue {
     }
 
     /// Counts a request to the origin of this name, and gives its lane.
-    pub(crate) fn enter(&mut self, name: &str) -> LaneId {
+    pub(crate) fn enter(&mut self, name: &str) -> OriginQueueId {
         let id = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let id = self.lanes.insert(Lane { name: name.to_owned(), limit: self.per_origin, ..Lane::default() });
+            let id = self.lanes.insert(OriginQueue {
+                name: name.to_owned(),
+                limit: self.per_origin,
+                ..OriginQueue::default()
+            });
             self.by_name.insert(name.to_owned(), id);
             id
         });
@@ -97,7 +101,7 @@ impl Queue {
     }
 
     /// The request has left: it has its outcome, or goes to another origin.
-    pub(crate) fn leave(&mut self, id: LaneId) {
+    pub(crate) fn leave(&mut self, id: OriginQueueId) {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.live -= 1;
             // Nobody waits there any more.
@@ -109,12 +113,12 @@ impl Queue {
     }
 
     /// Whether one more attempt may be in flight there.
-    pub(crate) fn has_room(&self, id: LaneId) -> bool {
-        self.lanes.get(id).is_some_and(Lane::has_room)
+    pub(crate) fn has_room(&self, id: OriginQueueId) -> bool {
+        self.lanes.get(id).is_some_and(OriginQueue::has_room)
     }
 
     /// Whether one may go there now.
-    pub(crate) fn may_go(&self, id: LaneId) -> bool {
+    pub(crate) fn may_go(&self, id: OriginQueueId) -> bool {
         self.lanes.get(id).is_some_and(|lane| lane.has_room() && lane.parked.is_none())
     }
 
@@ -128,12 +132,12 @@ impl Queue {
     }
 
     /// Attempts in flight there.
-    pub(crate) fn in_flight(&self, id: LaneId) -> u32 {
+    pub(crate) fn in_flight(&self, id: OriginQueueId) -> u32 {
         self.lanes.get(id).map_or(0, |lane| lane.in_flight)
     }
 
     /// Sets how many attempts may be in flight there from now on.
-    pub(crate) fn set_limit(&mut self, id: LaneId, limit: u32) {
+    pub(crate) fn set_limit(&mut self, id: OriginQueueId, limit: u32) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         let had_room = lane.has_room();
         lane.limit = limit;
@@ -143,21 +147,21 @@ impl Queue {
     }
 
     /// An attempt was started.
-    pub(crate) fn started(&mut self, id: LaneId) {
+    pub(crate) fn started(&mut self, id: OriginQueueId) {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.in_flight += 1;
         }
     }
 
     /// An attempt is over.
-    pub(crate) fn released(&mut self, id: LaneId) {
+    pub(crate) fn released(&mut self, id: OriginQueueId) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.in_flight -= 1;
         self.line_up(id);
     }
 
     /// Lets nothing go to this origin before then.
-    pub(crate) fn park(&mut self, id: LaneId, until: Instant) {
+    pub(crate) fn park(&mut self, id: OriginQueueId, until: Instant) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         if let Some(before) = lane.parked.replace(until) {
             self.parked.remove(&(before, id));
@@ -182,7 +186,7 @@ impl Queue {
     }
 
     /// Puts a lane into the rings of what it has waiting.
-    fn line_up(&mut self, id: LaneId) {
+    fn line_up(&mut self, id: OriginQueueId) {
         let Some(lane) = self.lanes.get_mut(id).filter(|lane| lane.parked.is_none()) else { return };
         for ((line, in_ring), ring) in lane.lines.iter().zip(&mut lane.in_ring).zip(&mut self.rings) {
             if !*in_ring && !line.is_empty() {
@@ -195,7 +199,13 @@ impl Queue {
 
     /// Adds a request, behind the others of its kind or before them. `waits` tells which still wait in a lane,
     /// for a second attempt or for their next; there are `count`.
-    pub(crate) fn push(&mut self, key: Key, place: Place, count: usize, waits: impl Fn(Key, LaneId, bool) -> bool) {
+    pub(crate) fn push(
+        &mut self,
+        key: Key,
+        place: Place,
+        count: usize,
+        waits: impl Fn(Key, OriginQueueId, bool) -> bool,
+    ) {
         if self.queued >= 64 + 2 * count {
             self.sweep(waits);
         }
@@ -225,7 +235,7 @@ impl Queue {
     }
 
     /// The request whose turn it is; those for unread bodies only if `unread_may_go`.
-    pub(crate) fn pop(&mut self, unread_may_go: bool, waits: impl Fn(Key, LaneId, bool) -> bool) -> Option<Key> {
+    pub(crate) fn pop(&mut self, unread_may_go: bool, waits: impl Fn(Key, OriginQueueId, bool) -> bool) -> Option<Key> {
         (0..KINDS).step_by(2).find_map(|read| {
             let unread = read + 1;
             let front = self.front(read, &waits);
@@ -243,7 +253,7 @@ impl Queue {
     }
 
     /// The first request of this kind in the lane whose turn it is, after clearing away what is not waiting any more.
-    fn front(&mut self, kind: usize, waits: impl Fn(Key, LaneId, bool) -> bool) -> Option<(Entry, Key)> {
+    fn front(&mut self, kind: usize, waits: impl Fn(Key, OriginQueueId, bool) -> bool) -> Option<(Entry, Key)> {
         loop {
             let (id, since) = *self.rings.get(kind)?.front()?;
             let lane = self.lanes.get_mut(id)?;
@@ -291,7 +301,7 @@ impl Queue {
     }
 
     /// Clears out the keys of requests that are not waiting any more, and the origins that have no others.
-    fn sweep(&mut self, waits: impl Fn(Key, LaneId, bool) -> bool) {
+    fn sweep(&mut self, waits: impl Fn(Key, OriginQueueId, bool) -> bool) {
         self.queued = 0;
         for (id, lane) in &mut self.lanes {
             for (kind, (line, in_ring)) in lane.lines.iter_mut().zip(&mut lane.in_ring).enumerate() {
@@ -312,8 +322,8 @@ impl Queue {
         });
     }
 
-    fn forget_if_empty(&mut self, id: LaneId) {
-        if self.lanes.get(id).is_some_and(Lane::is_unused) {
+    fn forget_if_empty(&mut self, id: OriginQueueId) {
+        if self.lanes.get(id).is_some_and(OriginQueue::is_unused) {
             let lane = self.lanes.remove(id);
             self.queued -= lane.lines.iter().map(VecDeque::len).sum::<usize>();
             self.by_name.remove(&lane.name);
@@ -324,7 +334,7 @@ impl Queue {
 /// Where in the queue a request belongs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(crate) lane: LaneId,
+    pub(crate) lane: OriginQueueId,
     pub(crate) priority: Priority,
     pub(crate) body: BodyMode,
     pub(crate) turn: Turn,
@@ -349,12 +359,12 @@ mod tests {
         Key { serial, slot: 0 }
     }
 
-    fn place(lane: LaneId, body: BodyMode) -> Place {
+    fn place(lane: OriginQueueId, body: BodyMode) -> Place {
         Place { lane, priority: Priority::Normal, body, turn: Turn::Last }
     }
 
     /// Enters a request to `name`, and lets it wait.
-    fn add(queue: &mut Queue, serial: u64, name: &str, body: BodyMode) -> LaneId {
+    fn add(queue: &mut Queue, serial: u64, name: &str, body: BodyMode) -> OriginQueueId {
         let lane = queue.enter(name);
         queue.push(key(serial), place(lane, body), 1_000, |_, _, _| true);
         lane

@@ -1,6 +1,6 @@
 //! Whether a redirect is followed, and as what (RFC 9110, section 15.4).
 
-use crate::live::Live;
+use crate::pending::Pending;
 use crate::{Cause, Failure, Phase, Request};
 use url::Url;
 
@@ -19,7 +19,7 @@ pub(crate) struct Next {
 
 /// Where it goes next, if the response that has arrived for `live` redirects it; the failure, if that must not be followed. With none
 /// the response stands for itself. `most` hops may be made.
-pub(crate) fn next<R>(live: &Live<R>, most: u32) -> Option<Result<Next, Failure>> {
+pub(crate) fn next<R>(live: &Pending<R>, most: u32) -> Option<Result<Next, Failure>> {
     let head = live.attempt()?.head.as_ref()?;
     let location = head.location.as_deref().filter(|_| most > 0 && [301, 302, 303, 307, 308].contains(&head.status))?;
     let refuse = |cause, detail: String| {
@@ -63,7 +63,7 @@ fn target(from: &Url, location: &str) -> Result<Url, String> {
 }
 
 /// The request as it goes to `url`: by which method, and without what is not meant for it.
-fn request<R>(live: &Live<R>, status: u16, url: &Url) -> Request {
+fn request<R>(live: &Pending<R>, status: u16, url: &Url) -> Request {
     let mut request = Request::clone(&live.request);
     let becomes_get = match status {
         303 => request.method != "HEAD",

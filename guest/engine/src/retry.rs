@@ -1,7 +1,7 @@
 //! Whether a request is sent again, and when.
 
-use crate::live::Live;
 use crate::origins::Origins;
+use crate::pending::Pending;
 use crate::random::Random;
 use crate::state::Attempt;
 use crate::{Cause, Failure, Instant, Settings};
@@ -11,7 +11,7 @@ use std::time::Duration;
 const STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
 /// Whether a request is sent again.
-pub(crate) enum Again {
+pub(crate) enum RetryDecision {
     /// At this time.
     At(Instant),
     /// It would be, if it had the time.
@@ -23,13 +23,13 @@ pub(crate) enum Again {
 /// does. Draws from the origin's budget only if everything else allows it.
 pub(crate) fn again<R>(
     now: Instant,
-    live: &Live<R>,
+    live: &Pending<R>,
     failure: Option<&Failure>,
     ends: Option<Instant>,
     settings: &Settings,
     origins: &mut Origins,
     random: &mut Random,
-) -> Again {
+) -> RetryDecision {
     let may_help = match failure {
         Some(failure) => {
             failure.retryable && !matches!(failure.cause, Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled)
@@ -37,21 +37,21 @@ pub(crate) fn again<R>(
         None => live.request.is_repeatable() && is_passing(live.status()),
     };
     if !may_help || live.past.retries >= settings.retries {
-        return Again::No;
+        return RetryDecision::No;
     }
     let asked = live.attempt().and_then(|attempt| attempt.head.as_ref()?.retry_after);
     let at = now + asked.unwrap_or_else(|| back_off(live.past.retries, settings, random));
     // Waiting for what cannot come in time would only keep the caller from knowing.
     if at >= live.expires {
-        return Again::OutOfTime;
+        return RetryDecision::OutOfTime;
     }
     let granted = ends.is_none_or(|ends| at < ends) && origins.repeat(now, &live.url, settings);
-    if granted { Again::At(at) } else { Again::No }
+    if granted { RetryDecision::At(at) } else { RetryDecision::No }
 }
 
 /// Whether an attempt failed as it does when the connection that it was sent over had been closed meanwhile (RFC 9112, section
 /// 9.3.1). It is repeated at once then, once for a request, and counts for nothing else.
-pub(crate) fn found_closed<R>(live: &Live<R>, attempt: &Attempt, failure: &Failure) -> bool {
+pub(crate) fn found_closed<R>(live: &Pending<R>, attempt: &Attempt, failure: &Failure) -> bool {
     let broke = match failure.cause {
         Cause::ConnectionTerminated | Cause::HttpResponseIncomplete => true,
         // What most hosts say then.

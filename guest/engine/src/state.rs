@@ -1,7 +1,7 @@
 //! What a request is doing, and what its attempts have come to.
 
-use crate::admitted::Admitted;
-use crate::event::{AttemptId, Failed, Key, Seen};
+use crate::attempt_serial::AttemptSerial;
+use crate::event::{AttemptId, AttemptReport, Failed, Key};
 use crate::{Cause, Facts, Failure, Instant, Sent};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) enum Why {
     /// It was redirected.
     Redirected,
     /// It is sent again.
-    Again,
+    RetryDecision,
     /// The same, because the connection had been closed that it was sent over: it has been let through already.
     Closed,
 }
@@ -51,7 +51,7 @@ pub(crate) enum Second {
 pub(crate) struct Attempt {
     pub(crate) number: u32,
     /// Which of all attempts to origins it is.
-    pub(crate) admitted: Admitted,
+    pub(crate) admitted: AttemptSerial,
     pub(crate) started: Instant,
     /// When the attempt's timeout strikes.
     pub(crate) expires: Instant,
@@ -142,7 +142,7 @@ impl Attempt {
         let Failed { cause, detail, seen } = failed;
         let failure = Failure { detail, ..self.failure(cause, repeatable) };
         match seen.as_deref() {
-            Some(&Seen { phase, sent, .. }) => {
+            Some(&AttemptReport { phase, sent, .. }) => {
                 let retryable = cause.is_transient() && (repeatable || sent == Sent::No);
                 Failure { phase, sent, retryable, ..failure }
             }

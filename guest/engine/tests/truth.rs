@@ -2,7 +2,7 @@
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{
-    BodyMode, Cause, Event, Facts, Failed, Failure, Hedge, Outcome, Phase, Policy, Request, Seen, Sent,
+    AttemptReport, BodyMode, Cause, Event, Facts, Failed, Failure, Hedge, Outcome, Phase, Policy, Request, Sent,
 };
 use std::time::Duration;
 
@@ -143,7 +143,7 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
     assert_eq!(outcome.last_attempt, Some(facts));
     let attempt = driver.attempt("/b");
     driver.running.remove(&attempt);
-    let seen = Seen { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
+    let seen = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
     let failed =
         Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(Box::new(seen)) };
     driver.tell(Event::Failed { attempt, failed });
@@ -158,7 +158,7 @@ fn a_protocol_error_may_pass_unless_the_host_knows_better() {
     for (seen, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
         let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(seen.is_some()), ..Policy::default() });
         let facts = Facts::default();
-        let seen = seen.map(|sent| Box::new(Seen { phase: Phase::Head, sent, facts }));
+        let seen = seen.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
         while let Some(attempt) = driver.running.keys().next().copied() {
             driver.running.remove(&attempt);
             let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen: seen.clone() };

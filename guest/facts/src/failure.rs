@@ -9,7 +9,7 @@ const BEGIN: &str = "fantail-facts: ";
 
 /// What a host says of an attempt that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct FailureReport {
     /// Why.
     pub cause: Cause,
     /// How far it had come.
@@ -23,9 +23,9 @@ pub struct Told {
 }
 
 /// It as the text of an `internal-error`.
-pub fn write_failure(told: &Told) -> String {
+pub fn write_failure(told: &FailureReport) -> String {
     let mut list = write(&told.facts);
-    let Told { cause, phase, sent, detail, .. } = told;
+    let FailureReport { cause, phase, sent, detail, .. } = told;
     add(&mut list, format_args!("cause;desc=\"{}\"", cause.name()));
     add(&mut list, format_args!("phase;desc=\"{}\"", phase.name()));
     add(&mut list, format_args!("sent;desc=\"{}\"", sent.name()));
@@ -33,10 +33,10 @@ pub fn write_failure(told: &Told) -> String {
 }
 
 /// What [`write_failure`] has written; none if it is another text.
-pub fn read_failure(text: &str) -> Option<Told> {
+pub fn read_failure(text: &str) -> Option<FailureReport> {
     let (list, detail) = text.strip_prefix(BEGIN)?.split_once('\n')?;
     let named = |wanted| entries(list).find(|(name, _)| *name == wanted).and_then(|(_, named)| described(named));
-    Some(Told {
+    Some(FailureReport {
         cause: named("cause")?.parse().ok()?,
         phase: named("phase").and_then(Phase::named)?,
         sent: named("sent").and_then(Sent::named)?,
@@ -55,8 +55,13 @@ mod tests {
         let facts = Facts { queued: Some(Duration::from_millis(3)), ..Facts::default() };
         for cause in Cause::ALL {
             for (facts, detail) in [(facts, "10.0.0.1:80: refused, \"so\"\nit said"), (Facts::default(), "")] {
-                let told =
-                    Told { cause: *cause, phase: cause.phase(), sent: cause.sent(), facts, detail: detail.to_owned() };
+                let told = FailureReport {
+                    cause: *cause,
+                    phase: cause.phase(),
+                    sent: cause.sent(),
+                    facts,
+                    detail: detail.to_owned(),
+                };
                 assert_eq!(read_failure(&write_failure(&told)), Some(told));
             }
         }

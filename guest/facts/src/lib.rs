@@ -21,7 +21,7 @@
 mod failure;
 mod field;
 
-pub use failure::{Told, read_failure, write_failure};
+pub use failure::{FailureReport, read_failure, write_failure};
 pub use field::{read, write};
 
 /// The name of the header by which a request asks for facts.

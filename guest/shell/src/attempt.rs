@@ -4,9 +4,10 @@ use crate::message::content_length;
 use crate::response::{Body, Incoming, More, Response};
 use crate::wasi::{Head, Upload, Wasi};
 use fantail_engine::{
-    AttemptId, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Seen, Settings, Sorted, retry_after,
+    AttemptId, AttemptReport, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Settings, Sorted,
+    retry_after,
 };
-use fantail_facts::{FACTS, Told};
+use fantail_facts::{FACTS, FailureReport};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, poll_fn, select};
 use std::cell::RefCell;
@@ -35,13 +36,13 @@ struct Shared<W> {
     wasi: Rc<W>,
     max_body: u64,
     host_facts: bool,
-    notes: RefCell<Vec<Note>>,
+    notes: RefCell<Vec<AttemptEvent>>,
     /// Attempts that wait for what they wanted.
     wanting: RefCell<Sorted<AttemptId, Waker>>,
 }
 
 /// What an attempt reports before it ends.
-pub(crate) enum Note {
+pub(crate) enum AttemptEvent {
     Head {
         attempt: AttemptId,
         status: u16,
@@ -78,11 +79,11 @@ impl<W: Wasi> Context<W> {
         &self.shared.wasi
     }
 
-    pub(crate) fn take_notes(&self) -> Vec<Note> {
+    pub(crate) fn take_notes(&self) -> Vec<AttemptEvent> {
         self.shared.notes.take()
     }
 
-    fn note(&self, note: Note) {
+    fn note(&self, note: AttemptEvent) {
         self.shared.notes.borrow_mut().push(note);
     }
 
@@ -93,7 +94,7 @@ impl<W: Wasi> Context<W> {
 
     /// Waits until an attempt may hold so much of its response.
     async fn granted(&self, attempt: AttemptId, bytes: u64) {
-        self.note(Note::Wants { attempt, bytes });
+        self.note(AttemptEvent::Wants { attempt, bytes });
         let mut asked = false;
         poll_fn(|cx| {
             let mut wanting = self.shared.wanting.borrow_mut();
@@ -137,7 +138,7 @@ async fn exchange<W: Wasi>(
         let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
         let location = header("location").filter(|_| (300..400).contains(&status));
         let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
-        context.note(Note::Head { attempt, status, retry_after, location, facts });
+        context.note(AttemptEvent::Head { attempt, status, retry_after, location, facts });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body).map(|bytes| Length {
             bytes,
@@ -147,7 +148,7 @@ async fn exchange<W: Wasi>(
         let (body, count) = match mode {
             BodyMode::Discard => (Body::Discarded, discard(incoming, length).await?),
             BodyMode::Bytes => {
-                let room = Room { context, attempt, held: FIRST_GRANT };
+                let room = BodyBudget { context, attempt, held: FIRST_GRANT };
                 let bytes = collect(incoming, length, room).await?;
                 let count = bytes.len() as u64;
                 (Body::Bytes(bytes), count)
@@ -175,7 +176,7 @@ async fn exchange<W: Wasi>(
             }
             attempt
         };
-        context.note(Note::Unread(ended.boxed_local()));
+        context.note(AttemptEvent::Unread(ended.boxed_local()));
     }
     result
 }
@@ -195,12 +196,12 @@ pub(crate) fn take_facts(headers: &mut Vec<Header>) -> Option<Facts> {
 }
 
 /// What the host says of an attempt that failed.
-pub fn told(told: Told) -> Failed {
-    let Told { cause, phase, sent, facts, detail } = told;
+pub fn told(told: FailureReport) -> Failed {
+    let FailureReport { cause, phase, sent, facts, detail } = told;
     Failed {
         cause,
         detail: Some(detail).filter(|detail| !detail.is_empty()),
-        seen: Some(Box::new(Seen { phase, sent, facts })),
+        seen: Some(Box::new(AttemptReport { phase, sent, facts })),
     }
 }
 
@@ -243,13 +244,13 @@ async fn discard(mut incoming: impl Incoming, length: Option<Length>) -> Result<
 }
 
 /// What an attempt may hold of its response.
-struct Room<'a, W> {
+struct BodyBudget<'a, W> {
     context: &'a Context<W>,
     attempt: AttemptId,
     held: u64,
 }
 
-impl<W: Wasi> Room<'_, W> {
+impl<W: Wasi> BodyBudget<'_, W> {
     /// Waits until so many bytes may be held.
     async fn make(&mut self, bytes: usize) {
         let bytes = bytes as u64;
@@ -264,7 +265,7 @@ impl<W: Wasi> Room<'_, W> {
 async fn collect<W: Wasi>(
     mut incoming: impl Incoming,
     length: Option<Length>,
-    mut room: Room<'_, W>,
+    mut room: BodyBudget<'_, W>,
 ) -> Result<Vec<u8>, Failed> {
     let most = room.context.shared.max_body;
     if let Some(Length { bytes, .. }) = length.filter(|length| length.bytes > most) {

@@ -1,10 +1,10 @@
 //! One batch: carries events to the engine and its actions out, until the engine says that it is over.
 
-use crate::alarm::Alarm;
-use crate::attempt::{self, Context as Attempts, Note};
+use crate::attempt::{self, AttemptEvent, Context as Attempts};
 use crate::events::{self, Events};
-use crate::queues::{Caller, Ends, Reader, queues};
+use crate::queues::{BatchEnd, Caller, Reader, queues};
 use crate::response::Response;
+use crate::timer::Timer;
 use crate::wasi::Wasi;
 use fantail_engine::{Action, AttemptId, Engine, Event, Instant, Origins, Settings, Summary};
 use futures::StreamExt;
@@ -25,8 +25,8 @@ type Answer<W> = Response<<W as Wasi>::Incoming>;
 /// A batch under way.
 pub struct Batch<W: Wasi> {
     engine: Engine<Answer<W>>,
-    ends: Ends<W::Incoming>,
-    alarm: Alarm,
+    ends: BatchEnd<W::Incoming>,
+    alarm: Timer,
     shared: Attempts<W>,
     attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Answer<W>>>>>,
     /// By the attempt's slot: twice as many as `window` at most.
@@ -55,7 +55,7 @@ impl<W: Wasi> Batch<W> {
             // No secret is made of it: it only keeps instances from waiting in step.
             engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy).with_sizes(Response::size),
             ends,
-            alarm: Alarm::default(),
+            alarm: Timer::default(),
             attempts: FuturesUnordered::new(),
             running: Vec::new(),
             unread: FuturesUnordered::new(),
@@ -174,11 +174,11 @@ impl<W: Wasi> Batch<W> {
         let happened = !notes.is_empty();
         for note in notes {
             match note {
-                Note::Head { attempt, status, retry_after, location, facts } => {
+                AttemptEvent::Head { attempt, status, retry_after, location, facts } => {
                     self.tell(now, Event::Head { attempt, status, retry_after, location, facts });
                 }
-                Note::Wants { attempt, bytes } => self.tell(now, Event::Wants { attempt, bytes }),
-                Note::Unread(body) => self.unread.push(body),
+                AttemptEvent::Wants { attempt, bytes } => self.tell(now, Event::Wants { attempt, bytes }),
+                AttemptEvent::Unread(body) => self.unread.push(body),
             }
         }
         happened

@@ -3,7 +3,6 @@
 //! A component brings a [`Wasi`] (the network and the clock) and runs each [`Batch`]; what its caller does and takes goes through a [`Caller`].
 //! A batch carries events to the engine and its actions out, and decides nothing.
 
-mod alarm;
 mod attempt;
 mod batch;
 mod error_code;
@@ -13,6 +12,7 @@ mod message;
 mod queues;
 mod requests;
 mod response;
+mod timer;
 mod wasi;
 
 pub use attempt::told;

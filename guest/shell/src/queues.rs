@@ -62,16 +62,16 @@ struct Queues<I: Incoming> {
     cancelled: bool,
     /// There when the batch is over.
     summary: Option<Summary>,
-    batch: Waiting,
-    takers: Waiting,
-    pushers: Waiting,
+    batch: Wakers,
+    takers: Wakers,
+    pushers: Wakers,
 }
 
 /// Who is to be woken.
 #[derive(Default)]
-struct Waiting(Vec<Waker>);
+struct Wakers(Vec<Waker>);
 
-impl Waiting {
+impl Wakers {
     fn add(&mut self, cx: &Context<'_>) {
         if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
             self.0.push(cx.waker().clone());
@@ -87,10 +87,10 @@ impl Waiting {
 pub struct Caller<I: Incoming>(Rc<RefCell<Queues<I>>>);
 
 /// The batch's end.
-pub(crate) struct Ends<I: Incoming>(Rc<RefCell<Queues<I>>>);
+pub(crate) struct BatchEnd<I: Incoming>(Rc<RefCell<Queues<I>>>);
 
 /// Both ends of a batch with these windows.
-pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, Ends<I>) {
+pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, BatchEnd<I>) {
     let queues = Queues {
         requests: VecDeque::new(),
         closed: false,
@@ -111,12 +111,12 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, Ends<I>) {
         left: false,
         cancelled: false,
         summary: None,
-        batch: Waiting::default(),
-        takers: Waiting::default(),
-        pushers: Waiting::default(),
+        batch: Wakers::default(),
+        takers: Wakers::default(),
+        pushers: Wakers::default(),
     };
     let queues = Rc::new(RefCell::new(queues));
-    (Caller(Rc::clone(&queues)), Ends(queues))
+    (Caller(Rc::clone(&queues)), BatchEnd(queues))
 }
 
 /// The batch takes no more requests.
@@ -284,7 +284,7 @@ impl<I: Incoming> Drop for Caller<I> {
     }
 }
 
-impl<I: Incoming> Ends<I> {
+impl<I: Incoming> BatchEnd<I> {
     /// The engine wants so many requests.
     pub(crate) fn read(&self, count: u32) {
         self.0.borrow_mut().wanted = count as usize;
@@ -409,7 +409,7 @@ mod tests {
         Outcome { id, url, attempts: 1, hops, timing, last_attempt, result: Ok(response) }
     }
 
-    fn windows(window: u32) -> (Caller<Nothing>, Ends<Nothing>) {
+    fn windows(window: u32) -> (Caller<Nothing>, BatchEnd<Nothing>) {
         let policy = Policy { window: Some(window), window_bytes: Some(1 << 20), ..Policy::default() };
         queues(&policy.resolve().unwrap())
     }

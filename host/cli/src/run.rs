@@ -43,7 +43,7 @@ pub(crate) struct Plan<'a> {
 pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
     let mut totals = Totals::new();
     let mut interrupted = false;
-    let mut interruptions = Interruptions::new();
+    let mut interruptions = StopSignals::new();
     let mut canceller = outcomes.canceller();
     let copied = {
         let chunks = written(&mut outcomes, plan).ready_chunks(CHUNK);
@@ -114,9 +114,9 @@ fn written<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a
 }
 
 /// Ctrl-C and SIGTERM.
-struct Interruptions(Vec<Signal>);
+struct StopSignals(Vec<Signal>);
 
-impl Interruptions {
+impl StopSignals {
     fn new() -> Self {
         // A signal that cannot be listened for keeps its default, which ends the process.
         let kinds = [SignalKind::interrupt(), SignalKind::terminate()];

@@ -5,9 +5,9 @@ use crate::body::ResponseBody;
 use crate::error::SendError;
 use crate::events::Events;
 use crate::outgoing::{BoxError, RequestBody};
-use crate::record::{Asked, FACTS, Record};
+use crate::record::{FACTS, FactsRequest, Record};
 use crate::sender::Sender;
-use crate::timeouts::Tighter;
+use crate::timeouts::RequestTimeouts;
 use crate::watch::Watch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 /// Sends requests for one account, and tells whoever asks for events with the same client when each is sent. Cheap to clone.
 ///
-/// A request may have a [`Tighter`] among its extensions. Dropping the future, or the response's body, gives the request up.
+/// A request may have a [`RequestTimeouts`] among its extensions. Dropping the future, or the response's body, gives the request up.
 #[derive(Clone)]
 pub struct Client {
     sender: Sender,
@@ -76,8 +76,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let asked = Asked::take(request.headers_mut());
-        if asked == Asked::Events {
+        let asked = FactsRequest::take(request.headers_mut());
+        if asked == FactsRequest::Events {
             return Box::pin(std::future::ready(Ok(self.read_events())));
         }
         let watch = Watch::new(Instant::now(), self.sender.limits().informational);
@@ -87,7 +87,7 @@ where
 }
 
 /// So that the extension is found by its type and by nothing else.
-impl Tighter {
+impl RequestTimeouts {
     /// The request with this among its extensions.
     pub fn on<B>(self, mut request: Request<B>) -> Request<B> {
         request.extensions_mut().insert(self);

@@ -1,7 +1,7 @@
 //! From an origin to an open connection: resolve, check, connect, handshake, each on its own clock.
 
 use crate::account::Account;
-use crate::connection::{Connection, Opened};
+use crate::connection::{Connection, NewConnection};
 use crate::egress::{Approved, Egress, Refused};
 use crate::error::SendError;
 use crate::observer::Observer;
@@ -12,7 +12,7 @@ use crate::resolve::Resolve;
 use crate::slots::{Full, Slot, Slots};
 use crate::timeouts::Timeouts;
 use crate::tls::{Tls, TlsSettings};
-use crate::transport::{Connect, Metered, Payer, Transport};
+use crate::transport::{BilledAccount, Connect, Metered, Transport};
 use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -30,7 +30,7 @@ pub(crate) struct Connector {
 }
 
 /// What a sender goes by.
-pub struct Ways {
+pub struct SenderConfig {
     /// Where requests may go.
     pub egress: Egress,
     /// Who finds the addresses of names.
@@ -48,8 +48,8 @@ const MOST_ADDRESSES: usize = 16;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 impl Connector {
-    pub(crate) fn new(ways: Ways) -> Self {
-        let Ways { egress, resolver, transports, tls } = ways;
+    pub(crate) fn new(ways: SenderConfig) -> Self {
+        let SenderConfig { egress, resolver, transports, tls } = ways;
         Self { egress, resolver, transports, tls: Tls::new(tls), slots: Slots::default() }
     }
 
@@ -81,11 +81,11 @@ impl Connector {
         let opened = self.open_any(addresses, timeouts.connect).await;
         record.connected(begun);
         let (transport, remote) = opened?;
-        let payer = Payer::new(account);
+        let payer = BilledAccount::new(account);
         let metered = Metered { transport, payer: payer.clone(), _slot: slot };
         let opened = |http2| {
             let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
-            Opened { origin: origin.clone(), remote, http2, payer, observer, id: pool.next_id() }
+            NewConnection { origin: origin.clone(), remote, http2, payer, observer, id: pool.next_id() }
         };
         if !origin.is_https() {
             return Connection::start(metered, opened(false), pool.limits()).await;

@@ -1,16 +1,16 @@
 //! One open connection, HTTP/1.1 or HTTP/2.
 
 use crate::account::Account;
+use crate::activity::{Activity, ActivityStream};
 use crate::driver::{STREAMS_UNKNOWN, Signal, Tasks, drive_http1, drive_http2};
 use crate::error::SendError;
-use crate::heard::{Heard, Listened};
 use crate::limits::PoolLimits;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
 use crate::record::Record;
-use crate::transport::Payer;
-use crate::watch::{Flooded, Watched};
+use crate::transport::BilledAccount;
+use crate::watch::{TooManyInformational, Watched};
 use fantail_engine::{Cause, Phase, Protocol};
 use http::header::HOST;
 use http::{Request, Response, Uri};
@@ -48,8 +48,8 @@ struct Open {
     /// Those of HTTP/2: one of them holds the socket.
     tasks: Tasks,
     signal: Arc<Signal>,
-    heard: Arc<Heard>,
-    payer: Payer,
+    heard: Arc<Activity>,
+    payer: BilledAccount,
     limits: PoolLimits,
 }
 
@@ -61,11 +61,11 @@ impl Drop for Open {
 }
 
 /// Where a new connection leads, and who is told what becomes of it.
-pub(crate) struct Opened {
+pub(crate) struct NewConnection {
     pub(crate) origin: Origin,
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
-    pub(crate) payer: Payer,
+    pub(crate) payer: BilledAccount,
     pub(crate) observer: Weak<dyn Observer>,
     pub(crate) id: u64,
 }
@@ -85,15 +85,15 @@ pub(crate) struct Unanswered {
 
 impl Connection {
     /// Begins to speak over what has just been opened.
-    pub(crate) async fn start<T>(io: T, opened: Opened, limits: PoolLimits) -> Result<Self, SendError>
+    pub(crate) async fn start<T>(io: T, opened: NewConnection, limits: PoolLimits) -> Result<Self, SendError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
-        let (heard, signal) = (Arc::<Heard>::default(), Arc::<Signal>::default());
+        let (heard, signal) = (Arc::<Activity>::default(), Arc::<Signal>::default());
         let tasks = Tasks::new(Arc::clone(&signal));
-        let Opened { origin, remote, http2, payer, observer, id } = opened;
-        let io = TokioIo::new(Listened { io, heard: Arc::clone(&heard) });
+        let NewConnection { origin, remote, http2, payer, observer, id } = opened;
+        let io = TokioIo::new(ActivityStream { io, heard: Arc::clone(&heard) });
         // What goes wrong with a driver is told to the requests that are under way.
         let (handle, driver) = if http2 {
             let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
@@ -211,7 +211,7 @@ impl Connection {
                 Ok(response)
             }
             Ok(Ok((Err(unanswered), _))) => Err(self.explained(unanswered)),
-            Ok(Err(Flooded)) => {
+            Ok(Err(TooManyInformational)) => {
                 let detail = "more informational responses before the answer than are allowed";
                 Err(unanswered(SendError::new(Cause::HttpProtocolError, Phase::Head, detail), None))
             }

@@ -1,6 +1,6 @@
 //! The tasks of a connection: they run hyper, and tell an observer what happens.
 
-use crate::heard::Listened;
+use crate::activity::ActivityStream;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
@@ -39,7 +39,7 @@ impl Signal {
     }
 }
 
-type Io<T> = TokioIo<Listened<T>>;
+type Io<T> = TokioIo<ActivityStream<T>>;
 
 /// Runs a connection of HTTP/1.1 until it ends.
 pub(crate) async fn drive_http1<T>(

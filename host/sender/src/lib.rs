@@ -1,9 +1,10 @@
 //! The only way out: sends HTTP requests over pooled connections to addresses that a policy has approved, and says what became of each.
 //!
 //! A [`Sender`] holds the connections; a [`Client`] of it is a [`tower_service::Service`] that charges an [`Account`]. What a request asks for
-//! besides stands in its head ([`fantail_facts`]) and among its extensions ([`Tighter`]). The connections themselves are hyper's.
+//! besides stands in its head ([`fantail_facts`]) and among its extensions ([`RequestTimeouts`]). The connections themselves are hyper's.
 
 mod account;
+mod activity;
 mod body;
 mod client;
 mod connect;
@@ -13,7 +14,6 @@ mod egress;
 mod error;
 mod events;
 mod framing;
-mod heard;
 mod limits;
 mod observer;
 mod origin;
@@ -34,7 +34,7 @@ pub use rustls::pki_types;
 pub use account::{Account, Allowance, Used};
 pub use body::ResponseBody;
 pub use client::Client;
-pub use connect::Ways;
+pub use connect::SenderConfig;
 pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use error::SendError;
 pub use events::MOST_EVENTS;
@@ -42,6 +42,6 @@ pub use limits::PoolLimits;
 pub use origin::Origin;
 pub use resolve::{Resolve, ResolveError, SystemResolver};
 pub use sender::{Connections, Sender};
-pub use timeouts::{Tighter, Timeouts};
+pub use timeouts::{RequestTimeouts, Timeouts};
 pub use tls::{Identity, TlsError, TlsSettings, Trust};
 pub use transport::{Connect, TcpConnector, Transport};

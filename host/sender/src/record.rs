@@ -17,14 +17,14 @@ pub(crate) const FACTS: HeaderName = HeaderName::from_static(fantail_facts::FACT
 
 /// What a request asks to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum FactsRequest {
     Nothing,
     /// The facts of the attempt with this number.
     Facts(u64),
     Events,
 }
 
-impl Asked {
+impl FactsRequest {
     /// Takes it out of a request's head: it is no business of the peer's.
     pub(crate) fn take(headers: &mut HeaderMap) -> Self {
         let Some(value) = headers.remove(ATTEMPT) else { return Self::Nothing };
@@ -50,8 +50,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(asked: Asked, watch: Arc<Watch>) -> Self {
-        let number = if let Asked::Facts(number) = asked { Some(number) } else { None };
+    pub(crate) fn new(asked: FactsRequest, watch: Arc<Watch>) -> Self {
+        let number = if let FactsRequest::Facts(number) = asked { Some(number) } else { None };
         let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok();
         let facts = Facts { started: number.and_then(|_| now()), queued: Some(Duration::ZERO), ..Facts::default() };
         Self { number, facts, sent: Sent::No, sending: None, sent_before: Sent::No, watch }

@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::body::{Received, ResponseBody};
-use crate::connect::{Connector, Ways};
+use crate::connect::{Connector, SenderConfig};
 use crate::connection::Unanswered;
 use crate::error::{Repeat, SendError};
 use crate::events::Events;
@@ -10,9 +10,9 @@ use crate::framing::{self, Reuse};
 use crate::limits::PoolLimits;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
-use crate::pool::{Asked, Grant, Lease, Opening, Pool, Want};
+use crate::pool::{Checkout, ConnectPermit, Grant, Lease, Pool, Want};
 use crate::record::Record;
-use crate::timeouts::{Tighter, Timeouts};
+use crate::timeouts::{RequestTimeouts, Timeouts};
 use fantail_engine::{Cause, Phase, Protocol};
 use http::header::HOST;
 use http::response::Parts;
@@ -58,7 +58,7 @@ pub struct Connections {
 }
 
 /// For whom a request is sent, and how long its steps may take.
-struct Terms<'a> {
+struct SendContext<'a> {
     origin: Origin,
     timeouts: Timeouts,
     account: &'a Arc<Account>,
@@ -67,7 +67,7 @@ struct Terms<'a> {
 
 impl Sender {
     /// A sender without connections yet.
-    pub fn new(ways: Ways, timeouts: Timeouts, limits: PoolLimits) -> Self {
+    pub fn new(ways: SenderConfig, timeouts: Timeouts, limits: PoolLimits) -> Self {
         let (connector, pool) = (Connector::new(ways), Arc::new(Pool::new(limits)));
         let (opened, reused) = Default::default();
         Self { shared: Arc::new(Shared { connector, pool, timeouts, opened, reused }) }
@@ -87,7 +87,7 @@ impl Sender {
     pub(crate) async fn send(
         &self,
         mut request: Request<RequestBody>,
-        asked: Tighter,
+        asked: RequestTimeouts,
         account: &Arc<Account>,
         events: &Events,
         record: &mut Record,
@@ -95,9 +95,9 @@ impl Sender {
         let (origin, timeouts) = (Origin::of(request.uri())?, self.shared.timeouts.tightened_by(asked));
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
-        let terms = Terms { origin, timeouts, account, events };
+        let terms = SendContext { origin, timeouts, account, events };
         let (uri, host) = (request.uri().clone(), request.headers().get(HOST).cloned());
-        let (mut again, mut tried, mut shared) = (Again::default(), 0, false);
+        let (mut again, mut tried, mut shared) = (Repeats::default(), 0, false);
         loop {
             // Other kept connections may be closed as well. A shared one that broke is retired, and those who shared it share the next.
             let want = if again.closed && !shared || tried > MOST_KEPT { Want::Fresh } else { Want::Any };
@@ -136,7 +136,7 @@ impl Sender {
         &self,
         mut lease: Lease,
         request: Request<RequestBody>,
-        terms: &Terms<'_>,
+        terms: &SendContext<'_>,
         fresh: bool,
         record: &mut Record,
     ) -> Result<Response<ResponseBody>, Unanswered> {
@@ -170,12 +170,17 @@ impl Sender {
     }
 
     /// A connection to send over, and whether it was opened just now.
-    async fn lease(&self, terms: &Terms<'_>, mut want: Want, record: &mut Record) -> Result<(Lease, bool), SendError> {
+    async fn lease(
+        &self,
+        terms: &SendContext<'_>,
+        mut want: Want,
+        record: &mut Record,
+    ) -> Result<(Lease, bool), SendError> {
         let Shared { pool, reused, .. } = &*self.shared;
         loop {
             let grant = match pool.ask(&terms.origin, want) {
-                Asked::Granted(grant) => Some(grant),
-                Asked::Waits(granted) => {
+                Checkout::Granted(grant) => Some(grant),
+                Checkout::Waits(granted) => {
                     let begun = Instant::now();
                     let granted = self.wait(granted, terms).await;
                     record.queued(begun);
@@ -205,7 +210,7 @@ impl Sender {
 
     /// Waits for its turn. None if it is not to wait any longer for whoever finds out what the origin speaks, who may be held up for example
     /// by a component that does not let it go on.
-    async fn wait(&self, mut granted: oneshot::Receiver<Grant>, terms: &Terms<'_>) -> Option<Grant> {
+    async fn wait(&self, mut granted: oneshot::Receiver<Grant>, terms: &SendContext<'_>) -> Option<Grant> {
         let patience = PATIENCE.min(terms.timeouts.connect / 4);
         match timeout(patience, &mut granted).await {
             Ok(granted) => granted.ok(),
@@ -215,7 +220,12 @@ impl Sender {
         }
     }
 
-    async fn open(&self, opening: Opening, terms: &Terms<'_>, record: &mut Record) -> Result<Lease, SendError> {
+    async fn open(
+        &self,
+        opening: ConnectPermit,
+        terms: &SendContext<'_>,
+        record: &mut Record,
+    ) -> Result<Lease, SendError> {
         let Shared { connector, pool, opened, .. } = &*self.shared;
         match connector.connect(&terms.origin, &terms.timeouts, terms.account, pool, record).await {
             Ok(connection) => {
@@ -233,7 +243,7 @@ impl Sender {
 
 /// For which reasons a request without a body has been sent once more, each of them once.
 #[derive(Default)]
-struct Again {
+struct Repeats {
     /// The peer said that it had done nothing with it (RFC 9113, section 8.7).
     refused: bool,
     /// It was sent over a connection that had been kept open, and was closed before it came. A safe method does no harm if it came
@@ -241,7 +251,7 @@ struct Again {
     closed: bool,
 }
 
-impl Again {
+impl Repeats {
     fn allows(&mut self, error: &SendError, request: &Request<RequestBody>, fresh: bool) -> bool {
         let used = match error.repeat {
             Repeat::Refused | Repeat::Elsewhere => &mut self.refused,

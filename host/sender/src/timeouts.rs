@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long each step of a request may take, each on its own clock. A request may ask for less ([`Tighter`]), never for more. The
+/// How long each step of a request may take, each on its own clock. A request may ask for less ([`RequestTimeouts`]), never for more. The
 /// defaults leave room for what a policy may ask for; the policy's own defaults are tighter. Waiting for a place to open a connection, or
 /// for a stream of one, is on none of these clocks: whoever gives up drops the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Default for Timeouts {
 
 /// What one request asks for, among its extensions. None leaves a step as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tighter {
+pub struct RequestTimeouts {
     /// To resolve a name, to open a TCP connection, and for the TLS handshake, each.
     pub connect: Option<Duration>,
     /// From the request being sent to its whole head.
@@ -38,7 +38,7 @@ pub struct Tighter {
 }
 
 impl Timeouts {
-    pub(crate) fn tightened_by(self, asked: Tighter) -> Self {
+    pub(crate) fn tightened_by(self, asked: RequestTimeouts) -> Self {
         let tightened = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| own.min(asked));
         Self {
             resolve: tightened(self.resolve, asked.connect),

@@ -39,9 +39,9 @@ impl Connect for TcpConnector {
 
 /// Who pays for what passes over a connection: the batch whose request is on it.
 #[derive(Clone)]
-pub(crate) struct Payer(Arc<Mutex<Arc<Account>>>);
+pub(crate) struct BilledAccount(Arc<Mutex<Arc<Account>>>);
 
-impl Payer {
+impl BilledAccount {
     pub(crate) fn new(account: &Arc<Account>) -> Self {
         Self(Arc::new(Mutex::new(Arc::clone(account))))
     }
@@ -59,7 +59,7 @@ impl Payer {
 /// A transport whose bytes are charged to whoever uses it.
 pub(crate) struct Metered {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) payer: Payer,
+    pub(crate) payer: BilledAccount,
     /// As long as there is a socket, it counts.
     pub(crate) _slot: Slot,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Watch {
 const NEVER: u64 = u64::MAX;
 
 /// There were more informational responses than are allowed.
-pub(crate) struct Flooded;
+pub(crate) struct TooManyInformational;
 
 impl Watch {
     pub(crate) fn new(begun: Instant, most_informational: u32) -> Arc<Self> {
@@ -100,13 +100,13 @@ impl<F: Future + Unpin> Watched<F> {
 }
 
 impl<F: Future + Unpin> Future for Watched<F> {
-    type Output = Result<(F::Output, Instant), Flooded>;
+    type Output = Result<(F::Output, Instant), TooManyInformational>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { answer, watch, waker } = &mut *self;
         watch.outer.register(cx.waker());
         if watch.is_flooded() {
-            return Poll::Ready(Err(Flooded));
+            return Poll::Ready(Err(TooManyInformational));
         }
         let polled = Pin::new(answer).poll(&mut Context::from_waker(waker));
         polled.map(|answer| Ok((answer, watch.at(&watch.announced).unwrap_or_else(Instant::now))))

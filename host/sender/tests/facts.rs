@@ -4,7 +4,7 @@ use crate::net::{ADDRESS, MS, Net, facts, head, slow, text};
 use bytes::Bytes;
 use fantail_engine::{Cause, Phase, Protocol, Sent};
 use fantail_facts::{ATTEMPT, EVENTS, FACTS};
-use fantail_sender::{PoolLimits, Tighter, Timeouts, TlsSettings};
+use fantail_sender::{PoolLimits, RequestTimeouts, Timeouts, TlsSettings};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use std::sync::{Arc, Mutex};
@@ -140,11 +140,11 @@ async fn a_failure_says_whether_anything_was_handed_to_a_connection() {
     });
     let slow = silent.connecting_takes(700 * MS).rig();
     let attempt = Request::get("http://10.0.0.1/").header(ATTEMPT, "3").body(Empty::<Bytes>::new()).unwrap();
-    let head_timeout = Tighter { head: Some(500 * MS), ..Tighter::default() };
+    let head_timeout = RequestTimeouts { head: Some(500 * MS), ..RequestTimeouts::default() };
     let silent = slow.send(head_timeout.on(attempt.clone())).await.err().unwrap();
     assert_eq!((silent.cause, silent.phase, silent.sent), (Cause::HttpResponseTimeout, Phase::Head, Sent::Maybe));
     assert_eq!(silent.facts.unwrap().connect, Some(700 * MS), "the time for the head had not begun");
-    let connect_timeout = Tighter { connect: Some(500 * MS), ..Tighter::default() };
+    let connect_timeout = RequestTimeouts { connect: Some(500 * MS), ..RequestTimeouts::default() };
     let unreached = slow.send(connect_timeout.on(attempt)).await.err().unwrap();
     assert_eq!(
         (unreached.cause, unreached.phase, unreached.sent),

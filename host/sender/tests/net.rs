@@ -5,7 +5,7 @@ use fantail_engine::Facts;
 use fantail_facts::{ATTEMPT, FACTS};
 use fantail_sender::{
     Account, Allowance, Approved, Client, Connect, Connections, Egress, PoolLimits, Resolve, ResolveError,
-    ResponseBody, SendError, Sender, Timeouts, TlsSettings, Transport, Ways,
+    ResponseBody, SendError, Sender, SenderConfig, Timeouts, TlsSettings, Transport,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -74,7 +74,7 @@ impl Net {
 
     pub(crate) fn rig_with(&self, timeouts: Timeouts, limits: PoolLimits, tls: TlsSettings) -> Rig {
         let egress = Egress::nothing().allow("10.0.0.0/8".parse().unwrap());
-        let ways = Ways { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
+        let ways = SenderConfig { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
         let sender = Sender::new(ways, timeouts, limits);
         let allowance = Allowance { bytes: 1 << 40, body: 1 << 40 };
         let client = Client::new(sender.clone(), Arc::new(Account::new(allowance)));

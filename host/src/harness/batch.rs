@@ -1,11 +1,11 @@
 //! One batch: one instance of the component in a store of its own, thrown away at the end.
 
-use super::channels::{Channels, Unstoppable};
-use super::feed::Feed;
+use super::channels::{Channels, DidNotStop};
+use super::input::Input;
 use super::ledger::never_handed_over;
+use super::reasons::reason;
 use super::receipt::Receipt;
 use super::state::State;
-use super::words::reason;
 use super::{Component, End, Outbox, Report, p2, p3};
 use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy};
@@ -23,24 +23,24 @@ pub(super) struct Batch {
     pub(super) component: Component,
     pub(super) policy: Policy,
     pub(super) state: State,
-    pub(super) feed: Feed,
+    pub(super) input: Input,
     pub(super) channels: Channels,
     /// The reader gives up.
     pub(super) cancelled: CancellationToken,
     /// Told what became of the batch.
-    pub(super) report: oneshot::Sender<Told>,
+    pub(super) report: oneshot::Sender<Finished>,
     /// Given back when the store is gone.
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// What became of a batch, and what is still charged to it.
-pub(super) type Told = (Report, Arc<Account>);
+pub(super) type Finished = (Report, Arc<Account>);
 
 impl Batch {
     /// Runs the batch to its end. Every request read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // What is declared first is dropped last.
-        let Batch { place: _place, component, policy, state, mut feed, channels, cancelled, report } = self;
+        let Batch { place: _place, component, policy, state, mut input, channels, cancelled, report } = self;
         let outcomes = channels.outcomes.clone();
         let (wall, busy, begun) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
@@ -51,17 +51,17 @@ impl Batch {
         let conversation = async {
             match &component {
                 Component::P2(component) => {
-                    p2::converse(component, &mut store, &policy, (&mut feed, &mut bodies), channels, &cancelled).await
+                    p2::converse(component, &mut store, &policy, (&mut input, &mut bodies), channels, &cancelled).await
                 }
                 Component::P3(component) => {
-                    p3::converse(component, &mut store, &policy, &mut feed, channels, &cancelled).await
+                    p3::converse(component, &mut store, &policy, &mut input, channels, &cancelled).await
                 }
             }
         };
         let end = tokio::select! {
             result = busy.timed(conversation) => match result {
                 Ok(end) => end,
-                Err(error) if error.is::<Unstoppable>() => End::Cancelled(None),
+                Err(error) if error.is::<DidNotStop>() => End::Cancelled(None),
                 Err(error) => End::Broken(reason(&error)),
             },
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
@@ -73,8 +73,8 @@ impl Batch {
         // A component that has kept its word: unread bodies that it has handed out still need it, and nothing waits for the reader.
         let kept = store.data().ledger.len() == 0 || outcomes.is_closed();
         if matches!(end, End::Finished(_)) && kept {
-            settle(store.data_mut(), &mut feed, &end, outcomes, &cancelled).await;
-            sum_up(store.data_mut(), &feed, end, begun, report);
+            settle(store.data_mut(), &mut input, &end, outcomes, &cancelled).await;
+            sum_up(store.data_mut(), &input, end, begun, report);
             let bodies = async {
                 match component {
                     Component::P2(_) => p2::unread_bodies(&mut bodies, &mut store).await,
@@ -89,15 +89,15 @@ impl Batch {
             // The bodies first: a reader that waits for the end of one would never come to the outcomes that follow.
             drop(bodies);
             let mut state = store.into_data();
-            settle(&mut state, &mut feed, &end, outcomes, &cancelled).await;
-            sum_up(&mut state, &feed, end, begun, report);
+            settle(&mut state, &mut input, &end, outcomes, &cancelled).await;
+            sum_up(&mut state, &input, end, begun, report);
         }
     }
 }
 
 /// Gives an outcome to every request that has none: those that the component was handed, and if it broke down also those
 /// that it had not come to. What nobody reads any more is counted all the same.
-async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox, cancelled: &CancellationToken) {
+async fn settle(state: &mut State, input: &mut Input, end: &End, outcomes: Outbox, cancelled: &CancellationToken) {
     let (cause, detail) = match end {
         End::Cancelled(_) => {
             (Cause::Cancelled, "the batch was cancelled, and the component did not say how far this had come")
@@ -111,9 +111,9 @@ async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox,
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }
-    while matches!(end, End::Broken(_)) && !feed.is_ended() {
+    while matches!(end, End::Broken(_)) && !input.is_ended() {
         let entry = tokio::select! {
-            entry = feed.next() => entry,
+            entry = input.next() => entry,
             () = outcomes.closed() => return,
             () = cancelled.cancelled() => return,
         };
@@ -125,12 +125,12 @@ async fn settle(state: &mut State, feed: &mut Feed, end: &End, outcomes: Outbox,
     }
 }
 
-fn sum_up(state: &mut State, feed: &Feed, end: End, begun: Instant, report: oneshot::Sender<Told>) {
+fn sum_up(state: &mut State, input: &Input, end: End, begun: Instant, report: oneshot::Sender<Finished>) {
     let receipt = Receipt::of(&state.sandbox, begun.elapsed());
     let finished = matches!(end, End::Finished(_));
     debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
     let elapsed = state.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-    let mut summary = state.tally.close(elapsed, feed.is_ended());
+    let mut summary = state.tally.close(elapsed, input.is_ended());
     if let Some(own) = end.own() {
         summary.adopt_inner(own);
     }

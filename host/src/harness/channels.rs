@@ -15,4 +15,4 @@ pub(super) struct Channels {
 /// A component was told to stop, and did not within `Limits::stall`.
 #[derive(Debug, thiserror::Error)]
 #[error("the component does not stop")]
-pub(super) struct Unstoppable;
+pub(super) struct DidNotStop;

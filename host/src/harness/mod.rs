@@ -3,14 +3,14 @@
 mod batch;
 mod body;
 mod channels;
-mod feed;
+mod input;
 mod ledger;
 mod outcomes;
 mod p2;
 mod p3;
+mod reasons;
 mod receipt;
 mod state;
-mod words;
 
 pub use body::{Body, UnreadBody};
 pub use ledger::{Entry, Malformed};
@@ -25,9 +25,9 @@ use batch::Batch;
 use channels::Channels;
 use fantail_engine::{Policy, Summary, WINDOW_BYTES};
 use fantail_sender::{Connections, Sender};
-use feed::Feed;
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
+use input::Input;
 use outcomes::Running;
 pub(crate) use state::State;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ impl Harness {
             // Our sender answers.
             policy: self.with_defaults(policy),
             state: State::new(self.limits, self.sender.clone(), cancelled.clone()),
-            feed: Feed::new(numbered.boxed()),
+            input: Input::new(numbered.boxed()),
             channels: Channels { asked, outcomes, accepted },
             cancelled: cancelled.clone(),
             report,

@@ -1,6 +1,6 @@
 //! The reader's end of a batch.
 
-use super::batch::Told;
+use super::batch::Finished;
 use super::{Outcome, Report};
 use futures::Stream;
 use futures::channel::oneshot;
@@ -18,7 +18,7 @@ pub struct Outcomes {
     pub(super) ask: Option<oneshot::Sender<()>>,
     pub(super) canceller: Option<Canceller>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
-    pub(super) report: oneshot::Receiver<Told>,
+    pub(super) report: oneshot::Receiver<Finished>,
     pub(super) batch: Running,
 }
 

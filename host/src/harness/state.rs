@@ -1,8 +1,8 @@
 //! What the store of a batch holds.
 
-use super::feed::Feed;
+use super::input::Input;
 use super::ledger::Ledger;
-use super::words::first_line;
+use super::reasons::first_line;
 use super::{Outcome, Response};
 use crate::sandbox::{Limits, Sandbox, Sandboxed};
 use fantail_engine::{Cause, Facts, Failure, Request, Tally, Timing};
@@ -75,7 +75,7 @@ impl State {
     }
 
     /// Takes what the input has now, as far as there is room for it in the component and in the limits, and notes it in the ledger.
-    pub(super) fn take_from(&mut self, feed: &mut Feed, room: u32) -> Given {
+    pub(super) fn take_from(&mut self, input: &mut Input, room: u32) -> Given {
         let limits = &self.sandbox.limits;
         let left = usize::try_from(limits.requests.saturating_sub(self.ledger.read())).unwrap_or(usize::MAX);
         let room = (room as usize).min(limits.handed_over.saturating_sub(self.ledger.len())).min(left);
@@ -83,14 +83,14 @@ impl State {
         let mut bytes = 0;
         while requests.len() < room
             && bytes < MOST_AT_ONCE
-            && let Poll::Ready(Some(entry)) = feed.poll_next(&mut Context::from_waker(Waker::noop()))
+            && let Poll::Ready(Some(entry)) = input.poll_next(&mut Context::from_waker(Waker::noop()))
         {
             self.tally.arrived();
             let (number, request) = self.ledger.open(entry);
             bytes += request.size();
             requests.push((number, request));
         }
-        let is_last = feed.is_ended() || left == requests.len();
+        let is_last = input.is_ended() || left == requests.len();
         let is_full = bytes >= MOST_AT_ONCE;
         Given { is_hungry: requests.len() < room && !is_full, is_full, is_last, requests }
     }

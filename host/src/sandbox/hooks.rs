@@ -1,8 +1,8 @@
 //! The sender behind wasmtime's hooks. wasmtime calls that interface experimental: all we know of it is in this file.
 
 use fantail_engine::Cause;
-use fantail_facts::Told;
-use fantail_sender::{Client, Origin, SendError, Tighter};
+use fantail_facts::FailureReport;
+use fantail_sender::{Client, Origin, RequestTimeouts, SendError};
 use http_body_util::BodyExt;
 use tower_service::Service;
 use tracing::{Instrument, Span, debug, debug_span};
@@ -33,9 +33,9 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-fn tighter(options: RequestOptions) -> Tighter {
+fn tighter(options: RequestOptions) -> RequestTimeouts {
     let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options;
-    Tighter { connect: connect_timeout, head: first_byte_timeout, idle: between_bytes_timeout }
+    RequestTimeouts { connect: connect_timeout, head: first_byte_timeout, idle: between_bytes_timeout }
 }
 
 /// What is told of an attempt: never a header, a path or a query.
@@ -55,7 +55,7 @@ fn failed(error: SendError) -> Error {
     let SendError { cause, phase, sent, detail, facts, .. } = error;
     match facts {
         Some(facts) => {
-            let told = Told { cause, phase, sent, facts: *facts, detail };
+            let told = FailureReport { cause, phase, sent, facts: *facts, detail };
             Error::InternalError(Some(fantail_facts::write_failure(&told)))
         }
         None => code(cause, detail),

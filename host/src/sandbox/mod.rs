@@ -3,8 +3,8 @@
 mod busy;
 mod hooks;
 mod limits;
-mod mended;
 mod watchdog;
+mod workarounds;
 
 pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
@@ -147,7 +147,7 @@ pub(crate) fn linker<T: Sandboxed>(engine: &Engine, wasi: Wasi) -> wasmtime::Res
     match wasi {
         Wasi::P2 => {
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-            mended::replace(&mut linker)?;
+            workarounds::replace(&mut linker)?;
             io::error::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
             io::poll::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
             io::streams::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;

@@ -1,7 +1,7 @@
 //! What a client gets.
 
 use super::idle::Busy;
-use super::occupancy::Place;
+use super::occupancy::Permit;
 use bytes::Bytes;
 use fantail_wire::Problem;
 use http::{Response, StatusCode};
@@ -16,7 +16,7 @@ use wasmtime_wasi_http::Error;
 pub struct Answer {
     body: UnsyncBoxBody<Bytes, Error>,
     /// Given back with the body, however it ends.
-    place: Option<Place>,
+    place: Option<Permit>,
     /// Its connection's.
     busy: Option<Busy>,
     /// Whether the client reads JSON lines, and can be told in one of them that the answer breaks off.
@@ -40,7 +40,7 @@ enum Telling {
 pub struct BrokenOff(String);
 
 impl Answer {
-    pub(super) fn new(response: Response<UnsyncBoxBody<Bytes, Error>>, place: Place) -> Response<Self> {
+    pub(super) fn new(response: Response<UnsyncBoxBody<Bytes, Error>>, place: Permit) -> Response<Self> {
         let content_type = response.headers().get(http::header::CONTENT_TYPE);
         let lines = content_type.is_some_and(|value| value.as_bytes() == b"application/x-ndjson");
         response.map(|body| Self { body, place: Some(place), busy: None, lines, whole_line: true, broken: None })
@@ -75,7 +75,7 @@ impl Body for Answer {
         if self.broken.is_none() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 // With its store an instance takes both ends of its streams: that looks like an end, and is none.
-                None if self.place.as_ref().is_some_and(Place::is_broken) => {
+                None if self.place.as_ref().is_some_and(Permit::is_broken) => {
                     self.break_off("the instance broke down".to_owned());
                 }
                 Some(Err(error)) => self.break_off(error.to_string()),

@@ -2,8 +2,8 @@
 
 use super::Service;
 use super::idle::{Connection, Idle};
-use super::patient::Patient;
-use super::slow::{CutOffSlow, SlowClients};
+use super::slow_clients::{SlowClientGuard, SlowClients};
+use super::stall_timeout::StallTimeout;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -127,11 +127,11 @@ async fn connection(
     let (too_slow, gone) = (CancellationToken::new(), CancellationToken::new());
     // Dropped last, when the connection has given its places back.
     let _gone = gone.clone().drop_guard();
-    let io = CutOffSlow::new(tcp, listening.slow, slow.clone(), too_slow.clone(), gone);
+    let io = SlowClientGuard::new(tcp, listening.slow, slow.clone(), too_slow.clone(), gone);
     let given_up = Arc::clone(&idle);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, slow, busy) = (service.clone(), slow.clone(), idle.busy());
-        let request = request.map(|body| Patient::new(body, listening.stall).boxed_unsync());
+        let request = request.map(|body| StallTimeout::new(body, listening.stall).boxed_unsync());
         async move {
             while service.is_full() && slow.give_up_slowest(listening.slow_when_full).await {}
             let mut response = service.handle(request).await;

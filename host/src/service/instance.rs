@@ -1,7 +1,7 @@
 //! One instance and the requests it serves.
 
 use super::answer::Answer;
-use super::occupancy::{Occupancy, Place};
+use super::occupancy::{Occupancy, Permit};
 use crate::sandbox::{Sandbox, watch};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 /// A request on its way into an instance.
 pub(super) struct Job {
     pub(super) request: Request<WasiBody>,
-    pub(super) place: Place,
+    pub(super) place: Permit,
     /// Dropped unanswered if the instance breaks down on the way.
     pub(super) reply: oneshot::Sender<Reply>,
 }

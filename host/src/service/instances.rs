@@ -2,7 +2,7 @@
 
 use super::ServiceOptions;
 use super::instance::{Instance, Job};
-use super::occupancy::{Occupancy, Place};
+use super::occupancy::{Occupancy, Permit};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
 use fantail_sender::{Account, Sender};
@@ -19,23 +19,23 @@ pub(crate) struct Instances {
     limits: Limits,
     options: ServiceOptions,
     environment: Vec<(String, String)>,
-    live: Mutex<Vec<Live>>,
+    live: Mutex<Vec<LiveInstance>>,
 }
 
 /// An instance as its callers see it.
-struct Live {
+struct LiveInstance {
     jobs: mpsc::Sender<Job>,
     occupancy: Arc<Occupancy>,
     account: Arc<Account>,
 }
 
-impl Live {
+impl LiveInstance {
     /// Whether it may serve another: it has served fewer than `reuse`, and has left enough of the network for those it serves.
     fn is_fresh(&self, reuse: u64) -> bool {
         self.occupancy.served() < reuse && !self.account.is_half_used()
     }
 
-    fn enter(&self) -> (mpsc::Sender<Job>, Place) {
+    fn enter(&self) -> (mpsc::Sender<Job>, Permit) {
         (self.jobs.clone(), self.occupancy.enter())
     }
 }
@@ -63,7 +63,7 @@ impl Instances {
 
     /// A place in the first instance that has one, so that the others come to rest; else in a new one; none if there may be
     /// no more. A job sent there is always taken, unless the instance has ended meanwhile.
-    pub(super) fn place(&self) -> Option<(mpsc::Sender<Job>, Place)> {
+    pub(super) fn place(&self) -> Option<(mpsc::Sender<Job>, Permit)> {
         let mut live = self.lock();
         if let Some(instance) = live.iter().find(|instance| self.has_room(instance)) {
             return Some(instance.enter());
@@ -78,18 +78,18 @@ impl Instances {
 
     /// Those that may still serve. One that has served enough ends by itself when its last caller has left; meanwhile another takes
     /// its place.
-    fn lock(&self) -> MutexGuard<'_, Vec<Live>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<LiveInstance>> {
         // Nothing in here panics half-way through a change.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|instance| !instance.jobs.is_closed() && instance.is_fresh(self.options.reuse));
         live
     }
 
-    fn has_room(&self, instance: &Live) -> bool {
+    fn has_room(&self, instance: &LiveInstance) -> bool {
         instance.occupancy.callers() < self.options.callers
     }
 
-    fn start(&self) -> Live {
+    fn start(&self) -> LiveInstance {
         let (jobs, receiver) = mpsc::channel(self.options.callers.max(1));
         let occupancy = Arc::<Occupancy>::default();
         let sandbox = Sandbox::new(self.limits, self.sender.clone(), &self.environment);
@@ -107,6 +107,6 @@ impl Instances {
                 log(&format!("an instance broke down and is thrown away: {error:#}"));
             }
         });
-        Live { jobs, occupancy, account }
+        LiveInstance { jobs, occupancy, account }
     }
 }

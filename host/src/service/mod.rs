@@ -7,8 +7,8 @@ mod instance;
 mod instances;
 mod occupancy;
 mod options;
-mod patient;
-mod slow;
+mod slow_clients;
+mod stall_timeout;
 
 pub use answer::{Answer, BrokenOff};
 pub use connection::{Listening, Served};

@@ -14,18 +14,18 @@ pub(super) struct Occupancy {
 }
 
 /// A caller's place in an instance, given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct Permit {
     occupancy: Arc<Occupancy>,
 }
 
-impl Place {
+impl Permit {
     /// Whether the instance broke down meanwhile.
     pub(super) fn is_broken(&self) -> bool {
         self.occupancy.broken.load(Ordering::Acquire)
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.occupancy.callers.fetch_sub(1, Ordering::AcqRel);
         self.occupancy.left.notify_one();
@@ -34,10 +34,10 @@ impl Drop for Place {
 
 impl Occupancy {
     /// A place for one more caller.
-    pub(super) fn enter(self: &Arc<Self>) -> Place {
+    pub(super) fn enter(self: &Arc<Self>) -> Permit {
         self.callers.fetch_add(1, Ordering::AcqRel);
         self.served.fetch_add(1, Ordering::AcqRel);
-        Place { occupancy: Arc::clone(self) }
+        Permit { occupancy: Arc::clone(self) }
     }
 
     /// Callers at present.

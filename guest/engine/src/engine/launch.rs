@@ -1,10 +1,10 @@
 //! Attempts that are started: a request's next, or a second beside one that takes long.
 
 use super::Engine;
-use super::gate::Gate;
+use super::admission::Admission;
 use crate::bytes::FIRST_GRANT;
 use crate::event::{Action, AttemptId, Key};
-use crate::live::attempt_expires;
+use crate::pending::attempt_expires;
 use crate::queue::Turn;
 use crate::state::{Attempt, Second, State, Why};
 use crate::{BodyMode, Hedge, Instant, Origins, Settings};
@@ -20,10 +20,10 @@ impl<R> Engine<R> {
             return self.start_second(now, key, origins);
         }
         match self.gate(now, key, origins) {
-            Gate::Open => self.start_next(now, key, origins),
-            Gate::Refused(next_probe) => self.refuse(now, key, next_probe),
-            Gate::Paced(until) => self.pace(now, key, until, origins),
-            Gate::Full(until) => self.put_back(key, until, Turn::First),
+            Admission::Open => self.start_next(now, key, origins),
+            Admission::Refused(next_probe) => self.refuse(now, key, next_probe),
+            Admission::Paced(until) => self.pace(now, key, until, origins),
+            Admission::Full(until) => self.put_back(key, until, Turn::First),
         }
     }
 
@@ -33,7 +33,7 @@ impl<R> Engine<R> {
         let Some(live) = self.live.get_mut(key) else { return };
         let State::Waiting(why) = live.state else { return };
         live.past.first_started.get_or_insert(now);
-        if matches!(why, Why::Again | Why::Closed) {
+        if matches!(why, Why::RetryDecision | Why::Closed) {
             self.tally.retried();
         }
         let repeatable = live.request.is_repeatable() && live.past.second.is_none();
@@ -89,13 +89,13 @@ impl<R> Engine<R> {
         let wanted = headless && !self.enough && origins.may_repeat(now, &url, &self.settings);
         // The gate last: what it gives cannot be given back.
         match wanted.then(|| self.gate(now, key, origins)) {
-            None | Some(Gate::Refused(_)) => {
+            None | Some(Admission::Refused(_)) => {
                 if let Some(State::Running(_, second)) = self.live.get_mut(key).map(|live| &mut live.state) {
                     *second = Second::Never;
                 }
             }
-            Some(Gate::Paced(until) | Gate::Full(until)) => self.put_back(key, until, Turn::Second),
-            Some(Gate::Open) => {
+            Some(Admission::Paced(until) | Admission::Full(until)) => self.put_back(key, until, Turn::Second),
+            Some(Admission::Open) => {
                 origins.repeat(now, &url, &self.settings);
                 self.tally.seconded();
                 self.launch_second(now, key, origins);

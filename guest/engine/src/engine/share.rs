@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::event::Key;
 use crate::identity::Identity;
-use crate::live::{Lead, Live};
+use crate::pending::{Pending, Shared};
 use crate::queue::Turn;
 use crate::state::{State, Why};
 use crate::{Cause, Failure, Instant};
@@ -39,22 +39,28 @@ impl<R> Engine<R> {
     fn lead(&mut self, key: Key, identity: Identity, followers: VecDeque<Key>) {
         self.shared.insert(identity.clone(), key);
         if let Some(live) = self.live.get_mut(key) {
-            live.lead = Some(Lead { identity, followers });
+            live.lead = Some(Shared { identity, followers });
         }
     }
 
     /// Lets those that follow a request go on by themselves: it is about to end for a reason of its own.
     pub(super) fn part(&mut self, key: Key) {
         let lead = self.live.get_mut(key).and_then(|live| live.lead.take());
-        if let Some(Lead { identity, followers }) = lead {
+        if let Some(Shared { identity, followers }) = lead {
             self.shared.remove(&identity);
             self.go_on(identity, followers);
         }
     }
 
     /// Ends those that followed a request with what it got.
-    pub(super) fn share(&mut self, now: Instant, leader: &Live<R>, status: Option<u16>, result: &Result<R, Failure>) {
-        let Some(Lead { identity, followers }) = &leader.lead else { return };
+    pub(super) fn share(
+        &mut self,
+        now: Instant,
+        leader: &Pending<R>,
+        status: Option<u16>,
+        result: &Result<R, Failure>,
+    ) {
+        let Some(Shared { identity, followers }) = &leader.lead else { return };
         self.shared.remove(identity);
         let size = result.as_ref().map_or(0, self.size);
         for (place, follower) in followers.iter().enumerate() {
@@ -76,7 +82,14 @@ impl<R> Engine<R> {
     }
 
     /// Ends a request with the result that `leader` got.
-    fn end_with(&mut self, now: Instant, key: Key, status: Option<u16>, leader: &Live<R>, result: Result<R, Failure>) {
+    fn end_with(
+        &mut self,
+        now: Instant,
+        key: Key,
+        status: Option<u16>,
+        leader: &Pending<R>,
+        result: Result<R, Failure>,
+    ) {
         let Some(mut live) = self.live.remove(key) else { return };
         self.bytes.release(live.size);
         self.queue.leave(live.lane);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// What a request is granted.
 pub(crate) enum Grant {
     Use(Lease),
-    Open(Opening),
+    Open(ConnectPermit),
 }
 
 /// A connection of HTTP/1.1, or a stream of one of HTTP/2, for one request. One of HTTP/1.1 that is dropped is closed: what is under way
@@ -76,7 +76,7 @@ impl Drop for Stream {
 }
 
 /// The task of opening a connection. Dropped before it is done it goes to the next that waits.
-pub(crate) struct Opening {
+pub(crate) struct ConnectPermit {
     pool: Arc<Pool>,
     origin: Origin,
     outcome: Outcome,
@@ -86,17 +86,17 @@ pub(crate) struct Opening {
 enum Outcome {
     Dropped,
     Failed,
-    Opened,
+    NewConnection,
 }
 
-impl Opening {
+impl ConnectPermit {
     pub(super) fn new(pool: Arc<Pool>, origin: Origin) -> Self {
         Self { pool, origin, outcome: Outcome::Dropped }
     }
 
     /// It is open, and the caller is the first to use it.
     pub(crate) fn opened(mut self, connection: Connection) -> Lease {
-        self.outcome = Outcome::Opened;
+        self.outcome = Outcome::NewConnection;
         self.pool.opened(connection)
     }
 
@@ -106,9 +106,9 @@ impl Opening {
     }
 }
 
-impl Drop for Opening {
+impl Drop for ConnectPermit {
     fn drop(&mut self) {
-        if self.outcome != Outcome::Opened {
+        if self.outcome != Outcome::NewConnection {
             self.pool.not_opened(&self.origin, self.outcome == Outcome::Failed);
         }
     }

@@ -2,19 +2,19 @@
 
 mod effects;
 mod idle;
-mod lane;
 mod lease;
+mod origin_pool;
 mod state;
 
-pub(crate) use lease::{Grant, Lease, Opening};
+pub(crate) use lease::{ConnectPermit, Grant, Lease};
 
 use crate::connection::Connection;
 use crate::limits::PoolLimits;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use effects::Effects;
-use lane::Offer;
-pub(crate) use lane::Want;
+use origin_pool::Offer;
+pub(crate) use origin_pool::Want;
 use state::State;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -34,7 +34,7 @@ pub(crate) struct Pool {
 }
 
 /// What comes of asking for a connection.
-pub(crate) enum Asked {
+pub(crate) enum Checkout {
     Granted(Grant),
     /// In the origin's queue.
     Waits(oneshot::Receiver<Grant>),
@@ -78,23 +78,23 @@ impl Pool {
     }
 
     /// Asks for a connection to this origin.
-    pub(crate) fn ask(self: &Arc<Self>, origin: &Origin, want: Want) -> Asked {
+    pub(crate) fn ask(self: &Arc<Self>, origin: &Origin, want: Want) -> Checkout {
         self.with(|state, effects| {
             let (lane, idle) = state.lane(origin);
             let first = lane.is_unwanted() || matches!(want, Want::Own | Want::Fresh);
             if first && let Some(offer) = lane.offer(1, want, &self.limits, idle, effects) {
-                return Asked::Granted(self.grant(origin, offer));
+                return Checkout::Granted(self.grant(origin, offer));
             }
             let (grant, granted) = oneshot::channel();
             lane.wait(grant, want);
             self.serve(state, origin, effects);
-            Asked::Waits(granted)
+            Checkout::Waits(granted)
         })
     }
 
     /// Whether a connection to this origin is open that several share.
     pub(crate) fn shares(&self, origin: &Origin) -> bool {
-        self.with(|state, _| state.lanes.get(origin).is_some_and(lane::Lane::has_shared))
+        self.with(|state, _| state.lanes.get(origin).is_some_and(origin_pool::OriginPool::has_shared))
     }
 
     /// Connections that wait for a request.
@@ -183,7 +183,7 @@ impl Pool {
     fn grant(self: &Arc<Self>, origin: &Origin, offer: Offer) -> Grant {
         match offer {
             Offer::Use(connection) => Grant::Use(self.lease(connection)),
-            Offer::Open => Grant::Open(Opening::new(Arc::clone(self), origin.clone())),
+            Offer::Open => Grant::Open(ConnectPermit::new(Arc::clone(self), origin.clone())),
         }
     }
 

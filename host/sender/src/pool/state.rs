@@ -2,7 +2,7 @@
 
 use super::effects::Effects;
 use super::idle::{Idle, Waiting};
-use super::lane::Lane;
+use super::origin_pool::OriginPool;
 use crate::connection::Connection;
 use crate::origin::Origin;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) lanes: HashMap<Origin, Lane>,
+    pub(super) lanes: HashMap<Origin, OriginPool>,
     pub(super) idle: Idle,
     /// Rises with each connection that becomes idle.
     turn: u64,
@@ -25,9 +25,9 @@ const MOST_KNOWN: usize = 1_024;
 
 impl State {
     /// The lane of an origin, and what is idle anywhere.
-    pub(super) fn lane(&mut self, origin: &Origin) -> (&mut Lane, &mut Idle) {
+    pub(super) fn lane(&mut self, origin: &Origin) -> (&mut OriginPool, &mut Idle) {
         if !self.lanes.contains_key(origin) {
-            self.lanes.insert(origin.clone(), Lane::new(origin.is_https()));
+            self.lanes.insert(origin.clone(), OriginPool::new(origin.is_https()));
         }
         #[expect(clippy::expect_used, reason = "it is there since the line above")]
         let lane = self.lanes.get_mut(origin).expect("the lane");

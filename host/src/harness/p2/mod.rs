@@ -1,19 +1,19 @@
 //! The component for WASI 0.2, which goes on only while it is asked for outcomes.
 
-mod bell;
 mod bodies;
+mod notifier;
 
-use super::channels::{Channels, Unstoppable};
-use super::feed::Feed;
+use super::channels::{Channels, DidNotStop};
+use super::input::Input;
 use super::state::{Answered, State};
 use super::{Body, End, Outbox, PolicyRefused, Response};
 use crate::bindings::p2::FantailPre;
 use crate::bindings::p2::batch::{self as wit, Guest};
 use crate::convert::p2 as convert;
-use bell::Bell;
 pub(super) use bodies::Bodies;
 use fantail_conversions::Convert;
 use fantail_engine::{Policy, Summary};
+use notifier::Notifier;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
@@ -29,8 +29,8 @@ struct Batch<'a> {
     guest: Guest,
     batch: ResourceAny,
     /// Brings the component back while it waits.
-    bell: Bell,
-    rung: Resource<DynPollable>,
+    notifier: Notifier,
+    notified: Resource<DynPollable>,
     /// Whether it has room for more than the input had.
     is_hungry: bool,
     finished: bool,
@@ -41,7 +41,7 @@ pub(super) async fn converse(
     component: &FantailPre<State>,
     store: &mut Store<State>,
     policy: &Policy,
-    (feed, bodies): (&mut Feed, &mut Bodies),
+    (input, bodies): (&mut Input, &mut Bodies),
     channels: Channels,
     cancelled: &CancellationToken,
 ) -> wasmtime::Result<End> {
@@ -68,9 +68,9 @@ pub(super) async fn converse(
     }
     batch.store.data_mut().begin();
     while !cancelled.is_cancelled() {
-        batch.hand_over(feed).await?;
+        batch.hand_over(input).await?;
         bodies.finish_ended(batch.store).await?;
-        let Some(taken) = batch.next(feed, bodies, &outcomes, cancelled).await? else {
+        let Some(taken) = batch.next(input, bodies, &outcomes, cancelled).await? else {
             return batch.summary().await.map(End::Finished);
         };
         batch.give(taken, bodies, &outcomes).await?;
@@ -83,24 +83,24 @@ pub(super) async fn converse(
 
 impl<'a> Batch<'a> {
     fn new(guest: Guest, batch: ResourceAny, store: &'a mut Store<State>) -> wasmtime::Result<Self> {
-        let bell = Bell::default();
-        let rung = bell.pollable(store.data_mut().sandbox.table())?;
-        Ok(Self { store, guest, batch, bell, rung, is_hungry: false, finished: false })
+        let notifier = Notifier::default();
+        let notified = notifier.pollable(store.data_mut().sandbox.table())?;
+        Ok(Self { store, guest, batch, notifier, notified, is_hungry: false, finished: false })
     }
 
     /// Gives the component what the input has, as far as it has room.
-    async fn hand_over(&mut self, feed: &mut Feed) -> wasmtime::Result<()> {
+    async fn hand_over(&mut self, input: &mut Input) -> wasmtime::Result<()> {
         if self.finished {
             return Ok(());
         }
-        while self.hand_over_some(feed).await? {}
+        while self.hand_over_some(input).await? {}
         Ok(())
     }
 
     /// The same, as many as may pass at once. True if there may be room for more.
-    async fn hand_over_some(&mut self, feed: &mut Feed) -> wasmtime::Result<bool> {
+    async fn hand_over_some(&mut self, input: &mut Input) -> wasmtime::Result<bool> {
         let room = self.guest.batch().call_room(&mut *self.store, self.batch).await?;
-        let given = self.store.data_mut().take_from(feed, room);
+        let given = self.store.data_mut().take_from(input, room);
         self.is_hungry = given.is_hungry;
         if !given.requests.is_empty() {
             let mut requests = Vec::with_capacity(given.requests.len());
@@ -121,7 +121,7 @@ impl<'a> Batch<'a> {
     /// or the batch is cancelled. None when it is over.
     async fn next(
         &mut self,
-        feed: &mut Feed,
+        input: &mut Input,
         bodies: &mut Bodies,
         outcomes: &Outbox,
         cancelled: &CancellationToken,
@@ -129,24 +129,24 @@ impl<'a> Batch<'a> {
         let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
         let (mut hungry, mut full, mut here, mut ended) = (self.is_hungry, places == 0, true, None);
         let (mut goes_on, patience) = (true, self.patience());
-        let bell = self.bell.clone();
-        let rung = Resource::new_borrow(self.rung.rep());
+        let notifier = self.notifier.clone();
+        let notified = Resource::new_borrow(self.notified.rep());
         let taken = {
             let methods = self.guest.batch();
-            let mut next = pin!(methods.call_next_or(&mut *self.store, self.batch, places, rung));
+            let mut next = pin!(methods.call_next_or(&mut *self.store, self.batch, places, notified));
             loop {
                 tokio::select! {
                     taken = &mut next => break taken?,
-                    () = poll_fn(|cx| feed.poll_ahead(cx)), if hungry && !feed.is_ended() => hungry = false,
+                    () = poll_fn(|cx| input.poll_ahead(cx)), if hungry && !input.is_ended() => hungry = false,
                     // Given back at once: it is taken again with the next outcome.
                     _ = outcomes.reserve(), if full => full = false,
                     () = outcomes.closed(), if here => here = false,
                     () = cancelled.cancelled(), if goes_on => goes_on = false,
-                    // The bell was rung for it, and it did not come.
-                    () = sleep(patience), if !goes_on => return Err(Unstoppable.into()),
+                    // The notifier was notified for it, and it did not come.
+                    () = sleep(patience), if !goes_on => return Err(DidNotStop.into()),
                     Some(end) = bodies.ended(), if ended.is_none() => ended = Some(end),
                 }
-                bell.ring();
+                notifier.notify();
             }
         };
         if let Some(ended) = ended {
@@ -160,7 +160,7 @@ impl<'a> Batch<'a> {
         let (methods, patience) = (self.guest.clone(), self.patience());
         let methods = methods.batch();
         let stopped = timeout(patience, methods.call_stop(&mut *self.store, self.batch)).await;
-        stopped.map_err(|_| Unstoppable)??;
+        stopped.map_err(|_| DidNotStop)??;
         let mut woken = false;
         loop {
             // Given back at once: it is taken again with the next outcome.
@@ -168,14 +168,14 @@ impl<'a> Batch<'a> {
                 return self.cancel().await;
             }
             let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
-            let rung = Resource::new_borrow(self.rung.rep());
-            let next = methods.call_next_or(&mut *self.store, self.batch, places, rung);
-            match timeout(patience, next).await.map_err(|_| Unstoppable)?? {
+            let notified = Resource::new_borrow(self.notified.rep());
+            let next = methods.call_next_or(&mut *self.store, self.batch, places, notified);
+            match timeout(patience, next).await.map_err(|_| DidNotStop)?? {
                 None => return self.summary().await,
-                // The bell may have been rung once before the stop.
+                // The notifier may have been notified once before the stop.
                 Some(taken) if taken.is_empty() => {
                     if std::mem::replace(&mut woken, true) {
-                        return Err(Unstoppable.into());
+                        return Err(DidNotStop.into());
                     }
                 }
                 Some(taken) => self.give(taken, bodies, outcomes).await?,

@@ -3,8 +3,8 @@
 mod body;
 mod future;
 
-use super::channels::{Channels, Unstoppable};
-use super::feed::Feed;
+use super::channels::{Channels, DidNotStop};
+use super::input::Input;
 use super::state::{Answered, State};
 use super::{Body, End, Outbox, Outcome, PolicyRefused, Response};
 use crate::bindings::p3::FantailPre;
@@ -34,7 +34,7 @@ pub(super) async fn converse(
     component: &FantailPre<State>,
     store: &mut Store<State>,
     policy: &Policy,
-    feed: &mut Feed,
+    input: &mut Input,
     channels: Channels,
     cancelled: &CancellationToken,
 ) -> wasmtime::Result<End> {
@@ -65,7 +65,7 @@ pub(super) async fn converse(
             }
         }
         store.with(|mut store| store.data_mut().begin());
-        let mut feeding = pin!(batch.feed(feed, &outcomes));
+        let mut feeding = pin!(batch.feed(input, &outcomes));
         let mut taking = pin!(batch.take(&outcomes, cancelled));
         let stopped = tokio::select! {
             stopped = &mut taking => stopped?,
@@ -81,14 +81,14 @@ pub(super) async fn converse(
 
 impl Batch<'_> {
     /// Gives the component what the input has, as far as it has room.
-    async fn feed(&self, feed: &mut Feed, outcomes: &Outbox) -> wasmtime::Result<()> {
+    async fn feed(&self, input: &mut Input, outcomes: &Outbox) -> wasmtime::Result<()> {
         loop {
             let room = self.guest.batch().call_room(self.store, self.batch).await?;
             if room == 0 {
                 return Ok(());
             }
-            poll_fn(|cx| feed.poll_ahead(cx)).await;
-            let given = self.store.with(|mut store| store.data_mut().take_from(feed, room));
+            poll_fn(|cx| input.poll_ahead(cx)).await;
+            let given = self.store.with(|mut store| store.data_mut().take_from(input, room));
             if given.requests.is_empty() && !given.is_last {
                 // It says that it has room, again and again, and gives no outcome.
                 return Err(Error::msg("the component takes more requests than it may hold"));
@@ -173,7 +173,7 @@ impl Batch<'_> {
                     *stopped = true;
                     self.stop(patience).await?;
                 }
-                () = sleep(patience), if *stopped => return Err(Unstoppable.into()),
+                () = sleep(patience), if *stopped => return Err(DidNotStop.into()),
             }
         }
     }
@@ -183,7 +183,7 @@ impl Batch<'_> {
         let methods = self.guest.batch();
         tokio::select! {
             stopped = methods.call_stop(self.store, self.batch) => stopped,
-            () = sleep(patience) => Err(Unstoppable.into()),
+            () = sleep(patience) => Err(DidNotStop.into()),
         }
     }
 

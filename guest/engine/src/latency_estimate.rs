@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Estimates the 95th percentile of the time to a head: counts in buckets that are a quarter of an octave wide, all halved when
 /// they have become many, so that what was long ago counts less. 250 bytes, and O(1).
 #[derive(Debug)]
-pub(crate) struct Slowness {
+pub(crate) struct LatencyEstimate {
     counts: [u16; BUCKETS],
     total: u16,
 }
@@ -19,13 +19,13 @@ const FEWEST: u16 = 20;
 /// Heads with which all counts are halved.
 const MOST: u16 = 1_000;
 
-impl Default for Slowness {
+impl Default for LatencyEstimate {
     fn default() -> Self {
         Self { counts: [0; BUCKETS], total: 0 }
     }
 }
 
-impl Slowness {
+impl LatencyEstimate {
     /// A head took this long, or was given up after it.
     pub(crate) fn record(&mut self, span: Duration) {
         if let Some(count) = self.counts.get_mut(bucket(span)) {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn five_of_a_hundred_take_longer_than_it() {
-        let mut slowness = Slowness::default();
+        let mut slowness = LatencyEstimate::default();
         for place in 0..10_000_u32 {
             slowness.record(if place % 100 < 4 { 500 * MS } else { MS * (place % 10 + 1) });
         }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn before_there_are_enough_it_says_nothing() {
-        let mut slowness = Slowness::default();
+        let mut slowness = LatencyEstimate::default();
         for _ in 1..FEWEST {
             slowness.record(MS);
         }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_was_long_ago_is_forgotten() {
-        let mut slowness = Slowness::default();
+        let mut slowness = LatencyEstimate::default();
         (0..2_000).for_each(|_| slowness.record(500 * MS));
         (0..10_000).for_each(|_| slowness.record(MS));
         assert!(slowness.p95().unwrap() < 2 * MS);
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn no_span_is_too_short_or_too_long_and_edges_lie_above_what_they_hold() {
-        let mut slowness = Slowness::default();
+        let mut slowness = LatencyEstimate::default();
         for span in [Duration::ZERO, Duration::MAX] {
             slowness.record(span);
         }

@@ -52,7 +52,7 @@ impl SlowClients {
 
 /// A connection that fails when its client takes less than [`LEAST`] in as long as patience lasts. What counts is the time that we
 /// wait for it: where there is nothing to write none goes by.
-pub(super) struct CutOffSlow<T> {
+pub(super) struct SlowClientGuard<T> {
     io: T,
     patience: Duration,
     clients: SlowClients,
@@ -68,7 +68,7 @@ pub(super) struct CutOffSlow<T> {
     timer: Pin<Box<Sleep>>,
 }
 
-impl<T> CutOffSlow<T> {
+impl<T> SlowClientGuard<T> {
     /// `given_up` is cancelled when the place is needed for another client; cancel `gone` when the place is free.
     pub(super) fn new(
         io: T,
@@ -112,19 +112,19 @@ impl<T> CutOffSlow<T> {
     }
 }
 
-impl<T> Drop for CutOffSlow<T> {
+impl<T> Drop for SlowClientGuard<T> {
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for CutOffSlow<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for SlowClientGuard<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for CutOffSlow<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for SlowClientGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.write_with(cx, |io, cx| io.poll_write(cx, bytes))
     }
@@ -150,7 +150,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for CutOffSlow<T> {
     }
 }
 
-impl<T: Unpin> CutOffSlow<T> {
+impl<T: Unpin> SlowClientGuard<T> {
     fn write_with(
         &mut self,
         cx: &mut Context<'_>,
@@ -174,9 +174,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_millis(300);
 
     /// The second is cancelled when it is given up, the third is to be cancelled when it is gone.
-    fn watched<T>(io: T, clients: &SlowClients) -> (CutOffSlow<T>, CancellationToken, CancellationToken) {
+    fn watched<T>(io: T, clients: &SlowClients) -> (SlowClientGuard<T>, CancellationToken, CancellationToken) {
         let (given_up, gone) = (CancellationToken::new(), CancellationToken::new());
-        (CutOffSlow::new(io, PATIENCE, clients.clone(), given_up.clone(), gone.clone()), given_up, gone)
+        (SlowClientGuard::new(io, PATIENCE, clients.clone(), given_up.clone(), gone.clone()), given_up, gone)
     }
 
     /// Writes 300 KiB to a client that takes so many bytes, then waits so long, and so on.

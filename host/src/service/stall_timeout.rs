@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 /// A client's body, which ends in an error when nothing of it has come for a while.
-pub(super) struct Patient {
+pub(super) struct StallTimeout {
     body: Incoming,
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -21,13 +21,13 @@ pub(super) struct Patient {
 #[error("nothing more of the body came within {0:?}")]
 struct Silent(Duration);
 
-impl Patient {
+impl StallTimeout {
     pub(super) fn new(body: Incoming, patience: Duration) -> Self {
         Self { body, patience, timer: None }
     }
 }
 
-impl Body for Patient {
+impl Body for StallTimeout {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 

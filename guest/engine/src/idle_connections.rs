@@ -4,12 +4,12 @@
 /// book of its own: an answer read to its end may leave one, and an attempt may take one. What is kept for a long time is what
 /// turns out to be closed just when it is used.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(u32);
+pub(crate) struct IdleConnections(u32);
 
 /// More are not kept by anyone.
 const MOST: u32 = 4_096;
 
-impl Kept {
+impl IdleConnections {
     /// An answer has come; one that was handed out is taken to be read to its end.
     pub(crate) fn leave(&mut self) {
         self.0 = (self.0 + 1).min(MOST);
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn as_many_may_be_taken_as_were_left() {
-        let mut kept = Kept::default();
+        let mut kept = IdleConnections::default();
         assert!(!kept.take());
         kept.leave();
         kept.leave();

@@ -4,15 +4,15 @@ use super::Engine;
 use crate::adaptive::Adaptive;
 use crate::breaker::Rule;
 use crate::event::Key;
-use crate::pace::Rate;
-use crate::queue::{LaneId, Turn};
+use crate::queue::{OriginQueueId, Turn};
+use crate::token_bucket::Rate;
 use crate::{Cause, Instant, Origins, Settings};
 use std::time::Duration;
 use url::Url;
 
 /// Whether a request may go to its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum Admission {
     /// Now. What that takes of a rate cannot be given back.
     Open,
     /// Its breaker lets nothing through before then.
@@ -28,21 +28,21 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl<R> Engine<R> {
     /// Whether this request may be sent now.
-    pub(super) fn gate(&mut self, now: Instant, key: Key, origins: &mut Origins) -> Gate {
+    pub(super) fn gate(&mut self, now: Instant, key: Key, origins: &mut Origins) -> Admission {
         let settings = &self.settings;
-        let Some(live) = self.live.get(key).filter(|_| keeps_limits(settings)) else { return Gate::Open };
+        let Some(live) = self.live.get(key).filter(|_| keeps_limits(settings)) else { return Admission::Open };
         let batch = *self.batch.get_or_insert_with(|| origins.batch());
         let known = match origins.enter(now, &live.url) {
             Ok(known) => known,
-            Err(until) => return Gate::Full(until.min(now + ASK_AGAIN)),
+            Err(until) => return Admission::Full(until.min(now + ASK_AGAIN)),
         };
         if let Some(next_probe) = Rule::of(settings).and_then(|rule| known.breaker.open_until(now, rule)) {
-            return Gate::Refused(next_probe);
+            return Admission::Refused(next_probe);
         }
-        let Some(rate) = settings.rate else { return Gate::Open };
+        let Some(rate) = settings.rate else { return Admission::Open };
         match known.take(now, batch, Rate { rate, burst: settings.burst }) {
-            Ok(()) => Gate::Open,
-            Err(until) => Gate::Paced(until),
+            Ok(()) => Admission::Open,
+            Err(until) => Admission::Paced(until),
         }
     }
 
@@ -79,7 +79,7 @@ impl<R> Engine<R> {
     }
 
     /// The lane of an origin, with the limit that was learned for it.
-    pub(super) fn lane(&mut self, url: &Url, origins: &Origins) -> LaneId {
+    pub(super) fn lane(&mut self, url: &Url, origins: &Origins) -> OriginQueueId {
         let lane = self.queue.enter(crate::origins::name(url));
         if let Some(bounds) = self.settings.adaptive() {
             let nothing = Adaptive::default();

@@ -1,8 +1,8 @@
 //! How often an origin may be asked.
 
 use crate::Instant;
-use crate::admitted::BatchId;
-use crate::recent::{Recent, Sent};
+use crate::attempt_serial::BatchId;
+use crate::sliding_window::{Sent, SlidingWindow};
 use std::time::Duration;
 
 /// When an origin was asked, as its batches look at it: a token bucket for each rate that one of them keeps (as in RFC 2697, with one
@@ -13,10 +13,10 @@ use std::time::Duration;
 /// others did meanwhile. So those with one rate share it in turns and keep it together; one with a smaller rate is not starved by the
 /// others, which count what it sends.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct TokenBucket {
     meters: Vec<Meter>,
     /// Earliest first.
-    booked: Vec<Booking>,
+    booked: Vec<Reservation>,
 }
 
 /// What a batch's policy says of its rate.
@@ -38,7 +38,7 @@ struct Meter {
 
 /// The time at which an attempt of a batch is due, which may be past if its timer came late.
 #[derive(Clone, Copy, Debug)]
-struct Booking {
+struct Reservation {
     batch: BatchId,
     at: Instant,
 }
@@ -52,20 +52,20 @@ const MOST_BOOKED: usize = 64;
 
 /// Bytes beside itself.
 #[cfg(test)]
-pub(crate) const MOST_BYTES: usize = MOST_METERS * size_of::<Meter>() + MOST_BOOKED * size_of::<Booking>();
+pub(crate) const MOST_BYTES: usize = MOST_METERS * size_of::<Meter>() + MOST_BOOKED * size_of::<Reservation>();
 
 /// How late an attempt may be and still count as made when it was due. What a late timer costs is made up for within that; what
 /// an instance that stood still for longer has missed is lost, so that an origin does not get it all at once.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-impl Pace {
+impl TokenBucket {
     /// Lets one attempt of a batch go, or says when it may, and books that time for it. `sent` is what the origin has been sent.
     pub(crate) fn take(
         &mut self,
         now: Instant,
         batch: BatchId,
         rate: Rate,
-        sent: &Recent<Sent>,
+        sent: &SlidingWindow<Sent>,
     ) -> Result<(), Instant> {
         self.booked.retain(|booking| now.since(booking.at) <= CATCH_UP);
         let booked = self.booked.iter().position(|booking| booking.batch == batch);
@@ -106,12 +106,12 @@ impl Pace {
     fn book(&mut self, batch: BatchId, at: Instant) {
         if self.booked.len() < MOST_BOOKED {
             let place = self.booked.partition_point(|booking| booking.at <= at);
-            self.booked.insert(place, Booking { batch, at });
+            self.booked.insert(place, Reservation { batch, at });
         }
     }
 
     /// The bucket of this rate.
-    fn meter(&mut self, now: Instant, rate: Rate, sent: &Recent<Sent>) -> Meter {
+    fn meter(&mut self, now: Instant, rate: Rate, sent: &SlidingWindow<Sent>) -> Meter {
         if let Some(meter) = self.meters.iter().find(|meter| meter.rate == rate) {
             return *meter;
         }
@@ -142,7 +142,7 @@ impl Pace {
 impl Meter {
     /// That of a rate that was not looked at so far. What was sent in a second counts as sent at its end: with that, it lets no more go
     /// than it would have.
-    fn of(rate: Rate, now: Instant, sent: &Recent<Sent>) -> Self {
+    fn of(rate: Rate, now: Instant, sent: &SlidingWindow<Sent>) -> Self {
         let mut meter = Self { rate, full_at: Instant::default() };
         for (end, sent) in sent.by_second(now) {
             meter.charge(end, end, sent.all);
@@ -187,13 +187,13 @@ mod tests {
     const TEN: Rate = Rate { rate: 10, burst: 3 };
     const HUNDRED: Rate = Rate { rate: 100, burst: 1 };
 
-    fn take(pace: &mut Pace, now: u64, batch: BatchId, rate: Rate) -> Result<(), Instant> {
-        pace.take(ms(now), batch, rate, &Recent::default())
+    fn take(pace: &mut TokenBucket, now: u64, batch: BatchId, rate: Rate) -> Result<(), Instant> {
+        pace.take(ms(now), batch, rate, &SlidingWindow::default())
     }
 
     #[test]
     fn after_the_burst_there_is_one_at_a_time() {
-        let mut pace = Pace::default();
+        let mut pace = TokenBucket::default();
         for _ in 0..3 {
             assert_eq!(take(&mut pace, 1_000, A, TEN), Ok(()));
         }
@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_pause_fills_the_bucket_and_no_more() {
-        let mut pace = Pace::default();
-        let taken = |pace: &mut Pace, now| {
+        let mut pace = TokenBucket::default();
+        let taken = |pace: &mut TokenBucket, now| {
             pace.release(A);
             (0..100).take_while(|_| take(pace, now, A, TEN).is_ok()).count()
         };
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn those_with_one_rate_have_their_turns() {
-        let mut pace = Pace::default();
+        let mut pace = TokenBucket::default();
         assert_eq!(take(&mut pace, 0, A, HUNDRED), Ok(()));
         assert_eq!(take(&mut pace, 0, A, HUNDRED), Err(ms(10)));
         assert_eq!(take(&mut pace, 0, B, HUNDRED), Err(ms(20)));
@@ -229,7 +229,7 @@ mod tests {
     /// L5: what another has sent beyond a batch's own burst is no debt of that batch.
     #[test]
     fn anothers_burst_takes_a_burst_and_not_the_rate() {
-        let (mut pace, flood) = (Pace::default(), Rate { rate: 1, burst: 100_000 });
+        let (mut pace, flood) = (TokenBucket::default(), Rate { rate: 1, burst: 100_000 });
         assert_eq!(take(&mut pace, 0, B, HUNDRED), Ok(()));
         for _ in 0..5_000 {
             assert_eq!(take(&mut pace, 1, A, flood), Ok(()));
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_slower_one_is_not_starved_and_all_keep_to_the_faster() {
-        let (mut pace, fast) = (Pace::default(), Rate { rate: 1_000, burst: 1 });
+        let (mut pace, fast) = (TokenBucket::default(), Rate { rate: 1_000, burst: 1 });
         let (mut of_fast, mut of_slow) = (0, 0);
         for now in 0..10_000 {
             of_slow += u32::from(take(&mut pace, now, B, HUNDRED).is_ok());
@@ -256,8 +256,8 @@ mod tests {
     /// L7: an attempt that is late counts as made when it was due, within a bound.
     #[test]
     fn what_a_late_timer_costs_is_made_up_for_unless_it_is_very_late() {
-        let mut pace = Pace::default();
-        let taken = |pace: &mut Pace, now| (0..100).take_while(|_| take(pace, now, A, HUNDRED).is_ok()).count();
+        let mut pace = TokenBucket::default();
+        let taken = |pace: &mut TokenBucket, now| (0..100).take_while(|_| take(pace, now, A, HUNDRED).is_ok()).count();
         assert_eq!(taken(&mut pace, 0), 1);
         assert_eq!(taken(&mut pace, 35), 3, "at 10, 20, 30");
         assert_eq!(taken(&mut pace, 40), 1);
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_new_counts_what_was_sent_before() {
-        let (mut pace, mut sent) = (Pace::default(), Recent::default());
+        let (mut pace, mut sent) = (TokenBucket::default(), SlidingWindow::default());
         sent.add(ms(1_500), Sent { all: 2, ..Sent::default() });
         assert_eq!(pace.take(ms(1_600), A, TEN, &sent), Ok(()));
         assert_eq!(pace.take(ms(1_600), A, TEN, &sent), Err(ms(1_700)));
@@ -274,10 +274,10 @@ mod tests {
 
     #[test]
     fn nothing_of_it_grows_without_end() {
-        let mut pace = Pace::default();
+        let mut pace = TokenBucket::default();
         for batch in 0..1_000 {
             let rate = Rate { rate: 1 + u32::try_from(batch).unwrap() % 50, burst: 1 };
-            let _ = pace.take(ms(0), BatchId::new(batch), rate, &Recent::default());
+            let _ = pace.take(ms(0), BatchId::new(batch), rate, &SlidingWindow::default());
             assert!(pace.meters.len() <= MOST_METERS && pace.booked.len() <= MOST_BOOKED);
         }
     }

@@ -8,7 +8,7 @@ pub(crate) const WINDOW: u64 = 10;
 
 /// Counts over the last ten seconds, forgotten second by second.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Recent<C> {
+pub(crate) struct SlidingWindow<C> {
     /// By second, modulo the window.
     seconds: [Second<C>; WINDOW as usize],
 }
@@ -53,7 +53,7 @@ impl Add for Results {
     }
 }
 
-impl<C: Copy + Default + Add<Output = C>> Recent<C> {
+impl<C: Copy + Default + Add<Output = C>> SlidingWindow<C> {
     /// Counts these at `now`.
     pub(crate) fn add(&mut self, now: Instant, counts: C) {
         let number = number(now);
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn what_was_counted_is_forgotten_when_it_says_so() {
         let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
-        let mut recent = Recent::<Results>::default();
+        let mut recent = SlidingWindow::<Results>::default();
         recent.add(at(1_500), Results { all: 3, failed: 1 });
         recent.add(at(2_500), Results { all: 1, failed: 0 });
         let forgotten = recent.forgotten_at(|results| results.failed > 0);

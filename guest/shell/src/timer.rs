@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 /// Rings once at or after the time it was set to. One that is set to ring earlier than needed is left alone: ringing for
 /// nothing once in a while costs less than arming a timer anew for each request.
 #[derive(Default)]
-pub(crate) struct Alarm {
+pub(crate) struct Timer {
     armed: Option<(Instant, LocalBoxFuture<'static, ()>)>,
 }
 
-impl Alarm {
+impl Timer {
     /// Sees to it that it rings by `at`.
     pub(crate) fn set<W: Wasi>(&mut self, at: Option<Instant>) {
         let Some(at) = at else { return };

@@ -2,11 +2,11 @@
 
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{AttemptId, Key};
-use crate::live::{Hop, Live};
-use crate::queue::{LaneId, Turn};
+use crate::pending::{Hop, Pending};
+use crate::queue::{OriginQueueId, Turn};
 use crate::redirect::{self, Next};
 use crate::request::without_credentials;
-use crate::retry::Again;
+use crate::retry::RetryDecision;
 use crate::state::{Attempt, Second, State, Why};
 use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Sent, Timing, retry};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl<R> Engine<R> {
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let lane = self.lane(&url, origins);
-                let live = Live::new(serial, request, url, body, lane, (now, expires));
+                let live = Pending::new(serial, request, url, body, lane, (now, expires));
                 self.bytes.hold(live.size);
                 let key = self.live.insert(live);
                 self.remind(expires, key);
@@ -78,9 +78,9 @@ impl<R> Engine<R> {
         }
         let failure = result.as_ref().err();
         match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
-            Again::At(at) if !self.enough => return self.back_off(now, attempt.key, at, result),
-            Again::OutOfTime => self.part(attempt.key),
-            Again::At(_) | Again::No => {}
+            RetryDecision::At(at) if !self.enough => return self.back_off(now, attempt.key, at, result),
+            RetryDecision::OutOfTime => self.part(attempt.key),
+            RetryDecision::At(_) | RetryDecision::No => {}
         }
         self.end(now, attempt.key, result);
     }
@@ -136,7 +136,7 @@ impl<R> Engine<R> {
     }
 
     /// Gives back what an attempt held that is over, but for its place among unread bodies: one that was handed out keeps that.
-    fn give_back(&mut self, key: Key, lane: LaneId, attempt: &Attempt) {
+    fn give_back(&mut self, key: Key, lane: OriginQueueId, attempt: &Attempt) {
         self.in_flight -= 1;
         self.queue.released(lane);
         self.bytes.release(attempt.granted);
@@ -199,7 +199,7 @@ impl<R> Engine<R> {
     /// Lets a request go on that was to be sent again by now.
     pub(super) fn wake(&mut self, now: Instant, key: Key) {
         if self.live.get(key).is_some_and(|live| matches!(live.state, State::BackingOff(at) if at <= now)) {
-            self.wait(key, Why::Again, Turn::Last);
+            self.wait(key, Why::RetryDecision, Turn::Last);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::event::{AttemptId, Key};
 use crate::identity::Identity;
-use crate::queue::{LaneId, Place, Turn};
+use crate::queue::{OriginQueueId, Place, Turn};
 use crate::state::{Attempt, State, Why};
 use crate::{BodyMode, Cause, Facts, Failure, Instant, Outcome, Phase, Request, Sent, Timing};
 use slab::Slab;
@@ -13,28 +13,28 @@ use url::Url;
 
 /// One request that was read and has no outcome yet.
 #[derive(Debug)]
-pub(crate) struct Live<R> {
+pub(crate) struct Pending<R> {
     pub(crate) serial: u64,
     /// As it is sent next: a redirect makes another of it.
     pub(crate) request: Arc<Request>,
     pub(crate) url: Url,
     pub(crate) body: BodyMode,
     /// That of the origin of `url`.
-    pub(crate) lane: LaneId,
+    pub(crate) lane: OriginQueueId,
     pub(crate) arrived: Instant,
     /// When the request's own timeout strikes.
     pub(crate) expires: Instant,
     pub(crate) state: State,
     /// Bytes that the request holds.
     pub(crate) size: u64,
-    pub(crate) past: Past<R>,
+    pub(crate) past: History<R>,
     /// There if others may follow it.
-    pub(crate) lead: Option<Lead>,
+    pub(crate) lead: Option<Shared>,
 }
 
 /// What has become of a request so far.
 #[derive(Debug)]
-pub(crate) struct Past<R> {
+pub(crate) struct History<R> {
     /// Whether it may be sent twice without harm, as the caller gave it.
     repeatable: bool,
     /// Attempts started.
@@ -70,22 +70,22 @@ pub(crate) struct Hop {
 
 /// Those that get what a request gets, and what they have in common.
 #[derive(Debug)]
-pub(crate) struct Lead {
+pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) followers: VecDeque<Key>,
 }
 
-impl<R> Live<R> {
+impl<R> Pending<R> {
     /// A request that waits for its first attempt.
     pub(crate) fn new(
         serial: u64,
         request: Request,
         url: Url,
         body: BodyMode,
-        lane: LaneId,
+        lane: OriginQueueId,
         (arrived, expires): (Instant, Instant),
     ) -> Self {
-        let past = Past {
+        let past = History {
             repeatable: request.is_repeatable(),
             attempts: 0,
             retries: 0,
@@ -136,7 +136,7 @@ impl<R> Live<R> {
 
     /// Notes that an attempt is over which is not in `state` any more; `sent` says whether it may have reached the peer.
     pub(crate) fn over(&mut self, now: Instant, attempt: &Attempt, sent: Sent) {
-        let Past { sent: before, facts, status, head, body, .. } = &mut self.past;
+        let History { sent: before, facts, status, head, body, .. } = &mut self.past;
         *before = (*before).max(sent);
         (*facts, *status) = (attempt.facts, attempt.status());
         (*head, *body) = (attempt.head_latency(), attempt.body_latency(now));
@@ -185,25 +185,25 @@ impl<R> Live<R> {
 
 /// All of them, found by key in O(1).
 #[derive(Debug)]
-pub(crate) struct LiveSet<R> {
-    slab: Slab<Live<R>>,
+pub(crate) struct PendingSet<R> {
+    slab: Slab<Pending<R>>,
 }
 
-impl<R> LiveSet<R> {
+impl<R> PendingSet<R> {
     pub(crate) fn new() -> Self {
         Self { slab: Slab::new() }
     }
 
-    pub(crate) fn insert(&mut self, live: Live<R>) -> Key {
+    pub(crate) fn insert(&mut self, live: Pending<R>) -> Key {
         let serial = live.serial;
         Key { serial, slot: self.slab.insert(live) }
     }
 
-    pub(crate) fn get(&self, key: Key) -> Option<&Live<R>> {
+    pub(crate) fn get(&self, key: Key) -> Option<&Pending<R>> {
         self.slab.get(key.slot).filter(|live| live.serial == key.serial)
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Live<R>> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Pending<R>> {
         self.slab.get_mut(key.slot).filter(|live| live.serial == key.serial)
     }
 
@@ -211,7 +211,7 @@ impl<R> LiveSet<R> {
         self.get_mut(attempt.key)?.state.attempt_mut(attempt.number)
     }
 
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Live<R>> {
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Pending<R>> {
         self.get(key)?;
         self.slab.try_remove(key.slot)
     }
@@ -221,7 +221,7 @@ impl<R> LiveSet<R> {
     }
 
     /// Whether it still waits in this lane, for a second attempt or for its next.
-    pub(crate) fn waits(&self, key: Key, lane: LaneId, for_second: bool) -> bool {
+    pub(crate) fn waits(&self, key: Key, lane: OriginQueueId, for_second: bool) -> bool {
         self.get(key).is_some_and(|live| live.lane == lane && live.state.waits(for_second))
     }
 

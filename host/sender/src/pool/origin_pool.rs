@@ -34,7 +34,7 @@ pub(super) enum Offer {
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(super) struct Lane {
+pub(super) struct OriginPool {
     https: bool,
     /// What was spoken last. Without TLS there is nothing to agree on, and with it nothing is known before the handshake.
     speaks: Option<Protocol>,
@@ -73,7 +73,7 @@ impl Shared {
     }
 }
 
-impl Lane {
+impl OriginPool {
     pub(super) fn new(https: bool) -> Self {
         Self { https, ..Self::default() }
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What has come over a connection so far.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct Activity {
     pieces: AtomicU64,
     /// Bytes and line ends since the last request was sent, while its head is awaited.
     bytes: AtomicUsize,
@@ -22,7 +22,7 @@ pub(crate) struct Heard {
     tls: OnceLock<rustls::Error>,
 }
 
-impl Heard {
+impl Activity {
     /// So many pieces by now. If this has not changed, the peer has said nothing.
     pub(crate) fn pieces(&self) -> u64 {
         self.pieces.load(Ordering::Relaxed)
@@ -71,12 +71,12 @@ impl Heard {
 }
 
 /// A transport that is listened to. Above TLS, so that only what TLS has found to be the peer's counts.
-pub(crate) struct Listened<T> {
+pub(crate) struct ActivityStream<T> {
     pub(crate) io: T,
-    pub(crate) heard: Arc<Heard>,
+    pub(crate) heard: Arc<Activity>,
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ActivityStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer)).inspect_err(|error| self.heard.failed(error))?;
@@ -85,7 +85,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Listened<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Listened<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for ActivityStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }

@@ -2,7 +2,7 @@
 
 use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
-use crate::client::Left;
+use crate::client::ClientGone;
 use crate::convert;
 use crate::ids::Ids;
 use crate::intake::{Body, Requests};
@@ -19,7 +19,7 @@ pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
     (batch, ids): (&Batch, &Ids),
     ceilings: Ceilings,
-) -> Result<Option<Problem>, Left> {
+) -> Result<Option<Problem>, ClientGone> {
     let fed = match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
@@ -41,7 +41,7 @@ async fn feed_lines<B: Body>(
     mut lines: Box<Lines<B>>,
     (batch, ids): (&Batch, &Ids),
     ceilings: Ceilings,
-) -> Result<Option<Problem>, Left> {
+) -> Result<Option<Problem>, ClientGone> {
     let mut left = ceilings.max_requests;
     let mut some = Vec::from_iter(first);
     loop {
@@ -65,7 +65,7 @@ async fn feed_lines<B: Body>(
             Ok(None) => return Ok(None),
             Err(Cut::TooLong(problem)) => return Ok(Some(problem)),
             // A body breaks off when its client has gone (RFC 9112, section 8), and nothing else may tell us so.
-            Err(Cut::Broken(_)) => return Err(Left),
+            Err(Cut::Broken(_)) => return Err(ClientGone),
         }
     }
 }

@@ -7,14 +7,14 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 /// The input of a batch. It outlives the component, so that what is left of it has its outcomes too.
-pub(super) struct Feed {
+pub(super) struct Input {
     input: BoxStream<'static, Numbered>,
     /// Read, and not taken yet.
     ahead: Option<Numbered>,
     ended: bool,
 }
 
-impl Feed {
+impl Input {
     pub(super) fn new(input: BoxStream<'static, Numbered>) -> Self {
         Self { input, ahead: None, ended: false }
     }
