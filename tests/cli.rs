@@ -183,7 +183,7 @@ async fn mistakes_exit_with_2_before_anything_is_sent() {
         (vec![url.as_str(), "--hedge", "soon"], "invalid value 'soon' for '--hedge <TIME|auto>': expected auto, or"),
         (vec![url.as_str(), "--timeout", "soon"], "invalid value 'soon' for '--timeout"),
         (vec![url.as_str(), "--allow-net", "10.0.0.0/33"], "expected a network such as 127.0.0.0/8"),
-        (vec![url.as_str(), "--policy", &bad_policy], "concurency: unknown field `concurency`"),
+        (vec![url.as_str(), "--policy", &bad_policy], "concurency: unknown field: did you mean concurrency?"),
         (vec![url.as_str(), "--policy", "missing.json"], "cannot read missing.json"),
         (vec![url.as_str(), "--cacert", &not_pem], "not a PEM file"),
         (vec!["--input", "missing.txt"], "cannot read missing.txt"),

@@ -107,7 +107,7 @@ async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
     for (policy, field) in [
         (Policy { concurrency: Some(0), ..Policy::default() }, "concurrency"),
         (Policy { head_timeout: Some(Duration::ZERO), ..Policy::default() }, "head_timeout"),
-        (Policy { max_body: Some(1 << 40), ..Policy::default() }, "max-body"),
+        (Policy { max_body: Some(1 << 40), ..Policy::default() }, "max_body"),
         (Policy { until: Some(Until::Successes(0)), ..Policy::default() }, "until"),
     ] {
         let refused = harness().fetch(endless(origin.url("/ok")), &policy).await.unwrap_err();

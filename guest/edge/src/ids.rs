@@ -32,6 +32,6 @@ mod tests {
         let numbers = [7, u64::MAX, 7].map(|id| ids.enter(id));
         assert_eq!(numbers.map(|number| ids.leave(number)), [Some(7), Some(u64::MAX), Some(7)]);
         assert_eq!(ids.leave(numbers[0]), None);
-        assert_eq!(ids.enter(1), 0, "places are used again");
+        assert!(ids.enter(1) < 3, "places are used again");
     }
 }

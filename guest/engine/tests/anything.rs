@@ -161,7 +161,7 @@ proptest! {
             }
             Err(error) => {
                 let wit = include_str!("../../../wit/fetch/fetch.wit");
-                prop_assert!(wit.contains(&format!("    set-{}: func(", error.field)), "{}", error);
+                prop_assert!(wit.contains(&format!("    set-{}: func(", error.field.replace('_', "-"))), "{}", error);
                 prop_assert!(!error.reason.is_empty());
             }
         }

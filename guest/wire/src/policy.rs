@@ -129,14 +129,14 @@ impl<'de> DeserializeSeed<'de> for Unknown {
 /// That a name is not known, and which was most likely meant.
 fn unknown(name: &str, mut siblings: Vec<&str>) -> String {
     if let Some(path) = FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json) {
-        return format!("there is no {name} here: write {path}");
+        return format!("unknown field: write {path}");
     }
     let nearest = siblings.iter().min_by_key(|sibling| strsim::osa_distance(name, sibling));
     if let Some(nearest) = nearest.filter(|nearest| strsim::osa_distance(name, nearest) <= 3) {
-        return format!("there is no {name}: did you mean {nearest}?");
+        return format!("unknown field: did you mean {nearest}?");
     }
     siblings.dedup();
-    format!("there is no {name}: there are {}", siblings.join(", "))
+    format!("unknown field: there are {}", siblings.join(", "))
 }
 
 #[cfg(test)]
@@ -158,10 +158,10 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_known_has_one_suggestion() {
-        assert_eq!(refused(r#"{"timeout":"5s"}"#), "timeout: there is no timeout here: write timeouts.request");
-        assert_eq!(refused(r#"{"concurency":5}"#), "concurency: there is no concurency: did you mean concurrency?");
-        assert_eq!(refused(r#"{"retry":{"atempts":1}}"#), "retry.atempts: there is no atempts: did you mean attempts?");
+        assert_eq!(refused(r#"{"timeout":"5s"}"#), "timeout: unknown field: write timeouts.request");
+        assert_eq!(refused(r#"{"concurency":5}"#), "concurency: unknown field: did you mean concurrency?");
+        assert_eq!(refused(r#"{"retry":{"atempts":1}}"#), "retry.atempts: unknown field: did you mean attempts?");
         let names = refused(r#"{"breaker":{"something":1}}"#);
-        assert_eq!(names, "breaker.something: there is no something: there are percent, minimum, open");
+        assert_eq!(names, "breaker.something: unknown field: there are percent, minimum, open");
     }
 }

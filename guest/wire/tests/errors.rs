@@ -37,7 +37,7 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
 #[test]
 fn a_policy_says_which_field_is_wrong() {
     for (text, start) in [
-        (r#"{"concurency":5}"#, "concurency: there is no concurency: did you mean concurrency?"),
+        (r#"{"concurency":5}"#, "concurency: unknown field: did you mean concurrency?"),
         (r#"{"concurrency":"5"}"#, "concurrency: expected a number, 1 to 4,096, not"),
         (r#"{"timeouts":{"batch":5}}"#, "timeouts.batch: expected a time with its unit, such as \"5s\" or \"5ms\""),
         (r#"{"timeouts":5}"#, "timeouts: invalid type: integer `5`, expected an object"),
