@@ -3,6 +3,7 @@
 mod deny;
 mod dist;
 mod package;
+mod packages;
 mod run;
 mod setup;
 mod test;

@@ -1,18 +1,8 @@
 //! The library as its users get it: packages that build outside this workspace.
 
+use crate::packages::PACKAGES;
 use crate::root;
 use crate::run::{Failed, cargo, run};
-
-/// The library and what it needs that is ours.
-const PACKAGES: [&str; 7] = [
-    "fantail-components",
-    "fantail-engine",
-    "fantail-conversions",
-    "fantail-facts",
-    "fantail-wire",
-    "fantail-sender",
-    "fantail",
-];
 
 /// Leaves the packages in target/packaging/package, each built from nothing but what it and those before it carry. That compiles wasmtime once more: it
 /// takes minutes.

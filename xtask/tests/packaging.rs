@@ -3,18 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../src/packages.rs"]
+mod packages;
+
+use packages::PACKAGES;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-const PACKAGES: [&str; 7] = [
-    "fantail-components",
-    "fantail-engine",
-    "fantail-conversions",
-    "fantail-facts",
-    "fantail-wire",
-    "fantail-sender",
-    "fantail",
-];
 
 /// The output of a program run in the workspace's folder.
 fn output(command: &mut Command) -> String {

@@ -26,7 +26,10 @@ type File = (String, Vec<u8>);
 /// Builds everything that is published and writes it to dist, in place of what was there.
 pub(crate) fn dist() -> Result<(), Failed> {
     let root = crate::root();
-    let metadata = MetadataCommand::new().current_dir(root).other_options(vec!["--locked".into()]).exec()?;
+    let metadata = MetadataCommand::new()
+        .current_dir(root)
+        .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec())
+        .exec()?;
     let origin = Origin::of(package(&metadata, "fantail")?, root);
     let guests = Guests::compile(root)?;
     let components = guests.components(Module::component, &origin, &metadata)?;
@@ -35,11 +38,7 @@ pub(crate) fn dist() -> Result<(), Failed> {
         files.push((format!("debug/{name}"), bytes));
     }
     files.extend(wit::packages(root, &origin)?);
-    let target = MetadataCommand::new()
-        .current_dir(root)
-        .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec())
-        .exec()?;
-    let mut bill = Bill::new(&target);
+    let mut bill = Bill::new(&metadata);
     for ((name, bytes), packages) in &components {
         bill.add(name, bytes, packages)?;
     }
