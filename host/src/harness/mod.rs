@@ -106,6 +106,13 @@ pub struct PolicyRefused {
     pub reason: String,
 }
 
+impl PolicyRefused {
+    /// With the name that the field has in the interface.
+    fn by_component(field: &str, reason: String) -> Self {
+        Self { field: field.replace('-', "_"), reason }
+    }
+}
+
 /// Outcomes made and not yet taken by the reader, beside those that the component holds back in its window.
 const OUTCOMES: usize = 64;
 

@@ -52,7 +52,7 @@ pub(super) async fn converse(
     let batch = match guest.batch().call_start(&mut *store, policy).await? {
         Ok(batch) => batch,
         Err(wit::PolicyError { field, reason }) => {
-            let _ = accepted.send(Err(PolicyRefused { field: field.replace('-', "_"), reason }));
+            let _ = accepted.send(Err(PolicyRefused::by_component(&field, reason)));
             return Ok(End::Finished(None));
         }
     };

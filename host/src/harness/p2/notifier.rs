@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
-/// Rung when the component is to come back from waiting. Once is enough, however often it is notified before that.
+/// Notified when the component is to come back from waiting. Once is enough, however often it is notified before that.
 #[derive(Clone, Default)]
 pub(super) struct Notifier(Arc<Notify>);
 
