@@ -1,11 +1,11 @@
-//! The table of a policy's fields. All else that is said of a field comes from here: [`Policy`], [`Settings`], the setters of the WIT
+//! The table of a policy's fields. Everything else about a field is generated from it: [`Policy`], [`Settings`], the setters of the WIT
 //! interface, the JSON form, the options of the command line, and the tables in README and in the interface.
 
 use super::bounds::{Bounds, checked};
 use super::{BodyMode, FieldValue, Hedge, MAX_BODY, Order, PolicyError, Until, Value, WINDOW_BYTES};
 use std::time::Duration;
 
-/// One field of a policy, for whoever reads, writes or explains policies.
+/// One field of a policy, for code that reads, writes or documents policies.
 #[derive(Debug)]
 pub struct Field {
     /// Its name in Rust. In the WIT interface its setter is `set-` and this with dashes.
@@ -14,11 +14,11 @@ pub struct Field {
     pub json: Option<&'static str>,
     /// Its long option on the command line, without dashes.
     pub option: Option<&'static str>,
-    /// What it does, in one sentence or a few.
+    /// What it does, in one or a few sentences.
     pub doc: &'static str,
-    /// What it is when nobody sets it, in words.
+    /// Its default, in words.
     pub default: &'static str,
-    /// What it may be, if it can be out of bounds.
+    /// Its bounds, if a value can be out of bounds.
     pub bounds: Option<Bounds>,
     /// Some value of its kind.
     pub example: fn() -> Value,
@@ -85,7 +85,7 @@ macro_rules! fields {
         $name:ident: $kind:ident = $default:tt $words:literal
             $(, within $bounds:expr)? $(, json $json:literal)? $(, option $option:literal)?;
     )*) => {
-        /// The rules of a batch as the caller gives them. What is none has its default.
+        /// The rules of a batch as the caller gives them. A field that is none has its default.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Policy {
             $(
@@ -102,7 +102,7 @@ macro_rules! fields {
             $( $(#[doc = $doc])+ pub $name: setting_type!($kind $default), )*
         }
 
-        /// Every field of a policy, in the order in which they are explained.
+        /// Every field of a policy, in the order of the documentation.
         pub const FIELDS: &[Field] = &[$(
             Field {
                 name: stringify!($name),
@@ -121,13 +121,13 @@ macro_rules! fields {
         )*];
 
         impl Policy {
-            /// What is set here, and where nothing is, what `base` says.
+            /// This policy, with every field that is not set taken from `base`.
             #[must_use]
             pub fn over(&self, base: &Policy) -> Policy {
                 Policy { $($name: self.$name.or(base.$name),)* }
             }
 
-            /// Fills in the defaults and checks every bound; the first field outside its own is the error.
+            /// Fills in the defaults and checks every bound; the first field out of bounds is the error.
             pub(super) fn settings(&self) -> Result<Settings, PolicyError> {
                 $(
                     let $name = checked(stringify!($name), self.$name, optional!($($bounds)?))?;
@@ -158,64 +158,64 @@ const fn millis(millis: u64) -> Duration {
 }
 
 fields! { $
-    /// Requests in flight at once. A second attempt (`hedge`) counts as one more.
+    /// Maximum requests in flight. A second attempt (`hedge`) counts as another request.
     concurrency: count = 64 "64", within Bounds::count(1, 4_096), json "concurrency", option "concurrency";
-    /// Requests in flight at once to one origin (scheme, host and port). Each batch counts its own.
+    /// Maximum requests in flight to one origin (scheme, host and port). Each batch counts its own.
     per_origin: count = concurrency "as `concurrency`", within Bounds::count(1, 4_096), json "limits.per_origin", option "per-origin";
-    /// Lets the limit of each origin adapt to what the origin bears, down to this; at most `per_origin`.
-    per_origin_floor: count = none "none: it does not adapt", within Bounds::count(1, 4_096), json "limits.per_origin_floor", option "per-origin-floor";
-    /// Attempts per second to one origin.
+    /// Enables an adaptive limit per origin, between this and `per_origin`.
+    per_origin_floor: count = none "none: a fixed limit", within Bounds::count(1, 4_096), json "limits.per_origin_floor", option "per-origin-floor";
+    /// Maximum attempts per second to one origin.
     rate: count = none "none", within Bounds::count(1, 100_000), json "limits.rate", option "rate";
-    /// Attempts to one origin at once after a pause, where `rate` is set.
+    /// Attempts to one origin that may start at once after a pause, if `rate` is set.
     burst: count = 1 "1", within Bounds::count(1, 100_000), json "limits.burst", option "burst";
-    /// Requests read whose outcome has not been taken yet: waiting, in flight, or finished.
+    /// Maximum requests read whose outcomes have not been taken: waiting, in flight, or finished.
     window: count = (concurrency * 2) "twice `concurrency`", within Bounds::count(1, 65_536), json "limits.window", option "window";
-    /// Bytes that these requests and outcomes hold in memory together.
+    /// Maximum bytes that these requests and outcomes hold in memory together.
     window_bytes: size = WINDOW_BYTES "128 MiB", within Bounds::bytes(64 << 10, 1 << 30), json "limits.window_bytes", option "window-bytes";
-    /// What happens to bodies: `discard`, `bytes` or `unread`.
+    /// How bodies are handled: `discard`, `bytes` or `unread`.
     body: body_mode = (BodyMode::Bytes) "`bytes`", json "body", option "body";
-    /// Bytes kept of one body. A longer body is a failure.
+    /// Maximum bytes kept of one body. A longer body is a failure.
     max_body: size = MIB "1 MiB", within Bounds::bytes(0, MAX_BODY), json "limits.max_body", option "max-body";
-    /// Unread bodies that were handed out and have not ended.
+    /// Maximum unread bodies that were handed out and have not ended.
     max_unread: count = (4_096.min(concurrency * 2)) "twice `concurrency`", within Bounds::count(1, 4_096), json "limits.max_unread";
-    /// Time to resolve a name, to connect and to agree on TLS, each.
+    /// Time to resolve the name, to connect, and for the TLS handshake: this long for each.
     connect_timeout: span = (millis(5_000)) "5 s", within Bounds::millis(1, HOUR), json "timeouts.connect", option "connect-timeout";
     /// Time from sending a request to the whole response head.
     head_timeout: span = (millis(15_000)) "15 s", within Bounds::millis(1, HOUR), json "timeouts.head", option "head-timeout";
     /// Time between two pieces of a body.
     idle_timeout: span = (millis(15_000)) "15 s", within Bounds::millis(1, HOUR), json "timeouts.idle", option "idle-timeout";
-    /// Time for one attempt, body included.
+    /// Time for one attempt, including its body.
     attempt_timeout: span = (millis(30_000)) "30 s", within Bounds::millis(1, DAY), json "timeouts.attempt", option "attempt-timeout";
-    /// Time for one request, waiting included.
+    /// Time for one request, including waiting.
     timeout: span = (millis(60_000)) "60 s", within Bounds::millis(0, SEVEN_DAYS), json "timeouts.request", option "timeout";
     /// Time for the whole batch.
     deadline: span = none "none", within Bounds::millis(0, SEVEN_DAYS), json "timeouts.batch", option "deadline";
-    /// In which order outcomes come: `completion` or `input`.
+    /// The order of outcomes: `completion` or `input`.
     order: order = (Order::Completion) "`completion`", json "order", option "order";
-    /// When the batch has enough: `all`, `first-failure`, or a number of successes (responses with a status below 400).
+    /// When the batch stops: `all`, `first-failure`, or a number of successes (responses with a status below 400).
     until: until = (Until::All) "`all`", within Bounds::count(1, u32::MAX), json "until", option "until";
-    /// How often a failed request is sent again at most, if repeating it does no harm.
+    /// Maximum retries of a failed request, if repeating it does no harm.
     retries: count = 0 "0", within Bounds::count(0, 10), json "retry.attempts", option "retries";
-    /// How long the first retry waits at most; each further one at most twice as long.
+    /// Maximum wait before the first retry; it doubles with each further retry.
     backoff: span = (millis(100)) "100 ms", within Bounds::millis(1, HOUR), json "retry.backoff", option "backoff";
-    /// How long any retry waits at most.
+    /// Maximum wait before any retry.
     max_backoff: span = (millis(10_000)) "10 s", within Bounds::millis(1, HOUR), json "retry.max_backoff", option "max-backoff";
-    /// Retries that one origin may be sent, in per cent of its requests over the last ten seconds.
+    /// Retries allowed to one origin, as a percentage of its requests over the last ten seconds.
     retry_percent: count = 20 "20", within Bounds::count(0, 1_000), json "retry.percent", option "retry-percent";
-    /// Retries per second that it may be sent beside those.
+    /// Retries per second allowed in addition.
     retry_per_second: count = 10 "10", within Bounds::count(0, 100_000), json "retry.per_second", option "retry-per-second";
-    /// How long an attempt may be without a head before a second one is made beside it; `auto`: longer than 95 of 100 recent heads of the origin took.
+    /// Time without a response head after which a second attempt is started in parallel; `auto`: the 95th percentile of the origin's recent head times.
     hedge: hedge = none "none: never", within Bounds::millis(1, HOUR), json "hedge", option "hedge";
-    /// Failed attempts to one origin, of a hundred in ten seconds, at which its breaker opens. 0: never.
+    /// Percentage of failed attempts to one origin, over ten seconds, at which its circuit breaker opens. 0: never.
     breaker_percent: count = 0 "0", within Bounds::count(0, 100), json "breaker.percent", option "breaker";
-    /// Attempts that there must have been for that.
+    /// Minimum attempts in these ten seconds before the breaker may open.
     breaker_minimum: count = 20 "20", within Bounds::count(1, 100_000), json "breaker.minimum", option "breaker-minimum";
-    /// How long a breaker stays open before one request probes the origin.
+    /// Time that a breaker stays open before one request probes the origin.
     breaker_open: span = (millis(5_000)) "5 s", within Bounds::millis(1, HOUR), json "breaker.open", option "breaker-open";
-    /// Redirects followed at most for one request.
+    /// Maximum redirects followed for one request.
     redirects: count = 0 "0", within Bounds::count(0, 20), json "redirects", option "redirects";
-    /// Whether a GET or HEAD that is asked for while the same one is on its way shares its answer.
+    /// Whether a GET or HEAD shares the answer of an identical one that is under way.
     coalesce: flag = false "no", json "coalesce", option "coalesce";
-    /// Whether the host says what it has seen of each attempt. The host that runs the component sets it.
+    /// Whether the host reports what it observes of each attempt. The host that runs the component sets this.
     host_facts: flag = false "no";
 }
