@@ -32,7 +32,7 @@ fn the_limits_of_the_harness_in_the_readme_are_the_defaults() {
         ),
         format!("| bytes of the network for one batch, each way | {} TiB |", limits.network_bytes >> 40),
         format!("| bytes of one response's body, kept or not | {} GiB |", limits.response_bytes >> 30),
-        format!("| computing without asking anything of the host | {:?} |", limits.stall),
+        format!("| computing without a call to the host | {:?} |", limits.stall),
         format!("| computing in all | {} h |", limits.cpu.as_secs() / 3_600),
         format!(
             "| connections: open, and to one origin | {}, {} |",
