@@ -40,7 +40,7 @@ pub(super) async fn run(
 ) -> wasmtime::Result<End> {
     let Channels { demanded, outcomes, policy_result } = channels;
     let instance = component.instantiate_async(&mut *store).await?;
-    let running = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
+    let result = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
         let guest = instance.fantail_fetch_batch();
         let policy = convert::policy(guest, store, policy).await?;
         let batch = match guest.batch().call_start(store, policy).await? {
@@ -51,7 +51,7 @@ pub(super) async fn run(
             }
         };
         let _ = policy_result.send(Ok(()));
-        // Requests may be pushed while no other call keeps the batch open.
+        // The batch is kept open explicitly: requests may be pushed while no other call is in progress.
         guest.batch().call_keep_open(store, batch.batch).await?;
         // Nothing is read before the reader first polls.
         tokio::select! {
@@ -76,7 +76,7 @@ pub(super) async fn run(
         };
         batch.summary().await.map(if stopped { End::Cancelled } else { End::Finished })
     });
-    running.await?
+    result.await?
 }
 
 impl Batch<'_> {
@@ -112,7 +112,11 @@ impl Batch<'_> {
     async fn refused(&self, numbers: Vec<u32>, outcomes: &Outbox) {
         for number in numbers {
             let outcome: Option<Outcome> = self.store.with(|mut store| {
-                store.data_mut().not_taken(number, Cause::Cancelled, "the batch had stopped before it was started")
+                store.data_mut().not_taken(
+                    number,
+                    Cause::Cancelled,
+                    "the batch had stopped before this request was started",
+                )
             });
             if let Some(outcome) = outcome {
                 let _ = outcomes.send(outcome).await;
