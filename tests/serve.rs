@@ -100,7 +100,7 @@ async fn without_a_token_it_says_so_and_refuses() {
 #[tokio::test]
 async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
     for (arguments, words) in [
-        (vec![], "nothing says where requests may go"),
+        (vec![], "no origin is allowed"),
         (vec!["--allow", "example.com"], "it has no scheme"),
         (vec!["--variable", "upstreams=example.com"], "the variable upstreams"),
         (vec!["--allow", "http://a.test", "--listen", "203.0.113.1:1"], "cannot listen on 203.0.113.1:1"),

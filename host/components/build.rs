@@ -1,6 +1,6 @@
-//! Takes the components from `built/` beside this file, or builds them from the workspace if that is newer.
+//! Copies the components from `built/` beside this file, or builds them from the workspace if that is newer.
 //!
-//! The workspace's `component-builder` is run and not depended on: a package would need it too, and all that it is made of.
+//! It runs the workspace's `component-builder` instead of depending on it, so that the package needs neither it nor its dependencies.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 const COMPONENTS: [&str; 3] = ["fantail.wasm", "fantail-p2.wasm", "application.wasm"];
 
-/// What they are made of, below the workspace's folder.
+/// The sources of the components, below the workspace's folder.
 const SOURCES: [&str; 13] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -29,7 +29,7 @@ const SOURCES: [&str; 13] = [
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    match provide() {
+    match provide_components() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("cargo::error={}", error.to_string().replace('\n', " "));
@@ -38,30 +38,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn provide() -> Result<(), Error> {
+fn provide_components() -> Result<(), Error> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or(format!("cargo sets {name}"));
     let (own, out) = (variable("CARGO_MANIFEST_DIR")?, variable("OUT_DIR")?);
-    // The folder, as cargo runs a script again and again that waits for a file which is not there.
+    // The whole folder: if a listed file is missing, cargo runs the script in every build.
     println!("cargo::rerun-if-changed={}", own.display());
     let built: Vec<PathBuf> = COMPONENTS.iter().map(|name| own.join("built").join(name)).collect();
-    let oldest_built = built.iter().map(|path| changed(path)).min().flatten();
+    let oldest_built = built.iter().map(|path| last_modified(path)).min().flatten();
     let root = own.ancestors().nth(2).filter(|root| root.join("guest/component/Cargo.toml").is_file());
     let Some(root) = root else {
-        oldest_built.ok_or("built/ lacks a component, and there is no workspace to build it from")?;
+        oldest_built.ok_or("a component is missing in built/, and there is no workspace to build it from")?;
         return copy(&built, &out);
     };
     let sources: Vec<PathBuf> = SOURCES.iter().map(|source| root.join(source)).collect();
     for source in &sources {
         println!("cargo::rerun-if-changed={}", source.display());
     }
-    let newest_source = sources.iter().map(|path| changed(path)).max().flatten();
+    let newest_source = sources.iter().map(|path| last_modified(path)).max().flatten();
     if oldest_built > newest_source { copy(&built, &out) } else { build(root, &out) }
 }
 
-/// When a file changed last, or a folder with all that is in it.
-fn changed(path: &Path) -> Option<SystemTime> {
-    let within = std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| changed(&entry.ok()?.path())).max();
-    within.max(path.metadata().ok()?.modified().ok())
+/// When a file, or anything in a folder, was last modified.
+fn last_modified(path: &Path) -> Option<SystemTime> {
+    let newest_entry =
+        std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| last_modified(&entry.ok()?.path())).max();
+    newest_entry.max(path.metadata().ok()?.modified().ok())
 }
 
 fn copy(built: &[PathBuf], out: &Path) -> Result<(), Error> {
@@ -71,7 +72,7 @@ fn copy(built: &[PathBuf], out: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds them with a target folder that is not locked by the cargo which waits for this script.
+/// Builds the components in a target folder that is not locked by the cargo that runs this script.
 fn build(root: &Path, out: &Path) -> Result<(), Error> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_outer(name)) {
@@ -84,7 +85,7 @@ fn build(root: &Path, out: &Path) -> Result<(), Error> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().into()) }
 }
 
-/// What the outer cargo, a linter or a coverage tool says of the outer build.
+/// Whether a variable was set for the outer build, by cargo, a linter or a coverage tool.
 fn is_outer(name: &OsString) -> bool {
     let prefixes = ["CARGO_BUILD_", "CARGO_CFG_", "CARGO_ENCODED_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
     let more = ["CARGO_PROFILE_", "RUSTC_", "RUSTFLAGS"];

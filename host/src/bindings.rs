@@ -1,6 +1,6 @@
-//! The components' interfaces as wasmtime sees them. What the components import, the sandbox has.
+//! Host bindings of the components' exports. Their imports are provided by the sandbox.
 
-/// That of WASI 0.3.
+/// The interface for WASI 0.3.
 pub(crate) mod p3 {
     wasmtime::component::bindgen!({
         inline: "package fantail:host; world fantail { export fantail:fetch/batch@0.1.0; }",
@@ -13,7 +13,7 @@ pub(crate) mod p3 {
     pub(crate) use exports::fantail::fetch::batch;
 }
 
-/// That of WASI 0.2.
+/// The interface for WASI 0.2.
 pub(crate) mod p2 {
     wasmtime::component::bindgen!({
         inline: "package fantail:host; world fantail { export fantail:fetch-p2/batch@0.1.0; }",

@@ -1,4 +1,4 @@
-//! From a component's bytes to a harness.
+//! Builds a harness or a service from the bytes of a component.
 
 use crate::compiled::Compiled;
 use crate::harness::{Harness, State};
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-/// By this a component for WASI 0.2 is known.
+/// The export that identifies a component for WASI 0.2.
 const EXPORT_P2: &str = "fantail:fetch-p2/batch@0.1.0";
 
-/// Makes a [`Harness`], or a [`Service`].
+/// Builds a [`Harness`] or a [`Service`].
 pub struct Builder {
     egress: Egress,
     component: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ pub struct Builder {
     transports: Arc<dyn Connect>,
 }
 
-/// A harness cannot be made.
+/// A harness or service cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The engine cannot be set up on this machine.
@@ -40,7 +40,7 @@ pub enum BuildError {
     /// The bytes are not a component.
     #[error("not a WebAssembly component: {0:#}")]
     Component(wasmtime::Error),
-    /// The component wants what a harness does not give, or exports neither `fantail:fetch/batch` nor `fantail:fetch-p2/batch`.
+    /// The component imports something that the host does not provide, or lacks the export that the host needs.
     #[error("the component does not fit this host: {0:#}")]
     Link(wasmtime::Error),
     /// The watchdog's thread could not be started.
@@ -49,7 +49,7 @@ pub enum BuildError {
 }
 
 impl Builder {
-    /// Batches of one harness at once, unless [`batches`](Self::batches) says otherwise.
+    /// The default of [`batches`](Self::batches).
     pub const BATCHES: usize = 1_024;
 
     pub(crate) fn new(egress: Egress) -> Self {
@@ -68,86 +68,85 @@ impl Builder {
         }
     }
 
-    /// Which of the two components that were built with this library a harness runs. They do the same; that for WASI 0.2, which is the default,
-    /// costs less.
+    /// Which of the library's two components a harness runs. They do the same; the one for WASI 0.2, which is the default, costs less.
     pub fn wasi(mut self, wasi: Wasi) -> Self {
         self.wasi = wasi;
         self
     }
 
-    /// A component to run in place of those. For a harness it must export
-    /// `fantail:fetch/batch` or `fantail:fetch-p2/batch`, for a service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also
-    /// wasi:cli/environment, in which there is nothing but the variables of [`ServiceOptions`].
+    /// A component to run in place of the library's own. For a harness it must export `fantail:fetch/batch` or `fantail:fetch-p2/batch`, for a
+    /// service `wasi:http/handler`. It may import wasi:http and wasi:clocks; for a service also wasi:cli/environment, which contains only
+    /// the variables of [`ServiceOptions`].
     pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.component = Some(bytes.into());
         self
     }
 
-    /// Keeps what is compiled in this folder (wasmtime's cache), so that the same component is not compiled again at the next start.
-    /// Without it nothing is kept. What is in the folder is run as machine code, with all that this process may do: it is used only if
-    /// it belongs to the process's user and nobody else may write to it, and it is made like that if it is not there. One that
-    /// cannot be used is gone without. It holds 512 MiB and 65,536 files at most.
+    /// Caches compiled components in this folder (wasmtime's cache), so that the same component is not compiled again at the next start.
+    /// By default nothing is cached. Files in the folder are run as machine code with all rights of this process, so it is used only if
+    /// it belongs to the process's user and nobody else may write to it. If it is missing it is created like that. A folder that cannot
+    /// be used is ignored. The cache holds at most 512 MiB and 65,536 files.
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache = Some(folder.into());
         self
     }
 
-    /// What an instance may use.
+    /// The limits of each instance.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Batches of one harness at once, at least one; more wait to begin. Worst-case memory: as many times what
-    /// [`Limits`] says of one instance. For a service [`ServiceOptions::instances`] says how many.
-    pub fn batches(mut self, most: usize) -> Self {
-        self.batches = most;
+    /// The most batches that one harness runs at once, at least one; further ones wait to start. Worst-case memory: that many times
+    /// what [`Limits`] allows one instance. For a service, [`ServiceOptions::instances`] is the limit.
+    pub fn batches(mut self, max: usize) -> Self {
+        self.batches = max;
         self
     }
 
-    /// What the connections may hold.
+    /// The limits of the connection pool.
     pub fn pool(mut self, pool: PoolLimits) -> Self {
         self.pool = pool;
         self
     }
 
-    /// The longest that each step of a request may take, whatever a policy asks.
+    /// The longest time that each step of a request may take, whatever a policy asks for.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// Whom to trust in TLS.
+    /// Which root certificates to trust in TLS.
     pub fn trust(mut self, trust: Trust) -> Self {
         self.tls.trust = trust;
         self
     }
 
-    /// Who we are, for servers that ask for a certificate in TLS.
+    /// The client certificate, for servers that ask for one in TLS.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.tls.identity = Some(identity);
         self
     }
 
-    /// Whether HTTP/2 is offered to servers that speak TLS (ALPN, RFC 7301). It is, unless this says otherwise.
+    /// Whether HTTP/2 is offered to servers over TLS (ALPN, RFC 7301). By default it is.
     pub fn http2(mut self, offered: bool) -> Self {
         self.tls.http2 = offered;
         self
     }
 
-    /// Who opens connections. It is given approved addresses and nothing else.
+    /// What opens connections. It receives only approved addresses.
     pub fn connector(mut self, transports: impl Connect) -> Self {
         self.transports = Arc::new(transports);
         self
     }
 
-    /// Who finds the addresses of names.
+    /// What finds the addresses of names.
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Arc::new(resolver);
         self
     }
 
-    /// Compiles the component, unless it is one of those that come with this library and in use already, and checks that it fits.
+    /// Compiles the component, unless it is one of the library's own and already in use, and checks that it fits this host.
     pub fn build(self) -> Result<Harness, BuildError> {
         let default = match self.wasi {
             Wasi::P2 => crate::COMPONENT_P2,
@@ -159,7 +158,7 @@ impl Builder {
         Harness::new((compiled, instance, wasi), self.sender(), limits, batches).map_err(BuildError::Link)
     }
 
-    /// The same for the application, or the component given in its place.
+    /// Builds a service: of the application, or of the component given in its place.
     pub fn build_service(self, options: ServiceOptions) -> Result<Service, BuildError> {
         let compiled = self.compiled(crate::APPLICATION)?;
         let (instance, _) = link(&compiled, crate::service::add_to_linker)?;
@@ -182,7 +181,7 @@ impl Builder {
     }
 }
 
-/// Gives a component what it may import. Which version of WASI it is for, is known by what it exports.
+/// Links a component with what it may import. Its exports tell for which version of WASI it is.
 fn link<T: Sandboxed>(
     Compiled { engine, component }: &Compiled,
     extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,

@@ -13,7 +13,7 @@ pub(crate) struct Compiled {
     pub(crate) component: Component,
 }
 
-/// Those of the library's own components that are in use, by where their bytes are.
+/// The library's own components that are in use, by the address of their bytes.
 static IN_USE: Mutex<Vec<(usize, Weak<Compiled>)>> = Mutex::new(Vec::new());
 
 impl Compiled {
@@ -27,18 +27,19 @@ impl Compiled {
         Ok(Arc::new(Self { engine, component }))
     }
 
-    /// One that the library brings: compiled once for all that use it at the same time. Who comes while it is compiled waits.
+    /// One of the library's own components: compiled once for all that use it at the same time. Waits while another thread compiles it.
     pub(crate) fn built_in(bytes: &'static [u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
-        let place = bytes.as_ptr() as usize;
-        // Nothing in here leaves it half changed.
+        let address = bytes.as_ptr() as usize;
+        // No code panics while it has changed the list halfway.
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         in_use.retain(|(_, compiled)| compiled.strong_count() > 0);
-        let known = in_use.iter().find(|(known, _)| *known == place).and_then(|(_, compiled)| compiled.upgrade());
-        if let Some(compiled) = known {
+        let existing =
+            in_use.iter().find(|(existing, _)| *existing == address).and_then(|(_, compiled)| compiled.upgrade());
+        if let Some(compiled) = existing {
             return Ok(compiled);
         }
         let compiled = Self::new(bytes, cache)?;
-        in_use.push((place, Arc::downgrade(&compiled)));
+        in_use.push((address, Arc::downgrade(&compiled)));
         Ok(compiled)
     }
 }

@@ -1,4 +1,4 @@
-//! Between the components' types, as wasmtime sees them, and the engine's, which are the harness's own.
+//! Conversions between the types of the bindings and those of the engine, which the harness uses too.
 
 /// For WASI 0.2.
 pub(crate) mod p2 {

@@ -52,14 +52,14 @@ pub use response::{BodyError, Response};
 pub use sandbox::{Limits, Wasi};
 pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
 
-// What signatures name of other crates.
+// Types of other crates that appear in signatures.
 pub use fantail_sender::pki_types;
 pub use {bytes, futures, http, http_body, ipnet, tokio, wasmtime};
 
 /// The component for WASI 0.3.
 pub const COMPONENT: &[u8] = fantail_components::FETCH;
 
-/// The same for WASI 0.2.
+/// The component for WASI 0.2.
 pub const COMPONENT_P2: &[u8] = fantail_components::FETCH_P2;
 
 /// The application: `guest/edge` composed with [`COMPONENT`] and `guest/variables`.

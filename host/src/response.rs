@@ -1,4 +1,4 @@
-//! A response, and what a caller usually wants of it.
+//! Responses, with accessors for their header fields and body.
 
 use crate::Body;
 use bytes::Bytes;
@@ -9,13 +9,13 @@ use fantail_engine::Header;
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// In the order they came in; names in lower case.
+    /// The header fields in the order in which they arrived, with names in lower case.
     pub headers: Vec<Header>,
-    /// The body, as the body mode asked.
+    /// The body, according to the body mode.
     pub body: Body,
 }
 
-/// A body is not what was asked for.
+/// The body cannot be read in the requested form.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
@@ -28,25 +28,25 @@ pub enum BodyError {
     /// Not text, or text in another encoding.
     #[error("the body is not UTF-8: {0}")]
     NotUtf8(#[from] std::str::Utf8Error),
-    /// Not JSON, or not that of the type that was asked for.
+    /// Not JSON, or not the JSON of the requested type.
     #[cfg(feature = "json")]
-    #[error("the body is not the JSON that was expected: {0}")]
+    #[error("the body is not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl Response {
-    /// The value of the first header field of this name, in whatever case. None if there is none, or if the value is not UTF-8: then
-    /// [`headers`](Self::headers) has its bytes.
+    /// The value of the first header field with this name, in any case. None if there is none, or if the value is not UTF-8: its bytes are
+    /// then in [`headers`](Self::headers).
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 
-    /// The whole body. One that is longer than [`Policy::max_body`](fantail_engine::Policy::max_body) is no response but a failure, and never cut.
+    /// The whole body. It is never truncated: a longer one than [`Policy::max_body`](fantail_engine::Policy::max_body) is a failure.
     ///
     /// # Errors
     ///
-    /// In other body modes than `bytes`.
+    /// If the body mode is not `bytes`.
     pub fn bytes(&self) -> Result<&Bytes, BodyError> {
         match &self.body {
             Body::Bytes(bytes) => Ok(bytes),
@@ -55,20 +55,20 @@ impl Response {
         }
     }
 
-    /// The whole body as text. It must be UTF-8, whatever its `content-type` says; nothing is replaced and nothing left out.
+    /// The whole body as text. It must be UTF-8, whatever its `content-type` says; nothing is replaced or left out.
     ///
     /// # Errors
     ///
-    /// If it is not UTF-8, and in other body modes than `bytes`.
+    /// If it is not UTF-8, or if the body mode is not `bytes`.
     pub fn text(&self) -> Result<&str, BodyError> {
         Ok(std::str::from_utf8(self.bytes()?)?)
     }
 
-    /// The whole body, read as JSON, whatever its `content-type` says.
+    /// The whole body, parsed as JSON, whatever its `content-type` says.
     ///
     /// # Errors
     ///
-    /// If it is not the JSON of a `T`, and in other body modes than `bytes`.
+    /// If it is not the JSON of a `T`, or if the body mode is not `bytes`.
     #[cfg(feature = "json")]
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, BodyError> {
         Ok(serde_json::from_slice(self.bytes()?)?)

@@ -1,12 +1,12 @@
-//! Licences, sources and advisories of what we build on: deny.toml.
+//! Checks licences, sources and advisories of dependencies with cargo-deny (deny.toml).
 
-use crate::run::{Failed, cargo, run, say, works, written};
+use crate::run::{Error, cargo, command_line, run, say, works};
 
-/// What cargo-deny says when it cannot look at the advisories at all.
+/// The messages of cargo-deny when it cannot read the advisories at all.
 const NO_DATABASE: [&str; 2] = ["failed to fetch advisory database", "failed to load advisory database"];
 
-/// Checks them; gives how many of the checks had to be skipped, each with a message.
-pub(crate) fn deny() -> Result<u64, Failed> {
+/// Runs the checks. Returns how many had to be skipped, each with a message.
+pub(crate) fn deny() -> Result<u64, Error> {
     if !works(&mut cargo(["deny", "--version"])) {
         say(
             "skipped: licences, sources and advisories, because there is no cargo-deny (`cargo install --locked cargo-deny`)",
@@ -19,11 +19,11 @@ pub(crate) fn deny() -> Result<u64, Failed> {
     if output.status.success() {
         return Ok(0);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    if NO_DATABASE.iter().any(|message| said.contains(message)) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if NO_DATABASE.iter().any(|message| stderr.contains(message)) {
         say("skipped: advisories, because their database cannot be fetched");
         return Ok(1);
     }
-    say(said);
-    Err(Failed::Program(written(&advisories)))
+    say(stderr);
+    Err(Error::Program(command_line(&advisories)))
 }

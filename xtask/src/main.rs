@@ -1,4 +1,4 @@
-//! The front door: `cargo xtask <command>`.
+//! The project's commands: `cargo xtask <command>`.
 
 mod deny;
 mod dist;
@@ -11,7 +11,7 @@ mod tools;
 
 use clap::{Parser, Subcommand};
 use dist::{COMPOSED, EDGE, FETCH, FETCH_P2};
-use run::{Failed, cargo};
+use run::{Error, cargo};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -57,10 +57,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    let done = setup::setup().and_then(|()| match command {
+    let result = setup::setup().and_then(|()| match command {
         Command::Setup => {
             tools::install();
-            // What cannot be installed is no error: the tests that need it are skipped.
+            // A tool that cannot be installed is not an error: the tests that need it are skipped.
             let _ = (tools::python(), tools::node());
             Ok(ExitCode::SUCCESS)
         }
@@ -79,13 +79,13 @@ fn main() -> ExitCode {
             bench(&["soak"], &numbers)
         }
     });
-    done.unwrap_or_else(|failed| {
-        run::say(format_args!("error: {failed}"));
+    result.unwrap_or_else(|error| {
+        run::say(format_args!("error: {error}"));
         ExitCode::FAILURE
     })
 }
 
-fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Failed> {
+fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Error> {
     let mut bench = cargo(["bench", "--locked", "--package", "fantail-cli"]);
     for name in names {
         bench.args(["--bench", name]);
@@ -95,7 +95,7 @@ fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Failed> {
 
 /// The workspace's folder.
 fn root() -> &'static Path {
-    // This crate lives one folder below.
+    // This crate is one folder below.
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
@@ -105,8 +105,8 @@ fn target() -> PathBuf {
     guests.parent().map_or_else(|| root().join("target"), Path::to_owned)
 }
 
-/// Builds everything; gives the path of the command line.
-fn build() -> Result<PathBuf, Failed> {
+/// Builds everything, and returns the path of the command-line program.
+fn build() -> Result<PathBuf, Error> {
     run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail-cli"]))?;
     let guests = component_builder::target_dir(root());
     let target = target();
@@ -128,8 +128,8 @@ fn build() -> Result<PathBuf, Failed> {
     Ok(binary)
 }
 
-/// Ends as the demo ends: some of its requests fail on purpose, so that is 1.
-fn demo(arguments: &[String]) -> Result<ExitCode, Failed> {
+/// Returns the demo's exit code, which is 1, since some of its requests fail on purpose.
+fn demo(arguments: &[String]) -> Result<ExitCode, Error> {
     let status = std::process::Command::new(build()?).arg("demo").args(arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spin_toml_names_what_build_leaves_and_the_command_that_does() {
+    fn spin_toml_names_the_files_that_build_writes_and_the_build_command() {
         let manifest: toml::Table = include_str!("../../spin.toml").parse().unwrap();
         let component = &manifest["component"]["edge"];
         assert_eq!(component["source"].as_str().unwrap(), format!("target/components/{EDGE}"));

@@ -1,12 +1,12 @@
-//! The library as its users get it: packages that build outside this workspace.
+//! Packages the library, and builds it outside this workspace as its users do.
 
 use crate::packages::PACKAGES;
 use crate::root;
-use crate::run::{Failed, cargo, run};
+use crate::run::{Error, cargo, run};
 
-/// Leaves the packages in target/packaging/package, each built from nothing but what it and those before it carry. That compiles wasmtime once more: it
-/// takes minutes.
-pub(crate) fn package() -> Result<(), Failed> {
+/// Writes the packages to target/packaging/package, and builds each from its own contents and the packages before it. This compiles wasmtime
+/// once more, which takes minutes.
+pub(crate) fn package() -> Result<(), Error> {
     let built = root().join("host/components/built");
     std::fs::create_dir_all(&built)?;
     for (name, bytes) in component_builder::embedded(root())? {
@@ -14,6 +14,6 @@ pub(crate) fn package() -> Result<(), Failed> {
     }
     let mut package = cargo(["package", "--locked", "--allow-dirty"]);
     package.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
-    // One folder, so that what several of them need is compiled once.
+    // One folder, so that common dependencies are compiled once.
     run(package.env("CARGO_TARGET_DIR", root().join("target/packaging")))
 }

@@ -1,6 +1,6 @@
-//! What is packaged.
+//! The packages that are published.
 
-/// The library and what it needs that is ours.
+/// The library and the crates of this workspace that it needs, each after its own dependencies.
 pub(crate) const PACKAGES: [&str; 7] = [
     "fantail-components",
     "fantail-engine",

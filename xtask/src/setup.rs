@@ -1,11 +1,11 @@
-//! What has to be on the machine. Nothing is downloaded at any other moment.
+//! Installs what has to be on the machine. Nothing is downloaded at any other time.
 
-use crate::run::{Failed, cargo, run, say, works};
+use crate::run::{Error, cargo, run, say, works};
 use component_builder::{TARGET, Toolchain};
 use std::process::Command;
 
-/// Installs what is missing; does nothing where nothing is.
-pub(crate) fn setup() -> Result<(), Failed> {
+/// Installs what is missing. Does nothing if nothing is.
+pub(crate) fn setup() -> Result<(), Error> {
     let missing: Vec<&str> =
         ["clippy", "fmt"].into_iter().filter(|tool| !works(&mut cargo([tool, "--version"]))).collect();
     if !missing.is_empty() {
@@ -19,23 +19,24 @@ pub(crate) fn setup() -> Result<(), Failed> {
     run(&mut cargo(["fetch", "--locked", "--quiet"]))
 }
 
-/// Whether there is a browser for the tests of the page, after trying to install Debian's.
+/// Whether there is a browser for the tests of the page, after trying to install Debian's if there is none.
 pub(crate) fn browser() -> bool {
-    let there = || ["chromium", "chromedriver"].into_iter().all(|tool| works(Command::new(tool).arg("--version")));
-    if there() {
+    let is_installed =
+        || ["chromium", "chromedriver"].into_iter().all(|tool| works(Command::new(tool).arg("--version")));
+    if is_installed() {
         return true;
     }
     if works(Command::new("apt-get").arg("--version")) {
         say("no chromium with chromedriver yet: trying Debian's");
         let install = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
                        --no-install-recommends chromium chromium-driver";
-        // What goes wrong here, apt-get says.
+        // apt-get prints its own errors.
         let _ = run(Command::new("sh").args(["-c", install]));
     }
-    there()
+    is_installed()
 }
 
-/// Tries one way after the other. Whether it worked, the caller looks for itself.
+/// Tries rustup, then Debian's packages. The caller checks whether that worked.
 fn install_toolchain() {
     say(format_args!("no compiler for {TARGET} yet: trying `rustup target add {TARGET}`"));
     if works(Command::new("rustup").args(["target", "add", TARGET])) {
@@ -45,7 +46,7 @@ fn install_toolchain() {
         say("rustup cannot install it: trying Debian's compiler (rustc-web cargo-web rust-web-src lld-22)");
         let install = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
                        --no-install-recommends rustc-web cargo-web rust-web-src lld-22";
-        // What goes wrong here, apt-get says.
+        // apt-get prints its own errors.
         let _ = run(Command::new("sh").args(["-c", install]));
     }
 }

@@ -1,87 +1,88 @@
-//! Everything that has to hold before a change lands.
+//! `cargo xtask test`: everything that has to pass before a change is merged.
 
 use crate::deny::deny;
-use crate::run::{Failed, cargo, run, say, works, written};
+use crate::run::{Error, cargo, command_line, run, say, works};
 use crate::{setup, tools};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
-/// Checks format and lints, runs every test, and ends with how many ran.
-pub(crate) fn test() -> Result<ExitCode, Failed> {
+/// Checks format and lints, runs every test, and prints how many ran.
+pub(crate) fn test() -> Result<ExitCode, Error> {
     tools::install();
     run(&mut cargo(["fmt", "--all", "--", "--check"]))?;
-    // As it is without features, and with all of them.
+    // Once with default features, and once with all.
     run(&mut cargo(["clippy", "--locked", "--workspace", "--", "--deny", "warnings"]))?;
     let everything = ["--locked", "--workspace", "--all-features"];
     run(cargo(["clippy", "--all-targets"]).args(everything).args(["--", "--deny", "warnings"]))?;
-    let unchecked = deny()?;
-    let (missing, lacking) = missing();
+    let skipped_checks = deny()?;
+    let (skip_arguments, skipped_tests) = unmet_needs();
     let mut tests = cargo(["test", "--no-fail-fast"]);
-    tests.args(everything).args(["--", "--include-ignored"]).args(&missing);
-    let first = counted(&mut tests)?;
-    // The same end-to-end tests once more, with the other component.
-    // Of the whole workspace, as before: of one package alone other features would be asked for, and much built anew.
-    let mut again = cargo(["test", "--no-fail-fast", "--test", "e2e"]);
-    again.env("FANTAIL_WASI", "0.2").args(everything).arg("--");
+    tests.args(everything).args(["--", "--include-ignored"]).args(&skip_arguments);
+    let first = run_counted(&mut tests)?;
+    // The end-to-end tests run once more, with the other component.
+    // For the whole workspace, as before: for one package, cargo would choose other features, and rebuild much.
+    let mut second_run = cargo(["test", "--no-fail-fast", "--test", "e2e"]);
+    second_run.env("FANTAIL_WASI", "0.2").args(everything).arg("--");
     for name in exceptions() {
-        again.args(["--skip", name]);
+        second_run.args(["--skip", name]);
     }
     say("with the component for WASI 0.2, but for what tests/exceptions.txt names:");
-    let second = counted(&mut again)?;
+    let second = run_counted(&mut second_run)?;
     let sum = |of: fn(&Counts) -> u64| of(&first) + of(&second);
-    let (passed, failed, skipped) = (sum(|c| c.passed), sum(|c| c.failed), sum(|c| c.skipped) + unchecked + lacking);
+    let (passed, failed, skipped) =
+        (sum(|c| c.passed), sum(|c| c.failed), sum(|c| c.skipped) + skipped_checks + skipped_tests);
     writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
-    for (counts, command) in [(first, tests), (second, again)] {
+    for (counts, command) in [(first, tests), (second, second_run)] {
         if !counts.succeeded {
-            return Err(Failed::Program(written(&command)));
+            return Err(Error::Program(command_line(&command)));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a test needs beside this repository.
+/// What some tests need beside this repository.
 struct Need {
-    /// A part of the names of the tests.
+    /// Selects the tests by a part of their names.
     test: &'static str,
-    /// How many tests these are.
+    /// How many tests this selects.
     count: u64,
-    is_there: fn() -> bool,
-    /// What is wrong where it is not.
-    lacking: &'static str,
+    is_available: fn() -> bool,
+    /// The reason for skipping them if it is not available.
+    reason: &'static str,
 }
 
 const NEEDS: [Need; 7] = [
     Need {
         test: "browser::",
         count: 1,
-        is_there: setup::browser,
-        lacking: "chromium and chromedriver cannot be installed here",
+        is_available: setup::browser,
+        reason: "chromium and chromedriver cannot be installed here",
     },
-    Need { test: "on_path::spin", count: 1, is_there: || on_path("spin"), lacking: "there is no spin on PATH" },
-    Need { test: "on_path::wac", count: 1, is_there: || on_path("wac"), lacking: "there is no wac on PATH" },
+    Need { test: "on_path::spin", count: 1, is_available: || on_path("spin"), reason: "there is no spin on PATH" },
+    Need { test: "on_path::wac", count: 1, is_available: || on_path("wac"), reason: "there is no wac on PATH" },
     Need {
         test: "on_path::wasmtime",
         count: 1,
-        is_there: || on_path("wasmtime"),
-        lacking: "there is no wasmtime on PATH",
+        is_available: || on_path("wasmtime"),
+        reason: "there is no wasmtime on PATH",
     },
     Need {
         test: "languages::python",
         count: 2,
-        is_there: tools::python,
-        lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
+        is_available: tools::python,
+        reason: "python3 and pip cannot install xtask/tools/requirements.txt here",
     },
     Need {
         test: "languages::go",
         count: 1,
-        is_there: tools::python,
-        lacking: "python3 and pip cannot install xtask/tools/requirements.txt here",
+        is_available: tools::python,
+        reason: "python3 and pip cannot install xtask/tools/requirements.txt here",
     },
     Need {
         test: "languages::node",
         count: 3,
-        is_there: tools::node,
-        lacking: "npm cannot install xtask/tools/package.json here",
+        is_available: tools::node,
+        reason: "npm cannot install xtask/tools/package.json here",
     },
 ];
 
@@ -89,13 +90,13 @@ fn on_path(tool: &str) -> bool {
     works(Command::new(tool).arg("--version"))
 }
 
-/// What to tell the tests to leave out, and how many of them that is. They are the tests that are ignored by themselves.
-fn missing() -> (Vec<&'static str>, u64) {
+/// The arguments that skip the tests whose needs are not met, and how many tests those are. They are marked `#[ignore]`.
+fn unmet_needs() -> (Vec<&'static str>, u64) {
     let mut arguments = Vec::new();
     let mut count = 0;
-    for Need { test, count: tests, is_there, lacking } in NEEDS {
-        if !is_there() {
-            say(format_args!("skipped: {test}, because {lacking}"));
+    for Need { test, count: tests, is_available, reason } in NEEDS {
+        if !is_available() {
+            say(format_args!("skipped: {test}, because {reason}"));
             arguments.extend(["--skip", test]);
             count += tests;
         }
@@ -103,7 +104,7 @@ fn missing() -> (Vec<&'static str>, u64) {
     (arguments, count)
 }
 
-/// Parts of the names of tests that are not run again.
+/// Parts of the names of tests that are not run with the second component.
 fn exceptions() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("../../tests/exceptions.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_whitespace().next())
@@ -117,19 +118,19 @@ struct Counts {
     succeeded: bool,
 }
 
-/// Runs tests, shows what they print, and adds up the results that each test binary ends with.
-fn counted(tests: &mut Command) -> Result<Counts, Failed> {
+/// Runs tests, prints their output, and adds up the result lines of the test binaries.
+fn run_counted(tests: &mut Command) -> Result<Counts, Error> {
     let mut child = tests.stdout(Stdio::piped()).spawn()?;
     let mut counts = Counts::default();
-    let mut shown = std::io::stdout();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
+    let mut terminal = std::io::stdout();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
             let line = line?;
-            writeln!(shown, "{line}")?;
+            writeln!(terminal, "{line}")?;
             if line.starts_with("test result:") {
-                counts.passed += before(&line, " passed");
-                counts.failed += before(&line, " failed");
-                counts.skipped += before(&line, " ignored");
+                counts.passed += number_before(&line, " passed");
+                counts.failed += number_before(&line, " failed");
+                counts.skipped += number_before(&line, " ignored");
             }
         }
     }
@@ -137,10 +138,10 @@ fn counted(tests: &mut Command) -> Result<Counts, Failed> {
     Ok(counts)
 }
 
-/// The number before a word.
-fn before(line: &str, word: &str) -> u64 {
-    let before = line.split(word).next().filter(|before| before.len() < line.len());
-    before.and_then(|before| before.rsplit(' ').next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+/// The number in front of a word.
+fn number_before(line: &str, word: &str) -> u64 {
+    let prefix = line.split(word).next().filter(|prefix| prefix.len() < line.len());
+    prefix.and_then(|prefix| prefix.rsplit(' ').next()).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    /// How many tests in a folder are ignored by themselves.
+    /// How many tests in a folder are marked `#[ignore]`.
     fn ignored(folder: &Path) -> usize {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let count = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().matches("#[ignore = ").count();
@@ -156,15 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn every_test_that_is_skipped_where_something_lacks_is_counted() {
+    fn every_test_that_may_be_skipped_is_counted() {
         let counted: u64 = NEEDS.iter().map(|need| need.count).sum();
         assert_eq!(counted, ignored(&crate::root().join("tests")) as u64);
     }
 
     #[test]
-    fn results_are_read_as_cargo_writes_them() {
+    fn result_lines_of_cargo_are_parsed() {
         let line = "test result: FAILED. 17 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.08s";
-        assert_eq!((before(line, " passed"), before(line, " failed"), before(line, " ignored")), (17, 2, 1));
-        assert_eq!(before(line, " skipped"), 0);
+        assert_eq!(
+            (number_before(line, " passed"), number_before(line, " failed"), number_before(line, " ignored")),
+            (17, 2, 1)
+        );
+        assert_eq!(number_before(line, " skipped"), 0);
     }
 }

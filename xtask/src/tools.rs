@@ -1,22 +1,21 @@
-//! Tools of other languages, which `tests/languages` builds callers with and runs hosts in. They go into `target/tools`, at the
-//! versions that `xtask/tools` pins.
+//! Installs the tools of other languages that `tests/languages` needs into `target/tools`, in the versions that `xtask/tools` pins.
 
-use crate::run::{Failed, run, say};
+use crate::run::{Error, run, say};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Starts to install both at once, since that is mostly waiting. [`python`] and [`node`] wait for the end of it.
+/// Starts to install both concurrently, in the background. [`python`] and [`node`] wait until that has finished.
 pub(crate) fn install() {
     std::thread::spawn(python);
     std::thread::spawn(node);
 }
 
-/// Whether Python's tools are there, after trying to install them.
+/// Whether Python's tools are installed, after trying to install them.
 pub(crate) fn python() -> bool {
-    static THERE: OnceLock<bool> = OnceLock::new();
-    *THERE.get_or_init(|| {
-        is_installed("python", "requirements.txt", |folder| {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        ensure_installed("python", "requirements.txt", |folder| {
             run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let mut pip = Command::new(folder.join("bin/pip"));
             pip.args(["install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--requirement"]);
@@ -25,11 +24,11 @@ pub(crate) fn python() -> bool {
     })
 }
 
-/// Whether JavaScript's tools are there, after trying to install them.
+/// Whether JavaScript's tools are installed, after trying to install them.
 pub(crate) fn node() -> bool {
-    static THERE: OnceLock<bool> = OnceLock::new();
-    *THERE.get_or_init(|| {
-        is_installed("node", "package.json", |folder| {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        ensure_installed("node", "package.json", |folder| {
             std::fs::copy(pins("package.json"), folder.join("package.json"))?;
             let mut npm = Command::new("npm");
             npm.args(["install", "--silent", "--no-package-lock", "--no-audit", "--no-fund", "--fetch-retries=1"]);
@@ -38,19 +37,19 @@ pub(crate) fn node() -> bool {
     })
 }
 
-/// Whether what the file pins is in the folder of that name, after installing it if it was not, or was another version.
-fn is_installed(name: &str, file: &str, install: impl FnOnce(&Path) -> Result<(), Failed>) -> bool {
+/// Whether what the file pins is in the folder of that name, after installing it if it is missing or another version.
+fn ensure_installed(name: &str, file: &str, install: impl FnOnce(&Path) -> Result<(), Error>) -> bool {
     let folder = crate::target().join("tools").join(name);
-    installed(&folder, &pins(file), install)
+    try_install(&folder, &pins(file), install)
         .inspect_err(|error| say(format_args!("cannot install {}: {error}", folder.display())))
         .is_ok()
 }
 
-fn installed(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<(), Failed>) -> Result<(), Failed> {
-    let wanted = std::fs::read_to_string(pins)?;
-    // Written last: what was interrupted is begun anew.
+fn try_install(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    let pinned = std::fs::read_to_string(pins)?;
+    // Written last, so that an interrupted installation is repeated.
     let record = folder.join("installed");
-    if std::fs::read_to_string(&record).is_ok_and(|there| there == wanted) {
+    if std::fs::read_to_string(&record).is_ok_and(|installed| installed == pinned) {
         return Ok(());
     }
     if folder.exists() {
@@ -58,7 +57,7 @@ fn installed(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result<(
     }
     std::fs::create_dir_all(folder)?;
     install(folder)?;
-    Ok(std::fs::write(record, wanted)?)
+    Ok(std::fs::write(record, pinned)?)
 }
 
 fn pins(file: &str) -> std::path::PathBuf {
@@ -70,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tools_are_installed_when_they_are_missing_or_other_than_pinned_and_else_left_alone() {
+    fn tools_are_installed_only_if_they_are_missing_or_differ_from_the_pinned_versions() {
         let folder = crate::target().join("tools").join(format!("test-{}", std::process::id()));
         let (tools, pins) = (folder.join("tools"), folder.join("pins"));
         std::fs::create_dir_all(&folder).unwrap();
         let installs = |version: &str| {
             std::fs::write(&pins, version).unwrap();
             let mut installs = false;
-            installed(&tools, &pins, |_| {
+            try_install(&tools, &pins, |_| {
                 installs = true;
                 Ok(())
             })
@@ -86,8 +85,8 @@ mod tests {
         };
         assert_eq!([installs("1"), installs("1"), installs("2"), installs("2")], [true, false, true, false]);
         std::fs::write(&pins, "3").unwrap();
-        assert!(installed(&tools, &pins, |_| Err(Failed::Program("npm".to_owned()))).is_err());
-        assert!(installs("3"), "what failed is tried again");
+        assert!(try_install(&tools, &pins, |_| Err(Error::Program("npm".to_owned()))).is_err());
+        assert!(installs("3"), "a failed installation is repeated");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! What users of the library get is packaged whole, and brings nothing of the command line. That the packages build alone is shown by
-//! `cargo xtask package`, which takes minutes.
+//! The library's packages are complete, and contain nothing of the command line. `cargo xtask package` checks that they build on their own,
+//! which takes minutes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -10,7 +10,7 @@ use packages::PACKAGES;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The output of a program run in the workspace's folder.
+/// The output of a program that is run in the workspace's folder.
 fn output(command: &mut Command) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let output = command.current_dir(root).stderr(Stdio::piped()).output().unwrap();
@@ -19,8 +19,8 @@ fn output(command: &mut Command) -> String {
 }
 
 #[test]
-fn the_library_and_all_that_it_needs_of_ours_can_be_packaged() {
-    // What is needed for a build has been downloaded for this one.
+fn the_library_and_its_workspace_dependencies_can_be_packaged() {
+    // Offline: all dependencies have been downloaded to build this test.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packaging");
     let mut package = Command::new(env!("CARGO"));
     package
@@ -37,18 +37,18 @@ fn the_library_and_all_that_it_needs_of_ours_can_be_packaged() {
     for file in ["/wit/fetch/fetch.wit\n", "/wit/fetch-p2/fetch.wit\n", "/wit/fetch-p2/deps/io/streams.wit\n"] {
         assert!(listed("fantail").contains(file), "{file}");
     }
-    assert!(!listed("fantail").contains("build.rs"), "nothing that could leave its folder");
+    assert!(!listed("fantail").contains("build.rs"), "no build script that could write outside its folder");
 }
 
 #[test]
-fn the_library_brings_nothing_of_the_command_line() {
+fn the_library_depends_on_nothing_of_the_command_line() {
     let tree = ["tree", "--offline", "--locked", "--package", "fantail", "--all-features", "--edges", "normal,build"];
     let tree = output(Command::new(env!("CARGO")).args(tree).args(["--prefix", "none", "--format", "{lib}"]));
-    let brought: Vec<&str> = tree.lines().collect();
-    assert!(brought.contains(&"wasmtime"), "{brought:?}");
+    let dependencies: Vec<&str> = tree.lines().collect();
+    assert!(dependencies.contains(&"wasmtime"), "{dependencies:?}");
     for unwanted in
         ["bytesize", "clap", "component_builder", "fantail_origin", "indicatif", "mimalloc", "opentelemetry"]
     {
-        assert!(!brought.contains(&unwanted), "{unwanted}");
+        assert!(!dependencies.contains(&unwanted), "{unwanted}");
     }
 }

@@ -1,4 +1,4 @@
-//! What can be written on the command line.
+//! The arguments of the command line.
 
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
@@ -135,13 +135,13 @@ pub(crate) struct Demo {
     pub(crate) display: Display,
 }
 
-/// Longer than anybody waits for a service to stop; and far from where adding it to the time would overflow.
-const MOST_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// More than anybody needs, and far too short for an overflow when it is added to the current time.
+const MAX_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 fn grace(text: &str) -> Result<Duration, String> {
     let grace = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let most = humantime::format_duration(MOST_GRACE);
-    if grace <= MOST_GRACE { Ok(grace) } else { Err(format!("expected {most} at most")) }
+    let max = humantime::format_duration(MAX_GRACE);
+    if grace <= MAX_GRACE { Ok(grace) } else { Err(format!("expected {max} at most")) }
 }
 
 fn wasi(text: &str) -> Result<Wasi, &'static str> {

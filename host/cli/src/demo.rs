@@ -1,4 +1,4 @@
-//! `fantail demo`: what a newcomer runs first.
+//! `fantail demo`: a first run without any setup.
 
 use super::arguments::Demo;
 use super::egress::cached;
@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt;
 
 const REQUESTS: u64 = 1_000;
 
-/// Of every hundred requests, how many go where. The rest of them goes to `/ok`.
+/// How many of every hundred requests go to which path. The others go to `/ok`.
 const FAULTS: [(u64, &str); 9] = [
     (8, "/delay/50"),
     (4, "/status/404"),
@@ -47,20 +47,20 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
         head_timeout: Some(Duration::from_millis(500)),
         ..Policy::default()
     };
-    let requests: Vec<Request> = (0..REQUESTS).map(|place| Request::get(origin.url(path(place)))).collect();
+    let requests: Vec<Request> = (0..REQUESTS).map(|index| Request::get(origin.url(path(index)))).collect();
     let outcomes = harness.fetch(futures::stream::iter(requests), &policy).await?;
     let progress = Progress::new(demo.display, Some(REQUESTS));
     let plan = Plan { order: Order::Completion, until: Until::All, folder: None };
     Ok(run::run(outcomes, &plan, progress, &mut OneOfEachKind::default()).await)
 }
 
-/// Faults spread evenly: 37 has no divisor in common with 100.
-fn path(place: u64) -> &'static str {
-    let mut place = place * 37 % 100;
+/// The path of a request. Faults are spread evenly: 37 and 100 have no common divisor.
+fn path(index: u64) -> &'static str {
+    let mut index = index * 37 % 100;
     for (share, path) in FAULTS {
-        match place.checked_sub(share) {
+        match index.checked_sub(share) {
             None => return path,
-            Some(left) => place = left,
+            Some(remaining) => index = remaining,
         }
     }
     "/ok"

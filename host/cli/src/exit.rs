@@ -1,13 +1,13 @@
-//! How the process ends, and what it says to people.
+//! Exit codes, and messages on standard error.
 
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// How the process ends.
+/// The exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: every request got a response, or what `--until` asks for was reached, or the service stopped when told to.
+    /// 0: every request got a response, or the goal of `--until` was reached, or the service stopped when asked to.
     Responses,
     /// 1: some failed, each with its line; or `--until` was not reached, or stopped at a failure; or outcomes could not be written.
     Failures,
@@ -27,14 +27,14 @@ impl Exit {
         })
     }
 
-    /// Says what is wrong with the command.
+    /// Prints what is wrong with the command.
     pub(crate) fn usage(problem: impl fmt::Display) -> Self {
         say(format_args!("error: {problem}"));
         Exit::Usage
     }
 }
 
-/// Writes a line to standard error, for people. Where it cannot be written nobody reads it, and nothing else depends on it.
+/// Prints a line for people to standard error. Errors are ignored: nothing depends on it.
 pub(crate) fn say(line: impl fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

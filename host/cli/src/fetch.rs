@@ -1,4 +1,4 @@
-//! `fantail fetch`: the main job.
+//! `fantail fetch`.
 
 use super::arguments::Fetch;
 use super::egress::{EgressError, builder};
@@ -11,9 +11,9 @@ use super::{Exit, run, store};
 use fantail::{BodyMode, Order, Policy, Until};
 use std::path::{Path, PathBuf};
 
-/// A mistake found before anything was sent.
+/// An error that was found before anything was sent.
 #[derive(Debug, thiserror::Error)]
-enum Mistake {
+enum FetchError {
     #[error(transparent)]
     Input(#[from] super::input::InputError),
     #[error("cannot read {}: {error}", path.display())]
@@ -33,14 +33,14 @@ enum Mistake {
 pub(crate) async fn run(fetch: Fetch) -> Exit {
     match try_run(&fetch).await {
         Ok(exit) => exit,
-        Err(mistake) => Exit::usage(mistake),
+        Err(error) => Exit::usage(error),
     }
 }
 
-async fn try_run(fetch: &Fetch) -> Result<Exit, Mistake> {
+async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
     let mut policy = policy(&fetch.policy)?;
     if let Some(path) = &fetch.output_dir {
-        store::prepare(path).map_err(|error| Mistake::Folder { path: path.clone(), error })?;
+        store::prepare(path).map_err(|error| FetchError::Folder { path: path.clone(), error })?;
         policy.body = Some(BodyMode::Unread);
     }
     let entries = entries(fetch).await?;
@@ -56,14 +56,14 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, Mistake> {
     Ok(run::run(outcomes, &plan, progress, &mut Output::new()).await)
 }
 
-fn policy(options: &PolicyOptions) -> Result<Policy, Mistake> {
-    let Some(path) = options.file() else { return Ok(options.over(Policy::default())) };
+fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {
+    let Some(path) = options.file() else { return Ok(options.or(Policy::default())) };
     let text = read(path)?;
     let parsed = fantail_wire::policy_from_json(&String::from_utf8_lossy(&text));
-    let file = parsed.map_err(|error| Mistake::PolicyFile { path: path.to_owned(), error })?;
-    Ok(options.over(file))
+    let file = parsed.map_err(|error| FetchError::PolicyFile { path: path.to_owned(), error })?;
+    Ok(options.or(file))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Mistake> {
-    std::fs::read(path).map_err(|error| Mistake::Read { path: path.to_owned(), error })
+fn read(path: &Path) -> Result<Vec<u8>, FetchError> {
+    std::fs::read(path).map_err(|error| FetchError::Read { path: path.to_owned(), error })
 }

@@ -1,4 +1,4 @@
-//! Requests from arguments and lines, as they are asked for.
+//! Reads requests from arguments and lines, lazily.
 
 use super::arguments::Fetch;
 use fantail::{Entry, Header, Malformed};
@@ -9,10 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 
-/// Bytes of one line at most. A longer line is skipped and has an outcome that says so.
+/// The most bytes of one line. A longer line is skipped, and its outcome says so.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// What requests given as bare URLs are made with.
+/// The method, headers and body of requests that are given as bare URLs.
 #[derive(Clone)]
 struct Template {
     method: String,
@@ -20,7 +20,7 @@ struct Template {
     body: Option<Vec<u8>>,
 }
 
-/// The input cannot be opened.
+/// The input cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("cannot read {}: {error}", path.display())]
@@ -72,7 +72,7 @@ impl Template {
     }
 }
 
-/// One entry per line that is not blank. Ids are the lines' numbers, from `first` on; errors name lines from 1, as editors do.
+/// One entry per line that is not blank. Ids are line numbers counted from `first`; errors count lines from 1, as editors do.
 fn lines(
     source: impl AsyncBufRead + Send + Unpin + 'static,
     template: Template,
@@ -89,8 +89,8 @@ fn lines(
             let line_number = number - first;
             match read_line(&mut source, &mut line).await {
                 Ok(Line::End) => return None,
-                Ok(Line::Whole) if line.iter().all(u8::is_ascii_whitespace) => {}
-                Ok(Line::Whole) => {
+                Ok(Line::Complete) if line.iter().all(u8::is_ascii_whitespace) => {}
+                Ok(Line::Complete) => {
                     return Some((entry(&line, (id, line_number), &template), Some((source, number, template))));
                 }
                 Ok(Line::TooLong) => {
@@ -99,7 +99,7 @@ fn lines(
                     return Some((malformed, Some((source, number, template))));
                 }
                 Err(error) => {
-                    let detail = format!("line {line_number}: the input cannot be read on: {error}");
+                    let detail = format!("line {line_number}: the rest of the input cannot be read: {error}");
                     return Some((Entry::Malformed(Malformed { id, url: String::new(), detail }), None));
                 }
             }
@@ -108,9 +108,9 @@ fn lines(
 }
 
 fn entry(line: &[u8], (id, line_number): (u64, u64), template: &Template) -> Entry {
-    let malformed = |Readable { id: own, url }, detail: String| {
+    let malformed = |Readable { id: own_id, url }, detail: String| {
         let detail = format!("line {line_number}: {detail}");
-        Entry::Malformed(Malformed { id: own.unwrap_or(id), url: url.unwrap_or_default(), detail })
+        Entry::Malformed(Malformed { id: own_id.unwrap_or(id), url: url.unwrap_or_default(), detail })
     };
     let Ok(text) = std::str::from_utf8(line) else { return malformed(Readable::default(), "not UTF-8".to_owned()) };
     match fantail_wire::request_from_line(text, id, |url| template.request(id, url)) {
@@ -120,7 +120,7 @@ fn entry(line: &[u8], (id, line_number): (u64, u64), template: &Template) -> Ent
 }
 
 enum Line {
-    Whole,
+    Complete,
     /// Skipped to its end.
     TooLong,
     End,
@@ -135,19 +135,19 @@ async fn read_line(source: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>)
             return Ok(match (too_long, line.is_empty()) {
                 (true, _) => Line::TooLong,
                 (false, true) => Line::End,
-                (false, false) => Line::Whole,
+                (false, false) => Line::Complete,
             });
         }
         let end = available.iter().position(|byte| *byte == b'\n');
-        let piece = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
-        too_long |= line.len() + piece.len() > MAX_LINE;
+        let chunk = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+        too_long |= line.len() + chunk.len() > MAX_LINE;
         if !too_long {
-            line.extend_from_slice(piece);
+            line.extend_from_slice(chunk);
         }
-        let consumed = end.map_or(piece.len(), |end| end + 1);
+        let consumed = end.map_or(chunk.len(), |end| end + 1);
         source.consume(consumed);
         if end.is_some() {
-            return Ok(if too_long { Line::TooLong } else { Line::Whole });
+            return Ok(if too_long { Line::TooLong } else { Line::Complete });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command-line program.
 
 mod arguments;
 mod demo;
@@ -25,7 +25,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
 
-/// Allocation is a good part of what a request costs in the host; this allocator halves it.
+/// Allocation is a large part of a request's cost in the host. This allocator halves it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     };
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
-        // One thread: a request costs less than handing it to another.
+        // One thread: a request costs less than passing it to another thread.
         Command::Fetch(_) | Command::Demo(_) | Command::Inspect { .. } => Builder::new_current_thread(),
     };
     let runtime = match runtime.enable_all().build() {
@@ -54,15 +54,15 @@ fn main() -> ExitCode {
             Command::Inspect { file } => inspect::run(&file).await,
         }
     });
-    // A read of standard input that never ends must not keep the process.
+    // A pending read of standard input must not keep the process alive.
     runtime.shutdown_background();
     #[cfg(feature = "opentelemetry")]
     telemetry.end();
     exit.code()
 }
 
-/// Lets the process open as many files as it may: every connection is one, and the usual limit of 1,024 is made for programs that use
-/// `select`. Where it cannot be raised, requests beyond it fail with `connection-limit-reached`.
+/// Raises the soft limit of open files to the hard limit: every connection is a file, and the usual limit of 1,024 is meant for programs
+/// that use `select`. If it cannot be raised, requests beyond it fail with `connection-limit-reached`.
 fn raise_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

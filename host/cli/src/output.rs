@@ -1,9 +1,9 @@
-//! Outcomes to standard output, a line each.
+//! Writes outcomes to standard output, one line each.
 
 use std::io;
 use tokio::io::{AsyncWriteExt, BufWriter, Stdout};
 
-/// Standard output, written to without holding up anything else.
+/// Buffered standard output, written asynchronously.
 pub(crate) struct Output {
     stdout: BufWriter<Stdout>,
 }
@@ -13,7 +13,7 @@ impl Output {
         Self { stdout: BufWriter::with_capacity(64 * 1024, tokio::io::stdout()) }
     }
 
-    /// Writes outcomes and sees to it that they are out. An error means that nobody reads them any more.
+    /// Writes outcomes and flushes them.
     pub(crate) async fn write(&mut self, outcomes: Vec<fantail_wire::Outcome>) -> io::Result<()> {
         for outcome in outcomes {
             let mut line = fantail_wire::outcome_to_json(outcome);

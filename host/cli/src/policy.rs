@@ -1,4 +1,4 @@
-//! The policy as options, made from the engine's table of fields.
+//! The options of a policy, generated from the engine's table of fields.
 
 use clap::builder::TypedValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
@@ -6,7 +6,7 @@ use fantail::{BodyMode, Hedge, Order, Policy, Until};
 use fantail_engine::{FIELDS, Field, Value};
 use std::path::{Path, PathBuf};
 
-/// Shown by `--help`, and not by `-h`.
+/// Shown by `--help`, but not by `-h`.
 const RARE: [&str; 8] = [
     "window",
     "window_bytes",
@@ -18,20 +18,20 @@ const RARE: [&str; 8] = [
     "breaker_open",
 ];
 
-/// The policy that options ask for.
+/// The policy that is set by options.
 pub(crate) struct PolicyOptions {
     file: Option<PathBuf>,
     given: Policy,
 }
 
 impl PolicyOptions {
-    /// The file that the options come before.
+    /// The policy file. Options override it.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// What was given, and where nothing was, what `file` says.
-    pub(crate) fn over(&self, file: Policy) -> Policy {
+    /// The policy of the options, with the fields that they do not set taken from `file`.
+    pub(crate) fn or(&self, file: Policy) -> Policy {
         self.given.over(&file)
     }
 }
@@ -60,7 +60,7 @@ impl FromArgMatches for PolicyOptions {
                 Value::Flag(_) => matches.get_flag(field.name).then_some(Value::Flag(true)),
                 _ => matches.get_one::<Value>(field.name).copied(),
             };
-            // The value was made after the field's kind.
+            // The parser made a value of the field's type, so it can be set.
             let _ = value.is_some_and(|value| (field.set)(&mut given, value));
         }
         Ok(Self { file: matches.get_one("policy").cloned(), given })
@@ -103,7 +103,7 @@ fn parser(field: &'static Field) -> impl TypedValueParser<Value = Value> {
     }
 }
 
-/// A value as it is written on the command line; the error says what is expected.
+/// Parses a value of the command line. The error says what is expected.
 fn value(field: &Field, text: &str) -> Result<Value, String> {
     match (field.example)() {
         Value::Count(_) => text.parse().map(Value::Count).map_err(|_| "a number".to_owned()),

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// Shows how many requests are done; nothing at all where nobody looks.
+/// Shows how many requests are done. Hidden if standard error is not a terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
     failed: u64,

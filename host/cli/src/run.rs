@@ -1,4 +1,4 @@
-//! Runs a batch to its end, whatever makes it end, and sums it up.
+//! Runs a batch to its end, and prints the summary.
 
 use super::output::Output;
 use super::progress::Progress;
@@ -15,8 +15,8 @@ use std::path::Path;
 use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Outcomes written at once at most.
-const CHUNK: usize = 256;
+/// The most outcomes written at once.
+const MAX_CHUNK: usize = 256;
 
 /// What to do with each outcome.
 pub(crate) trait Sink {
@@ -30,7 +30,7 @@ impl Sink for Output {
     }
 }
 
-/// What is asked of a run.
+/// How a batch is read, and when it counts as a success.
 pub(crate) struct Plan<'a> {
     pub(crate) order: Order,
     pub(crate) until: Until,
@@ -38,16 +38,16 @@ pub(crate) struct Plan<'a> {
     pub(crate) folder: Option<&'a Path>,
 }
 
-/// Takes every outcome, then prints the summary. On the first interruption the batch is cancelled and what was in flight
-/// still has its line; on the second it ends there and then.
+/// Writes every outcome, then prints the summary. The first interruption cancels the batch, and requests in flight still get their lines;
+/// the second one ends it immediately.
 pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
     let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = StopSignals::new();
     let mut canceller = outcomes.canceller();
     let copied = {
-        let chunks = written(&mut outcomes, plan).ready_chunks(CHUNK);
-        // Interruptions are heard also while a chunk waits for its reader.
+        let chunks = stored_outcomes(&mut outcomes, plan).ready_chunks(MAX_CHUNK);
+        // Interruptions are handled even while a chunk waits for its reader.
         let mut copying = pin!(copy(chunks, sink, &mut totals, &mut progress));
         loop {
             tokio::select! {
@@ -63,12 +63,12 @@ pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: P
     };
     progress.finish();
     if let Err(error) = &copied {
-        say(unwritten(error));
+        say(write_error(error));
     }
     let report = outcomes.report().await;
     let ended = matches!(report.end, End::Finished(_));
     let goal = totals.has_reached(plan.until);
-    // What could not be written is counted by the harness alone.
+    // Outcomes that could not be written are counted only by the harness.
     let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary };
     say(table(&summary, &report.receipt, &report.end).trim_end());
     match copied {
@@ -79,8 +79,8 @@ pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: P
     }
 }
 
-/// Why no more outcomes are written.
-fn unwritten(error: &io::Error) -> String {
+/// The message when outcomes can no longer be written.
+fn write_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::BrokenPipe => "nobody reads the outcomes any more: stopped".to_owned(),
         _ => format!("outcomes cannot be written: {error}: stopped"),
@@ -102,8 +102,8 @@ async fn copy(
     Ok(())
 }
 
-/// Outcomes as they are written, their bodies stored.
-fn written<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a, Stored> {
+/// The outcomes with their bodies stored, ready to be written.
+fn stored_outcomes<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a, Stored> {
     let folder = plan.folder;
     let storing = outcomes.map(move |outcome| stored(outcome, folder));
     match (folder, plan.order) {
@@ -118,7 +118,7 @@ struct StopSignals(Vec<Signal>);
 
 impl StopSignals {
     fn new() -> Self {
-        // A signal that cannot be listened for keeps its default, which ends the process.
+        // A signal that cannot be handled keeps its default action, which ends the process.
         let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }

@@ -1,4 +1,4 @@
-//! `fantail serve`: the application without Spin.
+//! `fantail serve`: serves the application without Spin.
 
 use super::arguments::Serve;
 use super::egress::{EgressError, builder};
@@ -16,19 +16,19 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// A mistake found before anything was served.
+/// An error that was found before anything was served.
 #[derive(Debug, thiserror::Error)]
-enum Mistake {
+enum ServeError {
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
     #[error(
-        "nothing says where requests may go: name one origin or pattern at least, for example \
+        "no origin is allowed: name at least one origin or pattern, for example \
          --allow 'https://*.example.com' (or the variable upstreams, as on Spin)"
     )]
     NoOrigin,
-    #[error("there is no variable {name}: use one of {}", KNOWN.join(", "))]
+    #[error("there is no variable {name}: use one of {}", KNOWN_VARIABLES.join(", "))]
     Variable { name: String },
     #[error("the variable {name} in the environment is not UTF-8")]
     NotText { name: String },
@@ -45,17 +45,17 @@ enum Mistake {
 pub(crate) async fn run(serve: Serve) -> Exit {
     match try_run(serve).await {
         Ok(()) => Exit::Responses,
-        Err(mistake) => Exit::usage(mistake),
+        Err(error) => Exit::usage(error),
     }
 }
 
-async fn try_run(serve: Serve) -> Result<(), Mistake> {
+async fn try_run(serve: Serve) -> Result<(), ServeError> {
     let variables = variables(&serve.variables, std::env::vars_os())?;
-    let value = |wanted: &str| variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
+    let value = |wanted_name: &str| variables.iter().find(|(name, value)| name == wanted_name && !value.is_empty());
     let token = value("api_token").map(|(_, token)| token.clone());
     let upstreams = value("upstreams").map(|(_, pattern)| pattern.parse::<OriginPattern>()).transpose()?;
     if upstreams.is_none() && serve.egress.allow.is_empty() {
-        return Err(Mistake::NoOrigin);
+        return Err(ServeError::NoOrigin);
     }
     let options = ServiceOptions {
         variables,
@@ -70,7 +70,7 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
         check(&service, token).await?;
     }
     let listening = Listening { grace: serve.grace, ..Listening::default() };
-    let listen = |error| Mistake::Listen { address: serve.listen, error };
+    let listen = |error| ServeError::Listen { address: serve.listen, error };
     let listener = TcpListener::bind(serve.listen).await.map_err(listen)?;
     let mut signals = Signals::new()?;
     say(format_args!("serving on http://{}/", listener.local_addr().map_err(listen)?));
@@ -94,34 +94,33 @@ async fn try_run(serve: Serve) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// Has the application look at its variables, with a batch of nothing: what is wrong with them is said now, and not to the first who
-/// asks.
-async fn check(service: &Service, token: &str) -> Result<(), Mistake> {
+/// Sends the application an empty batch, so that it checks its variables: errors in them are reported now, not to the first client.
+async fn check(service: &Service, token: &str) -> Result<(), ServeError> {
     let empty = Full::new(Bytes::from_static(br#"{"requests":[]}"#));
     let request = Request::post("/")
         .header("host", "localhost")
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
         .body(empty)
-        .map_err(|_| Mistake::Application("the variable api_token cannot stand in a header".to_owned()))?;
+        .map_err(|_| ServeError::Application("the variable api_token cannot be used in a header".to_owned()))?;
     let answer = service.handle(request).await;
     if answer.status().is_success() {
         return Ok(());
     }
-    let said = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    Err(Mistake::Application(fantail_wire::problem_detail(&said).unwrap_or_else(|| said.into_owned())))
+    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = String::from_utf8_lossy(&body);
+    Err(ServeError::Application(fantail_wire::problem_detail(&body).unwrap_or_else(|| body.into_owned())))
 }
 
-/// The ways in which the process is asked to stop.
+/// The signals that stop the process.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Mistake> {
-        let listen = |kind| signal(kind).map_err(Mistake::Signals);
+    fn new() -> Result<Self, ServeError> {
+        let listen = |kind| signal(kind).map_err(ServeError::Signals);
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
@@ -133,24 +132,24 @@ impl Signals {
     }
 }
 
-/// What the application can be told: the variables of spin.toml.
-const KNOWN: [&str; 7] =
+/// The variables of the application, as in spin.toml.
+const KNOWN_VARIABLES: [&str; 7] =
     ["api_token", "max_batch_bytes", "max_body_bytes", "max_concurrency", "max_deadline", "max_requests", "upstreams"];
 
-/// Those of the command, and those of the environment that it does not give.
+/// The variables of the arguments, and those of the environment that the arguments do not set.
 fn variables(
-    given: &[(String, String)],
+    from_arguments: &[(String, String)],
     environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Vec<(String, String)>, Mistake> {
-    let mut variables = given.to_vec();
-    if let Some((name, _)) = given.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
-        return Err(Mistake::Variable { name: name.clone() });
+) -> Result<Vec<(String, String)>, ServeError> {
+    let mut variables = from_arguments.to_vec();
+    if let Some((name, _)) = from_arguments.iter().find(|(name, _)| !KNOWN_VARIABLES.contains(&name.as_str())) {
+        return Err(ServeError::Variable { name: name.clone() });
     }
     for (key, value) in environment {
         let name = key.to_str().and_then(|key| key.strip_prefix("SPIN_VARIABLE_")).map(str::to_ascii_lowercase);
-        let Some(name) = name.filter(|name| KNOWN.contains(&name.as_str())) else { continue };
-        if given.iter().all(|(other, _)| *other != name) {
-            let value = value.into_string().map_err(|_| Mistake::NotText { name: name.clone() })?;
+        let Some(name) = name.filter(|name| KNOWN_VARIABLES.contains(&name.as_str())) else { continue };
+        if from_arguments.iter().all(|(other, _)| *other != name) {
+            let value = value.into_string().map_err(|_| ServeError::NotText { name: name.clone() })?;
             variables.push((name, value));
         }
     }
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_of_the_command_come_before_those_of_the_environment() {
+    fn variables_of_the_arguments_override_those_of_the_environment() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let environment = [
             ("SPIN_VARIABLE_API_TOKEN", "from outside"),
@@ -176,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn known_are_the_variables_of_spin_toml() {
+    fn the_known_variables_are_those_of_spin_toml() {
         let manifest: toml::Table = include_str!("../../../spin.toml").parse().unwrap();
-        assert!(manifest["variables"].as_table().unwrap().keys().eq(KNOWN));
+        assert!(manifest["variables"].as_table().unwrap().keys().eq(KNOWN_VARIABLES));
     }
 }

@@ -1,11 +1,11 @@
-//! The summary that ends a run, for people.
+//! The summary at the end of a run, for people.
 
 use fantail::{Cause, End, Latency, Receipt, StatusCounts, Summary};
 use indicatif::{HumanBytes, HumanCount};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A summary as a table.
+/// Formats a summary as a table.
 pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
     let mut table = String::new();
     let (requests, responses, failures) = (summary.requests, summary.responses, summary.failures);
@@ -22,7 +22,7 @@ pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
     let causes = summary.by_cause.iter().filter(|(cause, _)| **cause != Cause::Cancelled);
     let causes = causes.map(|(cause, count)| format!("{cause} {}", HumanCount(*count)));
     row("failures", join(HumanCount(failures.saturating_sub(cancelled)).to_string(), causes));
-    // Ended from this side, which is no failure.
+    // Cancelled by us, so not counted as failures.
     row("cancelled", if cancelled > 0 { HumanCount(cancelled).to_string() } else { String::new() });
     if responses > 0 {
         let Latency { p50, p90, p99, p999, max } = summary.latency;
@@ -37,7 +37,7 @@ pub(crate) fn table(summary: &Summary, receipt: &Receipt, end: &End) -> String {
         row("attempts", join(HumanCount(attempts).to_string(), others));
     }
     // Only the component knows these.
-    if end.own().is_some() {
+    if end.component_summary().is_some() {
         row("in flight", format!("{} at most", summary.peak_in_flight));
         row("body bytes", HumanCount(summary.body_bytes).to_string());
     }
@@ -73,7 +73,7 @@ fn join(total: String, parts: impl Iterator<Item = String>) -> String {
     if parts.is_empty() { total } else { format!("{total} ({})", parts.join(", ")) }
 }
 
-/// A span with three digits, in the unit that fits.
+/// Formats a span with three digits, in a suitable unit.
 fn span(span: Duration) -> String {
     let micros = span.as_secs_f64() * 1e6;
     let (value, unit) = match micros {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_names_what_happened_and_leaves_out_what_did_not() {
+    fn a_table_omits_rows_without_content() {
         let summary = Summary {
             requests: 1_250,
             responses: 1_200,

@@ -1,5 +1,5 @@
-//! Our spans over OTLP (feature `opentelemetry`), to the collector that the environment names as OpenTelemetry's SDKs read it:
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` and its like. Only http: a collector of one's own stands near.
+//! Exports spans over OTLP (feature `opentelemetry`), configured by the environment variables of OpenTelemetry's SDKs such as
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`. Only http is supported, for a collector nearby.
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
@@ -9,15 +9,15 @@ use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-/// Naming either of these turns the export on.
+/// Setting either of these enables the export.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/// The export, if there is one.
+/// The export, if it is enabled.
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
-    /// Starts the export if the environment asks for it. Spans wait in a queue of 2,048 (`OTEL_BSP_MAX_QUEUE_SIZE`) for a thread of
-    /// their own; what comes while it is full is left out.
+    /// Starts the export if the environment enables it. A thread exports spans from a queue of 2,048 (`OTEL_BSP_MAX_QUEUE_SIZE`); spans
+    /// are dropped while it is full.
     pub(crate) fn start() -> Result<Self, ExporterBuildError> {
         if ENDPOINTS.iter().all(|name| std::env::var_os(name).is_none()) {
             return Ok(Self(None));
@@ -27,13 +27,13 @@ impl Telemetry {
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("fantail"));
         let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false);
-        // Ours alone: of what other crates tell, nothing is promised.
+        // Only our own spans: those of other crates are not stable.
         let ours = Targets::new().with_target("fantail", Level::DEBUG);
         tracing_subscriber::registry().with(layer.with_filter(ours)).init();
         Ok(Self(Some(provider)))
     }
 
-    /// Sends what is left, within 5 s. Says if that cannot be.
+    /// Exports the remaining spans within 5 s, and prints an error if that fails.
     pub(crate) fn end(self) {
         if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
             super::say(format_args!("the last spans could not be exported: {error}"));

@@ -1,13 +1,13 @@
-//! What was written, counted.
+//! Counts the outcomes that were written.
 
 use super::store::Stored;
 use fantail::{Cause, Report, Summary, Until};
 use fantail_engine::Tally;
 use std::time::Instant;
 
-/// What was written so far.
+/// Counts of the outcomes that were written so far.
 pub(crate) struct Totals {
-    begun: Instant,
+    started: Instant,
     tally: Tally,
     /// Responses with a status below 400.
     successes: u64,
@@ -21,11 +21,11 @@ pub(crate) struct Totals {
 
 impl Totals {
     pub(crate) fn new() -> Self {
-        let (begun, tally) = (Instant::now(), Tally::new());
-        Self { begun, tally, successes: 0, others: 0, failures: 0, cancelled: 0, body_bytes: 0 }
+        let (started, tally) = (Instant::now(), Tally::new());
+        Self { started, tally, successes: 0, others: 0, failures: 0, cancelled: 0, body_bytes: 0 }
     }
 
-    /// Counts an outcome. Whether it is a failure: one that was cancelled is none.
+    /// Counts an outcome. Returns whether it is a failure; cancelled ones are not.
     pub(crate) fn count(&mut self, Stored { outcome, bytes }: &Stored) -> bool {
         let status = outcome.result.as_ref().ok().map(|response| response.status);
         self.tally.arrived();
@@ -43,7 +43,7 @@ impl Totals {
         false
     }
 
-    /// Whether it went as it was asked for.
+    /// Whether the goal of the run was reached.
     pub(crate) fn has_reached(&self, until: Until) -> bool {
         match until {
             Until::All => self.failures + self.cancelled == 0,
@@ -52,9 +52,9 @@ impl Totals {
         }
     }
 
-    /// The summary, with what only the component knows. Where bodies are `stored` the batch is over before they are.
+    /// The summary, with the component's counts. If bodies are `stored`, elapsed time includes storing them after the end of the batch.
     pub(crate) fn close(&mut self, report: &Report, stored: bool) -> Summary {
-        let elapsed = if stored { self.begun.elapsed() } else { report.summary.elapsed };
+        let elapsed = if stored { self.started.elapsed() } else { report.summary.elapsed };
         let mut summary = self.tally.close(elapsed, report.summary.input_ended);
         summary.adopt_inner(&report.summary);
         summary.body_bytes += self.body_bytes;

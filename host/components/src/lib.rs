@@ -1,6 +1,6 @@
-//! The components that the crate `fantail` runs, as bytes.
+//! The bytes of the components that the crate `fantail` runs.
 //!
-//! A package carries them in `built/`. In the workspace they are built from `guest/`, so that they are never older than their sources.
+//! The package contains them in `built/`. In the workspace they are built from `guest/`, so that they are never older than their sources.
 
 /// Exports `fantail:fetch/batch`, for WASI 0.3.
 pub const FETCH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fantail.wasm"));

@@ -1,4 +1,4 @@
-//! What to answer, by path.
+//! Selects the answer by path.
 
 use crate::request::Request;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 pub(crate) enum Answer {
     /// These bytes; the connection stays open.
     Whole(Vec<u8>),
-    /// The same after a while.
+    /// The same after a delay.
     Delayed(Duration, Vec<u8>),
     /// These bytes, then FIN.
     ThenClose(Vec<u8>),
-    /// A head, then one piece after the other without end.
-    ForEver { head: Vec<u8>, piece: Vec<u8>, every: Duration },
+    /// A head, then one piece after another without end.
+    Endless { head: Vec<u8>, piece: Vec<u8>, every: Duration },
     /// Silence.
     Nothing,
     /// RST.
@@ -44,11 +44,11 @@ pub(crate) fn answer(request: &Request) -> Answer {
             Answer::Whole(format!("HTTP/1.1 503 -\r\nretry-after: {number}\r\ncontent-length: 0\r\n\r\n").into_bytes())
         }
         "hang" => Answer::Nothing,
-        "slow-head" => Answer::ForEver { head: Vec::new(), piece: b"H".to_vec(), every: millis(100) },
-        "drip" => Answer::ForEver { head: endless_head(), piece: b"1\r\nx\r\n".to_vec(), every: millis(number) },
+        "slow-head" => Answer::Endless { head: Vec::new(), piece: b"H".to_vec(), every: millis(100) },
+        "drip" => Answer::Endless { head: endless_head(), piece: b"1\r\nx\r\n".to_vec(), every: millis(number) },
         "endless" => {
             let piece = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
-            Answer::ForEver { head: endless_head(), piece, every: Duration::ZERO }
+            Answer::Endless { head: endless_head(), piece, every: Duration::ZERO }
         }
         "short" => Answer::ThenClose(b"HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\nhello ".to_vec()),
         "close" => Answer::ThenClose(Vec::new()),

@@ -1,4 +1,4 @@
-//! One connection: reads requests, sends answers.
+//! One connection: reads requests and sends answers.
 
 use crate::answer::{Answer, answer};
 use crate::count::Counters;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection that can be made to end with RST.
+/// A connection that can be ended with RST.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
@@ -41,7 +41,7 @@ pub(crate) async fn serve(mut stream: impl Transport, counters: &Counters) -> io
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
             }
-            Answer::ForEver { head, piece, every } => {
+            Answer::Endless { head, piece, every } => {
                 stream.write_all(&head).await?;
                 loop {
                     stream.write_all(&piece).await?;
@@ -55,19 +55,19 @@ pub(crate) async fn serve(mut stream: impl Transport, counters: &Counters) -> io
     Ok(())
 }
 
-/// Waits, but no longer than the client does.
+/// Waits, unless the client closes the connection first.
 async fn wait_unless_closed(stream: &mut impl Transport, time: Duration) -> io::Result<()> {
     let mut byte = [0];
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
         read = stream.read(&mut byte) => match read? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Err(io::Error::other("a client must not send on before it has its answer")),
+            _ => Err(io::Error::other("a client must not send more before it has its answer")),
         },
     }
 }
 
-/// The next request, or none if the client closes the connection. `buffer` keeps what was read beyond it.
+/// The next request, or none if the client closes the connection. `buffer` retains what was read beyond it.
 async fn read(stream: &mut impl Transport, buffer: &mut Vec<u8>) -> io::Result<Option<Request>> {
     loop {
         if let Some((mut request, length)) = parse(buffer)? {

@@ -1,19 +1,19 @@
-//! What the origin saw: the ground truth for tests about limits.
+//! Counts what the origin sees, for tests about limits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What an origin has seen so far.
+/// The counts of an origin so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections accepted.
     pub connections: usize,
     /// Connections open now.
     pub open: usize,
-    /// Requests whose head arrived.
+    /// Requests whose head and body have arrived.
     pub requests: usize,
     /// Requests being answered now.
     pub in_flight: usize,
-    /// The most requests being answered at one moment.
+    /// The most requests that were being answered at once.
     pub peak_in_flight: usize,
 }
 
@@ -26,27 +26,27 @@ pub(crate) struct Counters {
     peak_in_flight: AtomicUsize,
 }
 
-/// Counts something as going on until it is dropped.
-pub(crate) struct During<'a>(&'a AtomicUsize);
+/// Decrements a counter when it is dropped.
+pub(crate) struct CountGuard<'a>(&'a AtomicUsize);
 
-impl Drop for During<'_> {
+impl Drop for CountGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Counters {
-    pub(crate) fn connection(&self) -> During<'_> {
+    pub(crate) fn connection(&self) -> CountGuard<'_> {
         self.connections.fetch_add(1, Ordering::SeqCst);
         self.open.fetch_add(1, Ordering::SeqCst);
-        During(&self.open)
+        CountGuard(&self.open)
     }
 
-    pub(crate) fn request(&self) -> During<'_> {
+    pub(crate) fn request(&self) -> CountGuard<'_> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.peak_in_flight.fetch_max(now, Ordering::SeqCst);
-        During(&self.in_flight)
+        CountGuard(&self.in_flight)
     }
 
     pub(crate) fn read(&self) -> Counts {

@@ -1,4 +1,4 @@
-//! Listens and accepts.
+//! Listens for connections.
 
 use crate::connection;
 use crate::count::{Counters, Counts};
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// An origin on a loopback address and a port of the system's choosing. Dropping it closes the port and its connections.
+/// An origin on a loopback address and a port that the system chooses. Dropping it closes the port and its connections.
 pub struct Origin {
     address: SocketAddr,
     scheme: &'static str,
@@ -18,12 +18,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Begins to serve on 127.0.0.1, in the tokio runtime this is called in.
+    /// Starts an origin on 127.0.0.1, in the current tokio runtime.
     pub async fn start() -> io::Result<Self> {
         Self::on(IpAddr::V4(Ipv4Addr::LOCALHOST), None).await
     }
 
-    /// Begins to serve on a loopback address, over TLS if an acceptor is given.
+    /// Starts an origin on a loopback address, over TLS if an acceptor is given.
     pub async fn on(address: IpAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::new(address, 0)).await?;
         let address = listener.local_addr()?;
@@ -33,7 +33,7 @@ impl Origin {
         Ok(Self { address, scheme, counters, listening })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -43,7 +43,7 @@ impl Origin {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// What it has seen so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.counters.read()
     }
@@ -56,12 +56,12 @@ impl Drop for Origin {
 }
 
 async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, counters: Arc<Counters>) {
-    // Connections live in here, so that they end with the listener.
+    // Dropping the set aborts the connections with the listener.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // Out of file descriptors, or the peer is gone already: the next one may do.
+                // Out of file descriptors, or the peer has closed already: the next one may succeed.
                 let Ok((tcp, _)) = accepted else { continue };
                 let (counters, tls) = (Arc::clone(&counters), tls.clone());
                 connections.spawn(async move {

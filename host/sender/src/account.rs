@@ -1,19 +1,19 @@
-//! What one instance has used of the network, and how much it may.
+//! The network usage of one instance, and its limits.
 
 use crate::error::SendError;
 use fantail_engine::{Cause, Phase};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What one instance may have of the network.
+/// How much one instance may use of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Bytes received and sent at most, each.
+    /// The max_body bytes that it may receive, and the max_body that it may send.
     pub bytes: u64,
-    /// Bytes of one response's body.
+    /// The max_body bytes of one response's body.
     pub body: u64,
 }
 
-/// What one instance has used of the network.
+/// Counts what one instance has usage of the network.
 #[derive(Debug)]
 pub struct Account {
     allowance: Allowance,
@@ -23,12 +23,12 @@ pub struct Account {
     sent: AtomicU64,
 }
 
-/// See [`Account`].
+/// A reading of an [`Account`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Used {
-    /// Connections opened for it.
+pub struct Usage {
+    /// Connections opened for the instance.
     pub opened: u64,
-    /// Requests that found a connection open.
+    /// Requests sent over a connection that was already open.
     pub reused: u64,
     /// Bytes received.
     pub received: u64,
@@ -37,7 +37,7 @@ pub struct Used {
 }
 
 impl Account {
-    /// Of one that has used nothing yet.
+    /// An account on which nothing has been charged yet.
     pub fn new(allowance: Allowance) -> Self {
         let (opened, reused, received, sent) = Default::default();
         Self { allowance, opened, reused, received, sent }
@@ -59,10 +59,10 @@ impl Account {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// What has been used so far.
-    pub fn used(&self) -> Used {
+    /// The usage so far.
+    pub fn usage(&self) -> Usage {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Used {
+        Usage {
             opened: read(&self.opened),
             reused: read(&self.reused),
             received: read(&self.received),
@@ -70,18 +70,18 @@ impl Account {
         }
     }
 
-    /// Whether half of what it may have has been used, one way or the other.
+    /// Whether more than half of the allowed bytes have been received or sent.
     pub fn is_half_used(&self) -> bool {
-        let Used { received, sent, .. } = self.used();
+        let Usage { received, sent, .. } = self.usage();
         received.max(sent) > self.allowance.bytes / 2
     }
 
-    /// Whether more may be sent or received, with `body` bytes of one response's body so far.
+    /// Fails if a limit is exceeded. `body` is the number of bytes received so far of one response's body.
     pub(crate) fn check(&self, body: u64) -> Result<(), SendError> {
-        let Allowance { bytes, body: most } = self.allowance;
-        let Used { received, sent, .. } = self.used();
-        let (cause, phase, detail) = if body > most {
-            let detail = format!("the body is longer than the {most} bytes that the host allows");
+        let Allowance { bytes, body: max_body } = self.allowance;
+        let Usage { received, sent, .. } = self.usage();
+        let (cause, phase, detail) = if body > max_body {
+            let detail = format!("the body is longer than the {max_body} bytes that the host allows");
             (Cause::HttpResponseBodySize, Phase::Body, detail)
         } else if received > bytes {
             let detail = format!("the batch has received more than the {bytes} bytes that the host allows");

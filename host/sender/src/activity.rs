@@ -1,4 +1,4 @@
-//! What has come over a connection, whatever it was.
+//! What has been received over a connection.
 
 use crate::limits::PoolLimits;
 use std::io::{self, IoSlice};
@@ -8,30 +8,30 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What has come over a connection so far.
+/// What has been received over a connection so far.
 #[derive(Default)]
 pub(crate) struct Activity {
-    pieces: AtomicU64,
-    /// Bytes and line ends since the last request was sent, while its head is awaited.
-    bytes: AtomicUsize,
-    lines: AtomicUsize,
+    reads: AtomicU64,
+    /// Bytes and line ends received since the last request was sent, while its response head is awaited.
+    head_bytes: AtomicUsize,
+    head_lines: AtomicUsize,
     awaits_head: AtomicBool,
-    /// A head has come.
+    /// A response head has arrived.
     answered: AtomicBool,
-    /// Why TLS ended. hyper and h2 do not hand on what kind of error it was.
-    tls: OnceLock<rustls::Error>,
+    /// The first TLS error. hyper and h2 do not pass on its type.
+    tls_error: OnceLock<rustls::Error>,
 }
 
 impl Activity {
-    /// So many pieces by now. If this has not changed, the peer has said nothing.
-    pub(crate) fn pieces(&self) -> u64 {
-        self.pieces.load(Ordering::Relaxed)
+    /// How many reads have returned so far. While this does not change, the peer has sent nothing.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
-    /// A request is being sent: what comes is its head.
+    /// A request is being sent: the bytes that follow belong to its response head.
     pub(crate) fn expect_head(&self) {
-        self.bytes.store(0, Ordering::Relaxed);
-        self.lines.store(0, Ordering::Relaxed);
+        self.head_bytes.store(0, Ordering::Relaxed);
+        self.head_lines.store(0, Ordering::Relaxed);
         self.awaits_head.store(true, Ordering::Relaxed);
     }
 
@@ -40,10 +40,10 @@ impl Activity {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// Whether what came since [`expect_head`](Self::expect_head) may be a head beyond these limits.
+    /// Whether what was received since [`expect_head`](Self::expect_head) may be a head that exceeds these limits.
     pub(crate) fn is_large_head(&self, limits: PoolLimits) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= limits.head_bytes
-            || self.lines.load(Ordering::Relaxed) > limits.head_fields
+        self.head_bytes.load(Ordering::Relaxed) >= limits.head_bytes
+            || self.head_lines.load(Ordering::Relaxed) > limits.head_fields
     }
 
     pub(crate) fn has_answered(&self) -> bool {
@@ -51,36 +51,36 @@ impl Activity {
     }
 
     pub(crate) fn tls_error(&self) -> Option<&rustls::Error> {
-        self.tls.get()
+        self.tls_error.get()
     }
 
-    fn read(&self, bytes: &[u8]) {
-        self.pieces.fetch_add(1, Ordering::Relaxed);
+    fn record_read(&self, bytes: &[u8]) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         if self.awaits_head.load(Ordering::Relaxed) {
-            self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-            self.lines.fetch_add(bytes.iter().filter(|byte| **byte == b'\n').count(), Ordering::Relaxed);
+            self.head_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+            self.head_lines.fetch_add(bytes.iter().filter(|byte| **byte == b'\n').count(), Ordering::Relaxed);
         }
     }
 
-    fn failed(&self, error: &io::Error) {
+    fn record_error(&self, error: &io::Error) {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            // The first one is why.
-            let _ = self.tls.set(tls.clone());
+            // Only the first error is kept: it is the cause of the others.
+            let _ = self.tls_error.set(tls.clone());
         }
     }
 }
 
-/// A transport that is listened to. Above TLS, so that only what TLS has found to be the peer's counts.
+/// A transport that records its [`Activity`]. It sits above TLS, so that only authenticated bytes of the peer count.
 pub(crate) struct ActivityStream<T> {
     pub(crate) io: T,
-    pub(crate) heard: Arc<Activity>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for ActivityStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer)).inspect_err(|error| self.heard.failed(error))?;
-        self.heard.read(buffer.filled().get(before..).unwrap_or_default());
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer)).inspect_err(|error| self.activity.record_error(error))?;
+        self.activity.record_read(buffer.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }

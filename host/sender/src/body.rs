@@ -15,8 +15,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
 
-/// A response's body. Its connection takes the next request when it has ended; dropped before, or broken, it is closed, or its stream
-/// is if others share it.
+/// A response's body. When it ends, its connection is free for the next request. If it is dropped early, or fails, the connection is
+/// closed, or only its stream if others share the connection.
 pub struct ResponseBody(Kind);
 
 enum Kind {
@@ -24,21 +24,21 @@ enum Kind {
     Events(EventBody),
 }
 
-/// A body on its way in.
+/// A body that is received over a connection.
 pub(crate) struct Received {
     incoming: Incoming,
     lease: Option<Lease>,
     idle: Duration,
     account: Arc<Account>,
     facts: Option<Facts>,
-    /// Bytes that have come.
+    /// Bytes received so far.
     received: u64,
-    /// Runs while a piece is awaited. Made when first needed: most bodies arrive with their head.
+    /// Runs while a frame is awaited. Created when first needed: most bodies arrive with their head.
     timer: Option<Pin<Box<Sleep>>>,
-    /// How much had come over the connection when the timer was made.
-    heard: u64,
-    /// What had arrived with the head: a piece, trailers, or the news that nothing more comes.
-    first: Option<Result<Frame<Bytes>, SendError>>,
+    /// The connection's number of reads when the timer was created.
+    reads_before: u64,
+    /// What had arrived with the head: a frame of data, trailers, or an error.
+    prefetched: Option<Result<Frame<Bytes>, SendError>>,
 }
 
 impl From<EventBody> for ResponseBody {
@@ -61,19 +61,19 @@ impl Received {
         account: Arc<Account>,
         facts: Option<Facts>,
     ) -> Self {
-        let (lease, received, timer, heard, first) = (Some(lease), 0, None, 0, None);
-        let mut body = Self { incoming, lease, idle, account, facts, received, timer, heard, first };
+        let (lease, received, timer, reads_before, prefetched) = (Some(lease), 0, None, 0, None);
+        let mut body = Self { incoming, lease, idle, account, facts, received, timer, reads_before, prefetched };
         body.check_end();
         body
     }
 
-    /// Takes what has arrived already, so that a short body is there when the component first asks, and its connection
+    /// Takes what has already arrived, so that a short body is available when the component first asks, and its connection is
     /// free for the next request. Never waits.
     pub(crate) async fn prefetch(&mut self) {
         if self.lease.is_some()
             && let Poll::Ready(arrived) = poll_fn(|cx| Poll::Ready(self.poll_incoming(cx))).await
         {
-            self.first = arrived;
+            self.prefetched = arrived;
         }
     }
 
@@ -83,36 +83,36 @@ impl Received {
             Poll::Ready(Some(Ok(frame))) => {
                 self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if let Err(error) = self.account.check(self.received) {
-                    return Poll::Ready(Some(Err(self.failed(error))));
+                    return Poll::Ready(Some(Err(self.fail(error))));
                 }
                 // Nothing follows trailers (RFC 9112, section 7.1.2).
-                if frame.is_trailers() { self.give_back() } else { self.check_end() }
+                if frame.is_trailers() { self.release_lease() } else { self.check_end() }
             }
-            Poll::Ready(None) => self.give_back(),
+            Poll::Ready(None) => self.release_lease(),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
-        polled.map(|polled| polled.map(|frame| frame.map_err(|error| self.broke(&error))))
+        polled.map(|polled| polled.map(|frame| frame.map_err(|error| self.transport_error(&error))))
     }
 
-    /// Whatever broke, the connection carries nothing more.
-    fn broke(&mut self, error: &hyper::Error) -> SendError {
+    /// Whatever the error is, the connection is not used again.
+    fn transport_error(&mut self, error: &hyper::Error) -> SendError {
         let tls = self.lease.as_ref().and_then(|lease| lease.connection().tls_error());
         let error = tls.map_or_else(|| SendError::hyper(error, Phase::Body), |tls| SendError::tls(tls, Phase::Body));
-        self.failed(error)
+        self.fail(error)
     }
 
-    fn failed(&mut self, error: SendError) -> SendError {
+    fn fail(&mut self, error: SendError) -> SendError {
         self.lease = None;
         SendError { sent: Sent::Yes, facts: self.facts.map(Box::new), ..error }
     }
 
     fn check_end(&mut self) {
         if self.incoming.is_end_stream() {
-            self.give_back();
+            self.release_lease();
         }
     }
 
-    fn give_back(&mut self) {
+    fn release_lease(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.finish();
         }
@@ -121,20 +121,20 @@ impl Received {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<SendError> {
         let idle = self.idle;
         if self.timer.is_none() {
-            self.heard = self.lease.as_ref().map_or(0, |lease| lease.connection().heard());
+            self.reads_before = self.lease.as_ref().map_or(0, |lease| lease.connection().reads());
         }
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
         ready!(timer.as_mut().poll(cx));
         if let Some(lease) = &self.lease {
-            lease.timed_out(self.heard);
+            lease.timed_out(self.reads_before);
         }
         let detail = format!("no further bytes of the body within {idle:?}");
-        Poll::Ready(self.failed(SendError::new(Cause::ConnectionReadTimeout, Phase::Body, detail)))
+        Poll::Ready(self.fail(SendError::new(Cause::ConnectionReadTimeout, Phase::Body, detail)))
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+        if let Some(prefetched) = self.prefetched.take() {
+            return Poll::Ready(Some(prefetched));
         }
         match self.poll_incoming(cx) {
             Poll::Pending => self.poll_timer(cx).map(|error| Some(Err(error))),
@@ -147,8 +147,9 @@ impl Received {
 
     fn size_hint(&self) -> SizeHint {
         let rest = self.incoming.size_hint();
-        let first = self.first.iter().flatten().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum::<u64>();
-        rest.exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(first + rest))
+        let prefetched =
+            self.prefetched.iter().flatten().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum::<u64>();
+        rest.exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(prefetched + rest))
     }
 }
 
@@ -159,13 +160,13 @@ impl Body for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
         match &mut self.0 {
             Kind::Received(received) => received.poll_next(cx),
-            Kind::Events(events) => events.poll_piece(cx).map(|piece| Some(Ok(Frame::data(piece)))),
+            Kind::Events(events) => events.poll_chunk(cx).map(|chunk| Some(Ok(Frame::data(chunk)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Received(received) => received.first.is_none() && received.incoming.is_end_stream(),
+            Kind::Received(received) => received.prefetched.is_none() && received.incoming.is_end_stream(),
             Kind::Events(_) => false,
         }
     }

@@ -1,4 +1,4 @@
-//! What one instance sends with.
+//! The client that one instance sends its requests with.
 
 use crate::account::Account;
 use crate::body::ResponseBody;
@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
-/// Sends requests for one account, and tells whoever asks for events with the same client when each is sent. Cheap to clone.
+/// Sends requests for one account. A request for events to the same client is answered with a stream that says when each request is
+/// sent. Cheap to clone.
 ///
-/// A request may have a [`RequestTimeouts`] among its extensions. Dropping the future, or the response's body, gives the request up.
+/// A request may have [`RequestTimeouts`] among its extensions. Dropping the future, or the response's body, cancels the request.
 #[derive(Clone)]
 pub struct Client {
     sender: Sender,
@@ -28,17 +29,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// What sends requests that are charged to this account.
+    /// A client that charges its requests to this account.
     pub fn new(sender: Sender, account: Arc<Account>) -> Self {
         Self { sender, account, events: Arc::default() }
     }
 
-    /// Who pays.
+    /// The account that requests are charged to.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
 
-    /// Whose connections are used.
+    /// The sender whose connections are used.
     pub fn sender(&self) -> &Sender {
         &self.sender
     }
@@ -48,14 +49,14 @@ impl Client {
         request: Request<RequestBody>,
         mut record: Record,
     ) -> Result<Response<ResponseBody>, SendError> {
-        let asked = request.extensions().get().copied().unwrap_or_default();
-        let sent = self.sender.send(request, asked, &self.account, &self.events, &mut record).await;
-        sent.map_err(|error| record.failed(error))
+        let timeouts = request.extensions().get().copied().unwrap_or_default();
+        let result = self.sender.send(request, timeouts, &self.account, &self.events, &mut record).await;
+        result.map_err(|error| record.add_to_error(error))
     }
 
-    /// A response whose body is events. The header says who answers: it has no facts.
+    /// A response whose body is a stream of events. Its empty facts header shows that it comes from this sender.
     fn read_events(&self) -> Response<ResponseBody> {
-        let mut response = Response::new(ResponseBody::from(self.events.read()));
+        let mut response = Response::new(ResponseBody::from(self.events.subscribe()));
         response.headers_mut().insert(FACTS, HeaderValue::from_static(""));
         response
     }
@@ -70,25 +71,25 @@ where
     type Error = SendError;
     type Future = BoxFuture<'static, Result<Response<ResponseBody>, SendError>>;
 
-    /// Always ready: a request waits in its own future.
+    /// Always ready: a request waits for its connection in its own future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let asked = FactsRequest::take(request.headers_mut());
-        if asked == FactsRequest::Events {
+        let requested = FactsRequest::take(request.headers_mut());
+        if requested == FactsRequest::Events {
             return Box::pin(std::future::ready(Ok(self.read_events())));
         }
         let watch = Watch::new(Instant::now(), self.sender.limits().informational);
-        let request = RequestBody::of(request, &self.account, &watch);
-        Box::pin(self.clone().send(request, Record::new(asked, watch)))
+        let request = RequestBody::wrap(request, &self.account, &watch);
+        Box::pin(self.clone().send(request, Record::new(requested, watch)))
     }
 }
 
-/// So that the extension is found by its type and by nothing else.
+/// The extension is found by its type alone.
 impl RequestTimeouts {
-    /// The request with this among its extensions.
+    /// Adds these timeouts to the request's extensions.
     pub fn on<B>(self, mut request: Request<B>) -> Request<B> {
         request.extensions_mut().insert(self);
         request

@@ -1,4 +1,4 @@
-//! From an origin to an open connection: resolve, check, connect, handshake, each on its own clock.
+//! From an origin to an open connection: resolve, check, connect, handshake, each with its own timeout.
 
 use crate::account::Account;
 use crate::connection::{Connection, NewConnection};
@@ -29,27 +29,27 @@ pub(crate) struct Connector {
     slots: Slots,
 }
 
-/// What a sender goes by.
+/// What a sender is made from.
 pub struct SenderConfig {
     /// Where requests may go.
     pub egress: Egress,
-    /// Who finds the addresses of names.
+    /// Finds the addresses of names.
     pub resolver: Arc<dyn Resolve>,
-    /// Who opens connections.
+    /// Opens connections.
     pub transports: Arc<dyn Connect>,
     /// How TLS is spoken.
     pub tls: TlsSettings,
 }
 
-/// Addresses of one name that are tried at most.
-const MOST_ADDRESSES: usize = 16;
+/// The most addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 16;
 
-/// How long one address has before the next is tried beside it (RFC 8305, section 5).
-const HEAD_START: Duration = Duration::from_millis(250);
+/// How long one attempt runs before the next address is tried concurrently (RFC 8305, section 5).
+const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Connector {
-    pub(crate) fn new(ways: SenderConfig) -> Self {
-        let SenderConfig { egress, resolver, transports, tls } = ways;
+    pub(crate) fn new(config: SenderConfig) -> Self {
+        let SenderConfig { egress, resolver, transports, tls } = config;
         Self { egress, resolver, transports, tls: Tls::new(tls), slots: Slots::default() }
     }
 
@@ -58,7 +58,7 @@ impl Connector {
         self.slots.open()
     }
 
-    /// Checks that requests may go to this origin. Every request is, on whichever connection it goes.
+    /// Checks that requests may go to this origin. Every request is checked, even if it reuses a connection.
     pub(crate) fn admit(&self, origin: &Origin) -> Result<(), SendError> {
         if self.egress.admits(origin.is_https(), &origin.host().to_ascii_lowercase(), origin.port()) {
             return Ok(());
@@ -77,57 +77,57 @@ impl Connector {
     ) -> Result<Connection, SendError> {
         let addresses = self.approved(origin, timeouts.resolve, record).await?;
         let slot = self.slot(origin, pool, record).await?;
-        let begun = Instant::now();
-        let opened = self.open_any(addresses, timeouts.connect).await;
-        record.connected(begun);
+        let started = Instant::now();
+        let opened = self.connect_any(addresses, timeouts.connect).await;
+        record.connected(started);
         let (transport, remote) = opened?;
-        let payer = BilledAccount::new(account);
-        let metered = Metered { transport, payer: payer.clone(), _slot: slot };
-        let opened = |http2| {
+        let billed = BilledAccount::new(account);
+        let metered = Metered { transport, billed: billed.clone(), _slot: slot };
+        let new_connection = |http2| {
             let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
-            NewConnection { origin: origin.clone(), remote, http2, payer, observer, id: pool.next_id() }
+            NewConnection { origin: origin.clone(), remote, http2, billed, observer, id: pool.next_id() }
         };
         if !origin.is_https() {
-            return Connection::start(metered, opened(false), pool.limits()).await;
+            return Connection::start(metered, new_connection(false), pool.limits()).await;
         }
-        let (begun, handshake) = (Instant::now(), self.tls.handshake(origin.host(), metered));
+        let (started, handshake) = (Instant::now(), self.tls.handshake(origin.host(), metered));
         let handshake = timeout(timeouts.tls, handshake).await;
-        record.shook_hands(begun);
+        record.tls_handshake(started);
         let tls = handshake.map_err(|_| {
             let detail = format!("no TLS handshake within {:?}", timeouts.tls);
             SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
         })??;
         let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Connection::start(tls, opened(http2), pool.limits()).await
+        Connection::start(tls, new_connection(http2), pool.limits()).await
     }
 
-    /// A place for one more connection. Where there is none, a connection that nobody uses gives way.
+    /// Takes a slot for one more connection. If none is free, closes an idle connection to free one.
     async fn slot(&self, origin: &Origin, pool: &Arc<Pool>, record: &mut Record) -> Result<Slot, SendError> {
         let limits = pool.limits();
-        let full = |what, most| {
-            let detail = format!("{most} connections {what} are open, which is the most that the host allows");
+        let full = |what, limit| {
+            let detail = format!("{limit} connections {what} are open, which is the most that the host allows");
             Err(SendError::new(Cause::ConnectionLimitReached, Phase::Connect, detail))
         };
         loop {
             match self.slots.take(origin, &limits) {
                 Ok(slot) => return Ok(slot),
-                Err(Full::ToThisOrigin) => return full("to this origin", limits.max_open_per_origin),
-                Err(Full::InAll) => {}
+                Err(Full::PerOrigin) => return full("to this origin", limits.max_open_per_origin),
+                Err(Full::Total) => {}
             }
-            // Asked for before the other is closed: its socket goes with its task, whenever that is.
-            let (place, begun) = (self.slots.wait(origin), Instant::now());
-            if !pool.make_room() {
+            // Queued before the idle connection is closed: its slot is freed when its task ends, at any time after that.
+            let (freed, started) = (self.slots.wait(origin), Instant::now());
+            if !pool.close_oldest_idle() {
                 return full("in all", limits.max_open);
             }
-            let place = place.await;
-            record.queued(begun);
-            if let Ok(slot) = place {
+            let freed = freed.await;
+            record.queued(started);
+            if let Ok(slot) = freed {
                 return Ok(slot);
             }
         }
     }
 
-    /// The addresses of an origin that policy lets through: at least one.
+    /// The addresses of an origin that the egress policy approves: at least one.
     async fn approved(
         &self,
         origin: &Origin,
@@ -138,14 +138,14 @@ impl Connector {
             |refusal: Refused| SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string());
         if let Ok(address) = origin.host().parse::<IpAddr>() {
             let literal = self.egress.approve_literal(origin.is_https(), SocketAddr::new(address, origin.port()));
-            return literal.map(|proof| vec![proof]).map_err(prohibited);
+            return literal.map(|address| vec![address]).map_err(prohibited);
         }
-        let (mut approved, mut refused, begun) = (Vec::new(), None, Instant::now());
+        let (mut approved, mut refused, started) = (Vec::new(), None, Instant::now());
         let resolved = self.resolve(origin.host(), resolve).await;
-        record.resolved(begun);
+        record.resolved(started);
         for address in resolved? {
             match self.egress.approve(SocketAddr::new(address, origin.port())) {
-                Ok(proof) => approved.push(proof),
+                Ok(address) => approved.push(address),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
@@ -166,73 +166,74 @@ impl Connector {
         }
     }
 
-    /// Tries one address after the other, the next as soon as one has failed or taken long, until one answers (RFC 8305).
-    async fn open_any(&self, addresses: Vec<Approved>, within: Duration) -> Result<Reached, SendError> {
-        let named = named(&addresses);
+    /// Tries the addresses in order until one connects. The next is tried when one has failed, or has not connected within
+    /// [`CONNECTION_ATTEMPT_DELAY`] (RFC 8305).
+    async fn connect_any(&self, addresses: Vec<Approved>, within: Duration) -> Result<Connected, SendError> {
+        let listed = list_addresses(&addresses);
         let race = async {
-            let mut waiting = in_turn(addresses).into_iter().take(MOST_ADDRESSES);
-            let (mut trying, mut failed) = (FuturesUnordered::new(), Vec::new());
+            let mut waiting = interleave_families(addresses).into_iter().take(MAX_ADDRESSES);
+            let (mut attempts, mut failures) = (FuturesUnordered::new(), Vec::new());
             loop {
                 if let Some(next) = waiting.next() {
-                    trying.push(self.try_one(next));
+                    attempts.push(self.connect_to(next));
                 }
                 tokio::select! {
-                    tried = trying.next() => match tried {
+                    attempted = attempts.next() => match attempted {
                         Some(Ok(transport)) => return Ok(transport),
-                        Some(Err(failure)) => failed.push(failure),
-                        None => return Err(all_failed(failed)),
+                        Some(Err(failure)) => failures.push(failure),
+                        None => return Err(combine_failures(failures)),
                     },
-                    () = tokio::time::sleep(HEAD_START), if waiting.len() > 0 => {}
+                    () = tokio::time::sleep(CONNECTION_ATTEMPT_DELAY), if waiting.len() > 0 => {}
                 }
             }
         };
         timeout(within, race).await.unwrap_or_else(|_| {
-            let detail = format!("{named} did not answer within {within:?}");
+            let detail = format!("{listed} did not answer within {within:?}");
             Err(SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail))
         })
     }
 
-    async fn try_one(&self, to: Approved) -> Result<Reached, SendError> {
+    async fn connect_to(&self, to: Approved) -> Result<Connected, SendError> {
         let address = to.address();
-        let opened = self.transports.connect(to).await.map(|transport| (transport, address));
-        opened.map_err(|error| {
+        let connected = self.transports.connect(to).await.map(|transport| (transport, address));
+        connected.map_err(|error| {
             let failure = SendError::connect(&error);
             SendError { detail: format!("{address}: {}", failure.detail), ..failure }
         })
     }
 }
 
-/// What answered, and where it is.
-type Reached = (Box<dyn Transport>, SocketAddr);
+/// A transport, and the address it is connected to.
+type Connected = (Box<dyn Transport>, SocketAddr);
 
-/// Both families in turn, beginning with the one that came first (RFC 8305, section 4).
-fn in_turn(addresses: Vec<Approved>) -> Vec<Approved> {
+/// Alternates between the two address families, starting with that of the first address (RFC 8305, section 4).
+fn interleave_families(addresses: Vec<Approved>) -> Vec<Approved> {
     let first_is_ipv6 = addresses.first().is_some_and(|first| first.address().is_ipv6());
     let (first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|approved| approved.address().is_ipv6() == first_is_ipv6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut in_turn = Vec::new();
+    let mut interleaved = Vec::new();
     loop {
         let (one, other) = (first.next(), second.next());
         if one.is_none() && other.is_none() {
-            return in_turn;
+            return interleaved;
         }
-        in_turn.extend(one.into_iter().chain(other));
+        interleaved.extend(one.into_iter().chain(other));
     }
 }
 
-fn named(addresses: &[Approved]) -> String {
-    let named: Vec<String> = addresses.iter().take(3).map(|approved| approved.address().to_string()).collect();
+fn list_addresses(addresses: &[Approved]) -> String {
+    let listed: Vec<String> = addresses.iter().take(3).map(|approved| approved.address().to_string()).collect();
     let more = if addresses.len() > 3 { ", …" } else { "" };
-    named.join(", ") + more
+    listed.join(", ") + more
 }
 
-/// What to say when no address answered: what the last one said, and in words what each did.
-fn all_failed(failed: Vec<SendError>) -> SendError {
-    let words: Vec<String> = failed.iter().map(|failure| failure.detail.clone()).collect();
+/// The error when no address could be connected to: the last one, with the details of all.
+fn combine_failures(failures: Vec<SendError>) -> SendError {
+    let details: Vec<String> = failures.iter().map(|failure| failure.detail.clone()).collect();
     let none = || SendError::new(Cause::DnsError, Phase::Resolve, "the name has no address");
-    let last = failed.into_iter().next_back().unwrap_or_else(none);
-    if words.is_empty() { last } else { SendError { detail: words.join("; "), ..last } }
+    let last = failures.into_iter().next_back().unwrap_or_else(none);
+    if details.is_empty() { last } else { SendError { detail: details.join("; "), ..last } }
 }
 
 #[cfg(test)]
@@ -240,12 +241,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_take_turns_beginning_with_the_one_that_came_first() {
+    fn address_families_alternate_starting_with_the_first() {
         let public = Egress::public();
         let approved = |ip: &str| public.approve(SocketAddr::new(ip.parse().unwrap(), 80)).unwrap();
         let mixed = ["2606:4700::1", "2606:4700::2", "1.1.1.1", "2606:4700::3", "1.0.0.1"].map(approved);
         let order: Vec<String> =
-            in_turn(mixed.into()).iter().map(|approved| approved.address().ip().to_string()).collect();
+            interleave_families(mixed.into()).iter().map(|approved| approved.address().ip().to_string()).collect();
         assert_eq!(order, ["2606:4700::1", "1.1.1.1", "2606:4700::2", "1.0.0.1", "2606:4700::3"]);
     }
 }

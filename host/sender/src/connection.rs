@@ -25,13 +25,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-/// An open connection. One of HTTP/1.1 takes one request at a time and is closed when it is dropped; one of HTTP/2 takes many, by
-/// its clones, and is closed with the last of them.
+/// An open connection. An HTTP/1.1 connection takes one request at a time and is closed when it is dropped. An HTTP/2 connection
+/// takes many through its handles ([`share`](Self::share)), and is closed with the last of them.
 pub(crate) struct Connection {
     handle: Handle,
     open: Arc<Open>,
-    /// Nothing more is to be sent over it.
-    last: bool,
+    /// No further request may be sent over it.
+    no_reuse: bool,
 }
 
 enum Handle {
@@ -39,17 +39,17 @@ enum Handle {
     Http2(http2::SendRequest<RequestBody>),
 }
 
-/// What lasts as long as the connection.
+/// What the handles of a connection share.
 struct Open {
     id: u64,
     origin: Origin,
     remote: SocketAddr,
     driver: AbortHandle,
-    /// Those of HTTP/2: one of them holds the socket.
+    /// Further tasks of an HTTP/2 connection: one of them holds the socket.
     tasks: Tasks,
     signal: Arc<Signal>,
-    heard: Arc<Activity>,
-    payer: BilledAccount,
+    activity: Arc<Activity>,
+    billed: BilledAccount,
     limits: PoolLimits,
 }
 
@@ -60,48 +60,48 @@ impl Drop for Open {
     }
 }
 
-/// Where a new connection leads, and who is told what becomes of it.
+/// What a new connection is made with, beside its transport.
 pub(crate) struct NewConnection {
     pub(crate) origin: Origin,
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
-    pub(crate) payer: BilledAccount,
+    pub(crate) billed: BilledAccount,
     pub(crate) observer: Weak<dyn Observer>,
     pub(crate) id: u64,
 }
 
-/// Bytes of one body that HTTP/2 holds before they are read.
+/// The most bytes of one body that HTTP/2 buffers before they are read.
 const STREAM_WINDOW: u32 = 256 << 10;
 
-/// So many that it never binds.
+/// So large that it never limits anything.
 const CONNECTION_WINDOW: u32 = i32::MAX.cast_unsigned();
 
 /// Why an exchange failed.
-pub(crate) struct Unanswered {
+pub(crate) struct ExchangeError {
     pub(crate) error: SendError,
-    /// The request, if nothing of it was sent.
+    /// The request, if no part of it was sent.
     pub(crate) unsent: Option<Request<RequestBody>>,
 }
 
 impl Connection {
-    /// Begins to speak over what has just been opened.
+    /// Starts HTTP over a transport that has just been opened.
     pub(crate) async fn start<T>(io: T, opened: NewConnection, limits: PoolLimits) -> Result<Self, SendError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
-        let (heard, signal) = (Arc::<Activity>::default(), Arc::<Signal>::default());
+        let (activity, signal) = (Arc::<Activity>::default(), Arc::<Signal>::default());
         let tasks = Tasks::new(Arc::clone(&signal));
-        let NewConnection { origin, remote, http2, payer, observer, id } = opened;
-        let io = TokioIo::new(ActivityStream { io, heard: Arc::clone(&heard) });
-        // What goes wrong with a driver is told to the requests that are under way.
+        let NewConnection { origin, remote, http2, billed, observer, id } = opened;
+        let io = TokioIo::new(ActivityStream { io, activity: Arc::clone(&activity) });
+        // The requests in flight receive a driver's error, so the driver's own result is ignored.
         let (handle, driver) = if http2 {
             let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
             let mut builder = http2::Builder::new(tasks.clone());
             builder.timer(TokioTimer::new()).max_header_list_size(head).initial_max_send_streams(STREAMS_UNKNOWN);
-            // Only its own window holds a body back: one that nobody reads must not stop the others.
+            // A body is held back only by its stream's window: one that nobody reads must not stop the others.
             builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
-            // A server that does not answer for this long is gone, whatever its requests wait for.
+            // A server that does not answer a PING for this long is dead, whatever its requests wait for.
             builder.keep_alive_interval(Duration::from_secs(15)).keep_alive_timeout(Duration::from_secs(15));
             let (send, connection) = builder.handshake(io).await.map_err(failed)?;
             let driver = drive_http2(connection, Arc::clone(&signal), observer, origin.clone(), id);
@@ -113,8 +113,8 @@ impl Connection {
             let driver = drive_http1(connection, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http1(send), tokio::spawn(driver).abort_handle())
         };
-        let open = Open { id, origin, remote, driver, tasks, signal, heard, payer, limits };
-        Ok(Self { handle, open: Arc::new(open), last: false })
+        let open = Open { id, origin, remote, driver, tasks, signal, activity, billed, limits };
+        Ok(Self { handle, open: Arc::new(open), no_reuse: false })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -136,26 +136,27 @@ impl Connection {
         }
     }
 
-    /// Another handle of the same connection, if it takes several requests at a time.
+    /// Another handle to the same connection, if it takes several requests at a time.
     pub(crate) fn share(&self) -> Option<Self> {
         let Handle::Http2(send) = &self.handle else { return None };
-        Some(Self { handle: Handle::Http2(send.clone()), open: Arc::clone(&self.open), last: false })
+        Some(Self { handle: Handle::Http2(send.clone()), open: Arc::clone(&self.open), no_reuse: false })
     }
 
-    /// Lets nothing more be sent over it, when this request is over.
-    pub(crate) fn is_the_last(&mut self) {
-        self.last = true;
+    /// Forbids further requests over this connection.
+    pub(crate) fn forbid_reuse(&mut self) {
+        self.no_reuse = true;
     }
 
     /// Whether another request may be sent over it.
     pub(crate) fn is_open(&self) -> bool {
         match &self.handle {
-            Handle::Http1(send) => !self.last && !send.is_closed(),
+            Handle::Http1(send) => !self.no_reuse && !send.is_closed(),
             Handle::Http2(send) => !send.is_closed(),
         }
     }
 
-    /// Whether it is done with the request before: hyper may still have to note the end of a body, or to write the rest of a request's.
+    /// Whether hyper is done with the previous request: it may still have to process the end of the response's body, or to write the
+    /// rest of the request's.
     pub(crate) fn is_ready(&self) -> bool {
         match &self.handle {
             Handle::Http1(send) => send.is_ready(),
@@ -163,28 +164,28 @@ impl Connection {
         }
     }
 
-    /// Has the pool told when it has been looked at once more ([`Observer::settled`]).
-    pub(crate) fn settle(&self) {
-        self.open.signal.settle();
+    /// Wakes the driver, and has it report when it has been polled ([`Observer::polled`]).
+    pub(crate) fn request_poll(&self) {
+        self.open.signal.request_poll();
     }
 
-    /// The same whenever something happens to it, without having it looked at for that.
-    pub(crate) fn settle_later(&self) {
-        self.open.signal.settle_later();
+    /// Has the driver report its next poll, without waking it.
+    pub(crate) fn report_next_poll(&self) {
+        self.open.signal.report_next_poll();
     }
 
-    /// How many pieces have come over it.
-    pub(crate) fn heard(&self) -> u64 {
-        self.open.heard.pieces()
+    /// How many reads from it have returned so far.
+    pub(crate) fn reads(&self) -> u64 {
+        self.open.activity.reads()
     }
 
-    /// Whether it has answered a request.
+    /// Whether the peer has answered a request over it.
     pub(crate) fn has_answered(&self) -> bool {
-        self.open.heard.has_answered()
+        self.open.activity.has_answered()
     }
 
     pub(crate) fn tls_error(&self) -> Option<&rustls::Error> {
-        self.open.heard.tls_error()
+        self.open.activity.tls_error()
     }
 
     /// Sends a request and waits for the head of its response.
@@ -194,12 +195,12 @@ impl Connection {
         within: Duration,
         account: &Arc<Account>,
         record: &mut Record,
-    ) -> Result<Response<Incoming>, Box<Unanswered>> {
-        self.open.payer.is_now(account);
-        self.open.heard.expect_head();
+    ) -> Result<Response<Incoming>, Box<ExchangeError>> {
+        self.open.billed.set(account);
+        self.open.activity.expect_head();
         let watch = Arc::clone(&record.watch);
-        let informed = Arc::clone(&watch);
-        hyper::ext::on_informational(&mut request, move |_| informed.informational());
+        let counter = Arc::clone(&watch);
+        hyper::ext::on_informational(&mut request, move |_| counter.count_informational());
         let answered = {
             let answer = pin!(self.send(request));
             timeout(within, Watched::new(&watch, answer)).await
@@ -207,63 +208,64 @@ impl Connection {
         match answered {
             Ok(Ok((Ok(response), at))) => {
                 record.head(at);
-                self.open.heard.head_arrived();
+                self.open.activity.head_arrived();
                 Ok(response)
             }
-            Ok(Ok((Err(unanswered), _))) => Err(self.explained(unanswered)),
+            Ok(Ok((Err(error), _))) => Err(self.refine(error)),
             Ok(Err(TooManyInformational)) => {
                 let detail = "more informational responses before the answer than are allowed";
-                Err(unanswered(SendError::new(Cause::HttpProtocolError, Phase::Head, detail), None))
+                Err(exchange_error(SendError::new(Cause::HttpProtocolError, Phase::Head, detail), None))
             }
             Err(_) => {
                 let detail = format!("no head within {within:?}");
-                Err(unanswered(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
+                Err(exchange_error(SendError::new(Cause::HttpResponseTimeout, Phase::Head, detail), None))
             }
         }
     }
 
-    async fn send(&mut self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Box<Unanswered>> {
+    async fn send(&mut self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Box<ExchangeError>> {
         let failed = |mut error: hyper::client::conn::TrySendError<Request<RequestBody>>| {
             let unsent = error.take_message();
-            unanswered(SendError::hyper(error.error(), Phase::Head), unsent)
+            exchange_error(SendError::hyper(error.error(), Phase::Head), unsent)
         };
         match &mut self.handle {
             Handle::Http1(send) => send.try_send_request(in_origin_form(request)?).await.map_err(failed),
             Handle::Http2(send) => {
-                // It goes into `:authority`.
+                // HTTP/2 has `:authority` in its place.
                 request.headers_mut().remove(HOST);
                 send.try_send_request(request).await.map_err(failed)
             }
         }
     }
 
-    /// What hyper does not say: that it was TLS that ended, and that a head is small and its length is what is too large.
-    fn explained(&self, mut unanswered: Box<Unanswered>) -> Box<Unanswered> {
-        let error = &mut unanswered.error;
+    /// Corrects what hyper does not distinguish: a failure of TLS, and a content-length that is too large in a head that is not.
+    fn refine(&self, mut exchange_error: Box<ExchangeError>) -> Box<ExchangeError> {
+        let error = &mut exchange_error.error;
         if let Some(tls) = self.tls_error() {
             *error = SendError { repeat: error.repeat, ..SendError::tls(tls, Phase::Tls) };
         } else if error.cause == Cause::HttpResponseHeaderSectionSize
-            && !self.open.heard.is_large_head(self.open.limits)
+            && !self.open.activity.is_large_head(self.open.limits)
         {
-            let detail = "the content-length is no number of bytes that there can be";
+            let detail = "the content-length is too large to be a number of bytes";
             *error = SendError::new(Cause::HttpProtocolError, Phase::Head, detail);
         }
-        unanswered
+        exchange_error
     }
 }
 
-fn unanswered(error: SendError, unsent: Option<Request<RequestBody>>) -> Box<Unanswered> {
-    Box::new(Unanswered { error, unsent })
+fn exchange_error(error: SendError, unsent: Option<Request<RequestBody>>) -> Box<ExchangeError> {
+    Box::new(ExchangeError { error, unsent })
 }
 
-/// The request target as an origin server expects it (RFC 9112, section 3.2.1).
-fn in_origin_form(mut request: Request<RequestBody>) -> Result<Request<RequestBody>, Box<Unanswered>> {
+/// Rewrites the request target to origin form (RFC 9112, section 3.2.1).
+fn in_origin_form(mut request: Request<RequestBody>) -> Result<Request<RequestBody>, Box<ExchangeError>> {
     let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let target = if target.starts_with('?') { format!("/{target}") } else { target.to_owned() };
-    let not_a_target = |_| {
-        let error = SendError::new(Cause::HttpRequestUriInvalid, Phase::Request, "the path is not a target");
-        unanswered(error, None)
+    let invalid_target = |_| {
+        let error =
+            SendError::new(Cause::HttpRequestUriInvalid, Phase::Request, "the path is not a valid request target");
+        exchange_error(error, None)
     };
-    *request.uri_mut() = target.parse::<Uri>().map_err(not_a_target)?;
+    *request.uri_mut() = target.parse::<Uri>().map_err(invalid_target)?;
     Ok(request)
 }

@@ -1,4 +1,4 @@
-//! The tasks of a connection: they run hyper, and tell an observer what happens.
+//! The tasks of a connection: they run hyper, and report events to an observer.
 
 use crate::activity::ActivityStream;
 use crate::observer::Observer;
@@ -14,34 +14,34 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
-/// What hyper takes the number of streams for until the peer has said it: one that no peer says.
+/// The number of streams that hyper assumes until the peer's settings arrive: a value that no peer sends.
 pub(crate) const STREAMS_UNKNOWN: usize = usize::MAX - 1;
 
-/// What a driver is asked from outside.
+/// What is asked of a driver from outside.
 #[derive(Default)]
 pub(crate) struct Signal {
     driver: AtomicWaker,
-    settle: AtomicBool,
-    /// The peer has said how many streams it takes.
+    report_poll: AtomicBool,
+    /// The peer's settings have arrived, and with them how many streams it allows.
     knows_streams: AtomicBool,
 }
 
 impl Signal {
-    /// Asks the driver of HTTP/1.1 to run once more and then to say so ([`Observer::settled`]).
-    pub(crate) fn settle(&self) {
-        self.settle_later();
+    /// Wakes the driver of an HTTP/1.1 connection, and has it report when it has been polled ([`Observer::polled`]).
+    pub(crate) fn request_poll(&self) {
+        self.report_next_poll();
         self.driver.wake();
     }
 
-    /// The same whenever it runs next.
-    pub(crate) fn settle_later(&self) {
-        self.settle.store(true, Ordering::Release);
+    /// Has the driver report its next poll, without waking it.
+    pub(crate) fn report_next_poll(&self) {
+        self.report_poll.store(true, Ordering::Release);
     }
 }
 
 type Io<T> = TokioIo<ActivityStream<T>>;
 
-/// Runs a connection of HTTP/1.1 until it ends.
+/// Runs an HTTP/1.1 connection until it ends.
 pub(crate) async fn drive_http1<T>(
     connection: http1::Connection<Io<T>, RequestBody>,
     signal: Arc<Signal>,
@@ -51,26 +51,26 @@ pub(crate) async fn drive_http1<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // It ends, and gives its place back, before that is told.
+    // The connection is dropped, and its slot freed, before its end is reported.
     {
         let mut connection = pin!(connection);
         poll_fn(|cx| {
             signal.driver.register(cx.waker());
-            let settle = signal.settle.swap(false, Ordering::Acquire);
+            let report = signal.report_poll.swap(false, Ordering::Acquire);
             let polled = connection.as_mut().poll(cx);
-            if settle && let Some(observer) = observer.upgrade() {
-                observer.settled(&origin, id);
+            if report && let Some(observer) = observer.upgrade() {
+                observer.polled(&origin, id);
             }
             polled.map(drop)
         })
         .await;
     }
     if let Some(observer) = observer.upgrade() {
-        observer.gone(&origin, id);
+        observer.closed(&origin, id);
     }
 }
 
-/// Runs a connection of HTTP/2 until it ends, and tells how many streams the peer takes.
+/// Runs an HTTP/2 connection until it ends, and reports how many streams the peer allows.
 pub(crate) async fn drive_http2<T>(
     connection: http2::Connection<Io<T>, RequestBody, Tasks>,
     signal: Arc<Signal>,
@@ -80,27 +80,27 @@ pub(crate) async fn drive_http2<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut connection, mut told) = (pin!(connection), STREAMS_UNKNOWN);
+    let (mut connection, mut reported) = (pin!(connection), STREAMS_UNKNOWN);
     poll_fn(|cx| {
         signal.driver.register(cx.waker());
         let polled = connection.as_mut().poll(cx);
         let streams = connection.current_max_send_streams();
-        if streams != told {
-            told = streams;
+        if streams != reported {
+            reported = streams;
             signal.knows_streams.store(true, Ordering::Relaxed);
             if let Some(observer) = observer.upgrade() {
-                observer.takes_streams(&origin, id, streams);
+                observer.max_streams_changed(&origin, id, streams);
             }
         }
         polled.map(drop)
     })
     .await;
     if let Some(observer) = observer.upgrade() {
-        observer.gone(&origin, id);
+        observer.closed(&origin, id);
     }
 }
 
-/// The tasks that hyper has one connection of HTTP/2 run besides, ended with it.
+/// The further tasks that hyper spawns for one HTTP/2 connection. They are aborted with it.
 #[derive(Clone)]
 pub(crate) struct Tasks {
     running: Arc<Mutex<JoinSet<()>>>,
@@ -113,7 +113,7 @@ impl Tasks {
     }
 
     pub(crate) fn abort(&self) {
-        // Nothing in here panics half-way through a change.
+        // No code panics while it holds the lock.
         self.running.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 }
@@ -122,16 +122,16 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, task: F) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
-        // The first is the one that reads the peer's settings: the driver does not learn of them by itself.
+        // The first task is the one that reads the peer's settings: the driver is not woken when they arrive.
         if running.is_empty() && !self.signal.knows_streams.load(Ordering::Relaxed) {
-            running.spawn(until_settings(task, Arc::clone(&self.signal)));
+            running.spawn(wake_driver_until_settings(task, Arc::clone(&self.signal)));
         } else {
             running.spawn(task);
         }
     }
 }
 
-async fn until_settings(task: impl Future<Output = ()>, signal: Arc<Signal>) {
+async fn wake_driver_until_settings(task: impl Future<Output = ()>, signal: Arc<Signal>) {
     let mut task = pin!(task);
     poll_fn(|cx| {
         let polled = task.as_mut().poll(cx);

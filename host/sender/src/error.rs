@@ -1,36 +1,36 @@
-//! What went wrong on the way out, as finely as it is known.
+//! Why a request failed, as precisely as it is known.
 
 use fantail_engine::{Cause, Facts, Phase, Sent};
 use std::error::Error as _;
 use std::{fmt, io};
 
-/// Why a request got no response, or a body no end.
+/// Why a request got no response, or why a body was cut short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendError {
     /// Why.
     pub cause: Cause,
-    /// How far the request had come.
+    /// How far the request had got.
     pub phase: Phase,
-    /// Whether anything of it had been handed to a connection; yes once there was a head.
+    /// Whether any of it may have reached the peer: maybe once it was handed to a connection, yes once a head arrived.
     pub sent: Sent,
-    /// For people.
+    /// A description for people.
     pub detail: String,
-    /// What is known besides, if the request asked for it.
+    /// The facts of the attempt, if the request asked for them.
     pub facts: Option<Box<Facts>>,
     pub(crate) repeat: Repeat,
 }
 
-/// Whether the sender itself may send a request once more.
+/// Whether the sender itself may send the request once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// That is for others to decide.
+    /// No: that is for the engine to decide.
     Never,
-    /// If the connection had been kept open from before: it broke before an answer.
-    IfKept,
-    /// The peer has done nothing with the request.
+    /// If the connection was reused: it broke before an answer.
+    IfReused,
+    /// Yes: the peer has not processed the request.
     Refused,
-    /// The same, and it takes nothing more over this connection.
-    Elsewhere,
+    /// Yes, over another connection: the peer has not processed the request, and is closing this connection.
+    GoAway,
 }
 
 impl fmt::Display for SendError {
@@ -53,17 +53,17 @@ impl SendError {
             io::ErrorKind::TimedOut => Cause::ConnectionTimeout,
             io::ErrorKind::HostUnreachable => Cause::DestinationUnavailable,
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => Cause::DestinationIpUnroutable,
-            // No ephemeral port left, or no file descriptor.
+            // No ephemeral port is left.
             io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Cause::ConnectionLimitReached,
-            _ if is_out_of_files(error) => Cause::ConnectionLimitReached,
+            _ if is_out_of_file_descriptors(error) => Cause::ConnectionLimitReached,
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Cause::ConnectionTerminated,
             _ => Cause::DestinationUnavailable,
         };
         Self::new(cause, Phase::Connect, error.to_string())
     }
 
-    /// An error of rustls, in the handshake or after it: with TLS 1.3 a server looks at our certificate when our side of the handshake
-    /// is over, so that its alert comes in place of an answer.
+    /// An error of rustls, in the handshake or after it: with TLS 1.3 a server checks our certificate after our side of the handshake
+    /// has finished, so that its alert arrives in place of an answer.
     pub(crate) fn tls(error: &rustls::Error, phase: Phase) -> Self {
         let cause = match error {
             rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Cause::TlsCertificateError,
@@ -78,13 +78,13 @@ impl SendError {
         if let Some(http2) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
             return Self::http2(http2, phase);
         }
-        // What our own body of a request failed with: the account's limit.
+        // The error of our own request body: a limit of the account was exceeded.
         if let Some(own) = error.source().and_then(|source| source.downcast_ref::<SendError>()) {
             return own.clone();
         }
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         let cause = if error.is_timeout() {
-            // No answer to a PING of HTTP/2.
+            // An HTTP/2 PING was not answered.
             Cause::ConnectionTerminated
         } else if error.is_parse_too_large() {
             Cause::HttpResponseHeaderSectionSize
@@ -105,11 +105,11 @@ impl SendError {
         };
         let detail = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
         let broke = cause == Cause::ConnectionTerminated;
-        let repeat = if broke { Repeat::IfKept } else { Repeat::Never };
+        let repeat = if broke { Repeat::IfReused } else { Repeat::Never };
         Self { repeat, ..Self::new(cause, phase, detail) }
     }
 
-    /// The same of HTTP/2 (RFC 9113, section 7).
+    /// An error of HTTP/2 (RFC 9113, section 7).
     fn http2(error: &h2::Error, phase: Phase) -> Self {
         let broken = if phase == Phase::Body { Cause::HttpResponseIncomplete } else { Cause::ConnectionTerminated };
         let reason = error.reason();
@@ -125,26 +125,26 @@ impl SendError {
             ) => broken,
             Some(_) => Cause::HttpProtocolError,
         };
-        // Of streams after the last that a GOAWAY names nothing was done either: only those are told of one without an error.
-        let left_alone = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
+        // The peer has not processed streams after the last one that its GOAWAY names. Only those fail with NO_ERROR.
+        let unprocessed = error.is_remote() && error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
         let repeat = match reason {
-            _ if left_alone => Repeat::Elsewhere,
+            _ if unprocessed => Repeat::GoAway,
             Some(h2::Reason::REFUSED_STREAM) => Repeat::Refused,
-            None => Repeat::IfKept,
+            None => Repeat::IfReused,
             Some(_) => Repeat::Never,
         };
-        // Not as the error has it: what the peer adds to a GOAWAY could be anything.
-        let who = if error.is_remote() { "the peer" } else { "this side" };
+        // Not the error's own text: it includes the debug data of a GOAWAY, in which the peer can send anything.
+        let side = if error.is_remote() { "the peer" } else { "this side" };
         let detail = match reason {
-            Some(reason) if error.is_go_away() => format!("{who} ended the connection: {reason}"),
-            Some(reason) => format!("{who} ended the stream: {reason}"),
+            Some(reason) if error.is_go_away() => format!("{side} ended the connection: {reason}"),
+            Some(reason) => format!("{side} ended the stream: {reason}"),
             None => "the connection broke".to_owned(),
         };
         Self { repeat, ..Self::new(cause, phase, detail) }
     }
 }
 
-/// EMFILE (24) and ENFILE (23), for which the standard library has no name.
-fn is_out_of_files(error: &io::Error) -> bool {
+/// EMFILE (24) or ENFILE (23), for which the standard library has no name.
+fn is_out_of_file_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }

@@ -1,7 +1,7 @@
-//! Where a response's body ends, judged before anyone above is told of it.
+//! Checks where a response's body ends, before the response is passed on.
 //!
-//! hyper takes the framing off a body and leaves the header lines that spoke of it. What goes up has a `content-length` only if that
-//! framed the body, and a body never has chunks in it, or bytes of a coding whose label is lost on the way.
+//! hyper removes the framing of a body, but leaves the header lines that describe it. A response that is passed on has a
+//! `content-length` only if that framed the body, and its body never contains chunk framing, or bytes of a coding that no header names.
 
 use crate::error::SendError;
 use fantail_engine::{Cause, Phase};
@@ -13,12 +13,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reuse {
     Allowed,
-    /// The peer said two things about where the body ends, and may mean the other one.
+    /// The peer declared the end of the body in two ways, and may follow the other one.
     Forbidden,
 }
 
-/// Makes the head say what is so, or refuses it.
-pub(crate) fn settle(head: &mut Parts, method: &Method) -> Result<Reuse, SendError> {
+/// Makes the head consistent with the body that hyper hands out, or refuses it.
+pub(crate) fn normalize(head: &mut Parts, method: &Method) -> Result<Reuse, SendError> {
     let without_body =
         *method == Method::HEAD || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let coded = head.headers.contains_key(TRANSFER_ENCODING);
@@ -29,16 +29,16 @@ pub(crate) fn settle(head: &mut Parts, method: &Method) -> Result<Reuse, SendErr
         return Ok(Reuse::Allowed);
     }
     if coded || head.status == StatusCode::NO_CONTENT {
-        // A coding overrules the length, and whoever says both may mean either (RFC 9112, section 6.3). With 204 there must be none
-        // (RFC 9110, section 8.6).
-        let contradictory = length(&head.headers).is_none();
+        // A coding overrides the length, and a peer that sends both may mean either (RFC 9112, section 6.3). A 204 must not have a
+        // length (RFC 9110, section 8.6).
+        let invalid = length(&head.headers).is_none();
         head.headers.remove(CONTENT_LENGTH);
-        return match contradictory && coded {
-            true => Err(refused("the lengths beside the transfer-encoding contradict each other or are none")),
+        return match invalid && coded {
+            true => Err(refused("the content-length beside the transfer-encoding is invalid or contradicts itself")),
             false => Ok(if coded { Reuse::Forbidden } else { Reuse::Allowed }),
         };
     }
-    // `2, 2` and two equal lines are one length (RFC 9110, section 8.6). hyper has refused what is none, unless there is no body.
+    // `2, 2` and two equal lines are one length (RFC 9110, section 8.6). hyper has refused invalid ones, unless there is no body.
     match length(&head.headers) {
         Some(length) => head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length)),
         None => head.headers.remove(CONTENT_LENGTH),
@@ -46,20 +46,20 @@ pub(crate) fn settle(head: &mut Parts, method: &Method) -> Result<Reuse, SendErr
     Ok(Reuse::Allowed)
 }
 
-/// Only a single `chunked` has been undone, and only if it is the last thing that the last line says.
+/// hyper has decoded only a single `chunked`, and only if it is the last element of the last line.
 fn check_coding(headers: &HeaderMap) -> Result<(), SendError> {
     let lines = || headers.get_all(TRANSFER_ENCODING).iter();
     let mut codings = lines().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    // Empty elements of a list count for nothing (RFC 9110, section 5.6.1).
+    // Empty elements of a list are ignored (RFC 9110, section 5.6.1).
     let mut named = codings.by_ref().map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
     let only_chunked = named.next().is_some_and(is_chunked) && named.next().is_none();
-    let undone = lines().next_back().and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
-    if only_chunked && undone.is_some_and(is_chunked) {
+    let decoded = lines().next_back().and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    if only_chunked && decoded.is_some_and(is_chunked) {
         return Ok(());
     }
-    let said: Vec<String> = lines().map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
-    let said: String = said.join(", ").chars().take(64).collect();
-    Err(refused(format!("the transfer-encoding {said:?} is not undone here: only chunked is")))
+    let value: Vec<String> = lines().map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
+    let value: String = value.join(", ").chars().take(64).collect();
+    Err(refused(format!("the transfer-encoding {value:?} is not supported: only chunked is")))
 }
 
 fn is_chunked(coding: &[u8]) -> bool {
@@ -70,7 +70,7 @@ fn refused(detail: impl Into<String>) -> SendError {
     SendError::new(Cause::HttpResponseTransferCoding, Phase::Head, detail)
 }
 
-/// The one length that all lines and list elements name.
+/// The length that all lines and list elements agree on.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let mut lines = headers.get_all(CONTENT_LENGTH).iter();
     let first = one_length(lines.next()?)?;
@@ -90,19 +90,19 @@ mod tests {
     use super::*;
     use http::Response;
 
-    fn settled(lines: &[(&str, &str)], method: Method, status: u16) -> Result<(Vec<String>, Reuse), Cause> {
+    fn normalized(lines: &[(&str, &str)], method: Method, status: u16) -> Result<(Vec<String>, Reuse), Cause> {
         let mut response = Response::builder().status(status);
         for (name, value) in lines {
             response = response.header(*name, *value);
         }
         let mut head = response.body(()).unwrap().into_parts().0;
-        let reuse = settle(&mut head, &method).map_err(|error| error.cause)?;
+        let reuse = normalize(&mut head, &method).map_err(|error| error.cause)?;
         let lengths = head.headers.get_all(CONTENT_LENGTH).iter().map(|line| line.to_str().unwrap().to_owned());
         Ok((lengths.collect(), reuse))
     }
 
-    fn got(lines: &[(&str, &str)]) -> Result<(Vec<String>, Reuse), Cause> {
-        settled(lines, Method::GET, 200)
+    fn normalized_get(lines: &[(&str, &str)]) -> Result<(Vec<String>, Reuse), Cause> {
+        normalized(lines, Method::GET, 200)
     }
 
     const CODING: &str = "transfer-encoding";
@@ -110,34 +110,34 @@ mod tests {
 
     /// T1: the component never sees a length that did not frame the body.
     #[test]
-    fn a_length_beside_a_coding_is_taken_away_and_the_connection_not_used_again() {
-        assert_eq!(got(&[(CODING, "chunked"), (LENGTH, "3")]), Ok((vec![], Reuse::Forbidden)));
-        assert_eq!(settled(&[(CODING, "gzip"), (LENGTH, "3")], Method::HEAD, 200), Ok((vec![], Reuse::Forbidden)));
-        assert_eq!(got(&[(CODING, "chunked")]), Ok((vec![], Reuse::Allowed)));
-        assert_eq!(got(&[(LENGTH, "3")]), Ok((vec!["3".to_owned()], Reuse::Allowed)));
+    fn a_length_beside_a_coding_is_removed_and_the_connection_is_not_reused() {
+        assert_eq!(normalized_get(&[(CODING, "chunked"), (LENGTH, "3")]), Ok((vec![], Reuse::Forbidden)));
+        assert_eq!(normalized(&[(CODING, "gzip"), (LENGTH, "3")], Method::HEAD, 200), Ok((vec![], Reuse::Forbidden)));
+        assert_eq!(normalized_get(&[(CODING, "chunked")]), Ok((vec![], Reuse::Allowed)));
+        assert_eq!(normalized_get(&[(LENGTH, "3")]), Ok((vec!["3".to_owned()], Reuse::Allowed)));
     }
 
-    /// T1: `lalala` with two different lengths passed.
+    /// T1: the coding `lalala` with two different lengths was accepted.
     #[test]
-    fn two_different_lengths_or_one_that_is_none_are_refused_beside_a_coding() {
+    fn different_or_invalid_lengths_beside_a_coding_are_refused() {
         for lengths in [["3", "4"], ["3, 4", "3"], ["x", "x"], ["", "3"], ["+3", "3"]] {
             let lines = [(CODING, "chunked"), (LENGTH, lengths[0]), (LENGTH, lengths[1])];
-            assert_eq!(got(&lines), Err(Cause::HttpResponseTransferCoding), "{lengths:?}");
+            assert_eq!(normalized_get(&lines), Err(Cause::HttpResponseTransferCoding), "{lengths:?}");
         }
-        assert_eq!(got(&[(CODING, "lalala"), (LENGTH, "3")]), Err(Cause::HttpResponseTransferCoding));
+        assert_eq!(normalized_get(&[(CODING, "lalala"), (LENGTH, "3")]), Err(Cause::HttpResponseTransferCoding));
     }
 
     #[test]
-    fn the_same_length_twice_is_one() {
+    fn equal_lengths_are_merged_into_one() {
         for lines in [vec![(LENGTH, "3"), (LENGTH, "3")], vec![(LENGTH, "3, 3")], vec![(LENGTH, "3 ,3"), (LENGTH, "3")]]
         {
-            assert_eq!(got(&lines), Ok((vec!["3".to_owned()], Reuse::Allowed)));
+            assert_eq!(normalized_get(&lines), Ok((vec!["3".to_owned()], Reuse::Allowed)));
         }
-        assert_eq!(settled(&[(LENGTH, "3")], Method::HEAD, 200), Ok((vec!["3".to_owned()], Reuse::Allowed)));
-        assert_eq!(settled(&[(LENGTH, "3")], Method::GET, 204), Ok((vec![], Reuse::Allowed)));
+        assert_eq!(normalized(&[(LENGTH, "3")], Method::HEAD, 200), Ok((vec!["3".to_owned()], Reuse::Allowed)));
+        assert_eq!(normalized(&[(LENGTH, "3")], Method::GET, 204), Ok((vec![], Reuse::Allowed)));
     }
 
-    /// T10: codings that are not undone arrived as the body of a 200.
+    /// T10: codings that were not decoded arrived as the body of a 200.
     #[test]
     fn every_coding_but_a_single_chunked_is_refused() {
         for coding in [
@@ -158,18 +158,18 @@ mod tests {
             "chunked,",
             "chunked, ,",
         ] {
-            assert_eq!(got(&[(CODING, coding)]), Err(Cause::HttpResponseTransferCoding), "{coding:?}");
+            assert_eq!(normalized_get(&[(CODING, coding)]), Err(Cause::HttpResponseTransferCoding), "{coding:?}");
         }
-        assert!(got(&[(CODING, "gzip"), (CODING, "chunked")]).is_err());
-        assert!(got(&[(CODING, "chunked"), (CODING, "chunked")]).is_err());
+        assert!(normalized_get(&[(CODING, "gzip"), (CODING, "chunked")]).is_err());
+        assert!(normalized_get(&[(CODING, "chunked"), (CODING, "chunked")]).is_err());
     }
 
-    /// T10: an empty element of a list counts for nothing. One after `chunked` is refused above, because hyper has not undone it.
+    /// T10: an empty element of a list is ignored. One after `chunked` is refused above, because hyper does not decode it.
     #[test]
-    fn chunked_is_known_in_any_case_and_after_empty_elements() {
+    fn chunked_is_recognized_in_any_case_and_after_empty_elements() {
         for coding in ["chunked", "Chunked", "CHUNKED", " chunked", ", chunked", ",,chunked", ", , \tchunked"] {
-            assert!(got(&[(CODING, coding)]).is_ok(), "{coding:?}");
+            assert!(normalized_get(&[(CODING, coding)]).is_ok(), "{coding:?}");
         }
-        assert!(got(&[(CODING, ""), (CODING, "chunked")]).is_ok());
+        assert!(normalized_get(&[(CODING, ""), (CODING, "chunked")]).is_ok());
     }
 }

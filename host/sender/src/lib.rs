@@ -1,7 +1,7 @@
-//! The only way out: sends HTTP requests over pooled connections to addresses that a policy has approved, and says what became of each.
+//! The only way to the network: sends HTTP requests over pooled connections to addresses that a policy has approved.
 //!
-//! A [`Sender`] holds the connections; a [`Client`] of it is a [`tower_service::Service`] that charges an [`Account`]. What a request asks for
-//! besides stands in its head ([`fantail_facts`]) and among its extensions ([`RequestTimeouts`]). The connections themselves are hyper's.
+//! A [`Sender`] holds the connections; a [`Client`] of it is a [`tower_service::Service`] that charges an [`Account`]. A request may ask for facts
+//! in its head ([`fantail_facts`]) and for timeouts among its extensions ([`RequestTimeouts`]). The connections themselves are hyper's.
 
 mod account;
 mod activity;
@@ -28,16 +28,16 @@ mod tls;
 mod transport;
 mod watch;
 
-/// In what words certificates are handed over.
+/// The types that certificates are passed in.
 pub use rustls::pki_types;
 
-pub use account::{Account, Allowance, Used};
+pub use account::{Account, Allowance, Usage};
 pub use body::ResponseBody;
 pub use client::Client;
 pub use connect::SenderConfig;
 pub use egress::{Approved, Egress, OriginPattern, PatternError, Refused};
 pub use error::SendError;
-pub use events::MOST_EVENTS;
+pub use events::MAX_EVENTS;
 pub use limits::PoolLimits;
 pub use origin::Origin;
 pub use resolve::{Resolve, ResolveError, SystemResolver};

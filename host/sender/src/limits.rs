@@ -1,26 +1,26 @@
-//! What connections may hold.
+//! The limits of the pool and its connections.
 
 use std::time::Duration;
 
-/// What the pool and its connections may hold. Worst case: `max_open` sockets, and for each `head_bytes`, and as much again as hyper
-/// buffers of a body (some 400 KiB over HTTP/1.1, 256 KiB for each stream over HTTP/2).
+/// The limits of the pool and its connections. Worst case: `max_open` sockets, and for each `head_bytes` and what hyper buffers of a body
+/// (some 400 KiB over HTTP/1.1, 256 KiB for each stream over HTTP/2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Connections open at once, over all origins. A request beyond that is `connection-limit-reached`, unless it can wait for a stream of
-    /// one that is open. Default 8,192.
+    /// The most open connections, over all origins. A request that would need one more fails with `connection-limit-reached`, unless it can
+    /// wait for a stream of an open one. Default 8,192.
     pub max_open: usize,
-    /// The same to one origin. Default 4,096.
+    /// The most open connections to one origin. Default 4,096.
     pub max_open_per_origin: usize,
-    /// Connections kept open without a request, over all origins and whatever they speak. Beyond that the one that has been idle for
-    /// longest is closed. Default 1,024.
+    /// The most idle connections, over all origins and protocols. Beyond that the one that has been idle for longest is closed.
+    /// Default 1,024.
     pub max_idle: usize,
-    /// How long one is kept without a request. Default 30 s: less than servers usually wait, so that few are found closed.
+    /// How long an idle connection is kept. Default 30 s: less than servers usually keep theirs, so that few are found closed.
     pub max_age: Duration,
-    /// Bytes of a response's head at most. Default 64 KiB.
+    /// The most bytes of a response's head. Default 64 KiB.
     pub head_bytes: usize,
-    /// Fields of a response's head at most. Default 128.
+    /// The most fields of a response's head. Default 128.
     pub head_fields: usize,
-    /// Informational responses (1xx) before the answer at most. Default 16.
+    /// The most informational responses (1xx) before the answer. Default 16.
     pub informational: u32,
 }
 

@@ -1,16 +1,16 @@
-//! Whom a connection tells what happens to it.
+//! The interface through which a connection reports events.
 
 use crate::origin::Origin;
 use std::sync::Arc;
 
-/// Whom a connection tells what happens to it: the pool, which knows connections by origin and number.
+/// Receives the events of a connection. Implemented by the pool, which knows connections by origin and id.
 pub(crate) trait Observer: Send + Sync {
-    /// A connection of HTTP/1.1 has run once more after it was asked to.
-    fn settled(self: Arc<Self>, origin: &Origin, id: u64);
+    /// The driver of an HTTP/1.1 connection has been polled, after it was asked to report that.
+    fn polled(self: Arc<Self>, origin: &Origin, id: u64);
 
-    /// The peer of a connection of HTTP/2 takes so many streams.
-    fn takes_streams(self: Arc<Self>, origin: &Origin, id: u64, streams: usize);
+    /// The peer of an HTTP/2 connection now allows this many concurrent streams.
+    fn max_streams_changed(self: Arc<Self>, origin: &Origin, id: u64, streams: usize);
 
     /// The connection has ended.
-    fn gone(self: Arc<Self>, origin: &Origin, id: u64);
+    fn closed(self: Arc<Self>, origin: &Origin, id: u64);
 }

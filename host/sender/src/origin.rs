@@ -5,7 +5,7 @@ use fantail_engine::{Cause, Phase};
 use http::Uri;
 use std::fmt;
 
-/// Scheme, host and port: what has to be equal for a connection to be used again.
+/// Scheme, host and port. A connection is reused only for requests to the same origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
@@ -27,12 +27,12 @@ impl Origin {
         Ok(Self { https, authority: authority.ok_or_else(invalid)? })
     }
 
-    /// Whether TLS is spoken.
+    /// Whether the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// The port, which is the scheme's own unless the URI names one.
+    /// The port: that of the URI, or else the default of the scheme.
     pub fn port(&self) -> u16 {
         self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
     }

@@ -1,4 +1,4 @@
-//! A request's body on its way out.
+//! The body of a request that is being sent.
 
 use crate::account::Account;
 use crate::watch::Watch;
@@ -14,47 +14,48 @@ use std::task::{Context, Poll};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A request's body. One type for all, because a connection is used by many.
+/// A request's body. One type for all requests, because they share connections.
 pub(crate) enum RequestBody {
     Nothing,
     Upload(Box<Upload>),
 }
 
-/// A body of which no more is sent than the account allows: a peer that reads but never answers would otherwise be limited by time
-/// alone. Notes when it has been read to its end.
+/// A body of which no more is sent than the account allows: otherwise only a timeout would limit a peer that reads but never answers.
+/// Records when it has been read to its end.
 pub(crate) struct Upload {
     body: UnsyncBoxBody<Bytes, BoxError>,
     account: Arc<Account>,
     watch: Arc<Watch>,
-    /// Bytes still to come, if the request has announced how many there are: hyper does not ask for more.
-    left: Option<u64>,
+    /// Bytes still to be sent, if the request has a content-length: hyper does not poll for more.
+    remaining: Option<u64>,
 }
 
 impl RequestBody {
-    /// With GET and HEAD a body has to be announced: whether one will come of a component's stream is not known before.
-    pub(crate) fn of<B>(request: Request<B>, account: &Arc<Account>, watch: &Arc<Watch>) -> Request<Self>
+    /// The request with its body wrapped. With GET and HEAD a body is sent only if there is a content-length: whether the stream of a
+    /// component will yield one is not known before.
+    pub(crate) fn wrap<B>(request: Request<B>, account: &Arc<Account>, watch: &Arc<Watch>) -> Request<Self>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let announced = request.headers().get(CONTENT_LENGTH);
-        if matches!(*request.method(), Method::GET | Method::HEAD) && announced.is_none()
+        let content_length = request.headers().get(CONTENT_LENGTH);
+        if matches!(*request.method(), Method::GET | Method::HEAD) && content_length.is_none()
             || request.body().is_end_stream()
         {
             return request.map(|_| Self::Nothing);
         }
-        let left = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        let remaining = content_length.and_then(|length| length.to_str().ok()?.parse().ok());
         let (account, watch) = (Arc::clone(account), Arc::clone(watch));
-        let upload = |body: B| Upload { body: body.map_err(Into::into).boxed_unsync(), account, watch, left };
+        let upload = |body: B| Upload { body: body.map_err(Into::into).boxed_unsync(), account, watch, remaining };
         request.map(|body| Self::Upload(Box::new(upload(body))))
     }
 }
 
 impl Upload {
-    fn passed(&mut self, frame: &Frame<Bytes>) {
+    fn record_frame(&mut self, frame: &Frame<Bytes>) {
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-        self.left = self.left.map(|left| left.saturating_sub(bytes));
-        if self.left == Some(0) || self.body.is_end_stream() {
+        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes));
+        if self.remaining == Some(0) || self.body.is_end_stream() {
             self.watch.body_ended();
         }
     }
@@ -71,7 +72,7 @@ impl Body for RequestBody {
         }
         let polled = Pin::new(&mut upload.body).poll_frame(cx);
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => upload.passed(frame),
+            Poll::Ready(Some(Ok(frame))) => upload.record_frame(frame),
             Poll::Ready(None) => upload.watch.body_ended(),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }

@@ -1,4 +1,4 @@
-//! What is known of one attempt.
+//! The facts of one attempt.
 
 use crate::error::SendError;
 use crate::watch::Watch;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// Asks for facts ([`fantail_facts::ATTEMPT`]).
+/// The request header that asks for facts ([`fantail_facts::ATTEMPT`]).
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static(fantail_facts::ATTEMPT);
 
-/// Has them ([`fantail_facts::FACTS`]).
+/// The response header that contains them ([`fantail_facts::FACTS`]).
 pub(crate) const FACTS: HeaderName = HeaderName::from_static(fantail_facts::FACTS);
 
-/// What a request asks to be told.
+/// What facts a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FactsRequest {
     Nothing,
@@ -25,7 +25,7 @@ pub(crate) enum FactsRequest {
 }
 
 impl FactsRequest {
-    /// Takes it out of a request's head: it is no business of the peer's.
+    /// Removes the header from a request's head, so that it is not sent to the peer.
     pub(crate) fn take(headers: &mut HeaderMap) -> Self {
         let Some(value) = headers.remove(ATTEMPT) else { return Self::Nothing };
         match value.to_str() {
@@ -36,28 +36,28 @@ impl FactsRequest {
     }
 }
 
-/// What is known of one attempt so far.
+/// Collects the facts of one attempt.
 pub(crate) struct Record {
-    /// Its number, if facts were asked for.
+    /// Its number, if facts were requested.
     number: Option<u64>,
     facts: Facts,
     sent: Sent,
     /// When it was last handed to a connection.
-    sending: Option<Instant>,
-    /// What was known before that.
+    sending_since: Option<Instant>,
+    /// The value of `sent` before that.
     sent_before: Sent,
     pub(crate) watch: Arc<Watch>,
 }
 
 impl Record {
-    pub(crate) fn new(asked: FactsRequest, watch: Arc<Watch>) -> Self {
-        let number = if let FactsRequest::Facts(number) = asked { Some(number) } else { None };
+    pub(crate) fn new(requested: FactsRequest, watch: Arc<Watch>) -> Self {
+        let number = if let FactsRequest::Facts(number) = requested { Some(number) } else { None };
         let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok();
         let facts = Facts { started: number.and_then(|_| now()), queued: Some(Duration::ZERO), ..Facts::default() };
-        Self { number, facts, sent: Sent::No, sending: None, sent_before: Sent::No, watch }
+        Self { number, facts, sent: Sent::No, sending_since: None, sent_before: Sent::No, watch }
     }
 
-    /// It has waited for a place, for a stream, or for whoever finds out the protocol.
+    /// It has waited for a slot, for a stream, or for another request to find out the protocol.
     pub(crate) fn queued(&mut self, since: Instant) {
         add(&mut self.facts.queued, since.elapsed());
     }
@@ -70,59 +70,59 @@ impl Record {
         add(&mut self.facts.connect, since.elapsed());
     }
 
-    pub(crate) fn shook_hands(&mut self, since: Instant) {
+    pub(crate) fn tls_handshake(&mut self, since: Instant) {
         add(&mut self.facts.tls, since.elapsed());
     }
 
-    /// It is handed to a connection. Gives its number, for who has to be told that it has begun.
+    /// It is handed to a connection. Returns its number if an event is to be reported for it.
     pub(crate) fn sending(&mut self, remote: SocketAddr, protocol: Protocol, reused: bool) -> Option<u64> {
-        // What was lost on a connection that turned out to be closed was waiting too.
-        if let Some(before) = self.sending {
-            self.queued(before);
+        // The time spent on a connection that turned out to be closed counts as queued too.
+        if let Some(since) = self.sending_since {
+            self.queued(since);
         }
         self.watch.reset();
-        self.sending = Some(Instant::now());
+        self.sending_since = Some(Instant::now());
         self.sent_before = self.sent;
         self.sent = Sent::Maybe;
         self.facts = Facts { remote: Some(remote), protocol: Some(protocol), reused: Some(reused), ..self.facts };
         self.number
     }
 
-    /// The connection has given it back untouched.
+    /// The connection has returned the request without sending any of it.
     pub(crate) fn unsent(&mut self) {
         self.sent = self.sent_before;
     }
 
-    /// Its head came at this moment.
+    /// The head of the response arrived at this time.
     pub(crate) fn head(&mut self, at: Instant) {
         self.sent = Sent::Yes;
-        self.facts.head = self.sending.map(|sending| at.saturating_duration_since(sending));
+        self.facts.head = self.sending_since.map(|since| at.saturating_duration_since(since));
     }
 
-    /// Takes what a peer says of itself out of a head, and says what is so if that was asked.
-    pub(crate) fn write(&mut self, headers: &mut HeaderMap) {
+    /// Removes any facts header of the peer's from a response's head, and adds the true facts if they were requested.
+    pub(crate) fn write_facts(&mut self, headers: &mut HeaderMap) {
         headers.remove(FACTS);
-        if let Some(facts) = self.told()
+        if let Some(facts) = self.requested_facts()
             && let Ok(value) = HeaderValue::try_from(fantail_facts::write(&facts))
         {
             headers.insert(FACTS, value);
         }
     }
 
-    /// What is known, if it was asked for.
-    pub(crate) fn told(&mut self) -> Option<Facts> {
-        let ended = self.watch.end_of_body();
-        self.facts.send = ended.zip(self.sending).map(|(ended, sending)| ended.saturating_duration_since(sending));
+    /// The facts so far, if they were requested.
+    pub(crate) fn requested_facts(&mut self) -> Option<Facts> {
+        let ended = self.watch.body_ended_at();
+        self.facts.send = ended.zip(self.sending_since).map(|(ended, since)| ended.saturating_duration_since(since));
         self.number.map(|_| self.facts)
     }
 
-    /// The error with what is known of its attempt.
-    pub(crate) fn failed(&mut self, error: SendError) -> SendError {
+    /// Adds to an error what is known of its attempt.
+    pub(crate) fn add_to_error(&mut self, error: SendError) -> SendError {
         let sent = if error.phase == Phase::Request { Sent::No } else { self.sent };
-        SendError { sent, facts: self.told().map(Box::new), ..error }
+        SendError { sent, facts: self.requested_facts().map(Box::new), ..error }
     }
 }
 
-fn add(span: &mut Option<Duration>, more: Duration) {
-    *span = Some(span.unwrap_or_default() + more);
+fn add(total: &mut Option<Duration>, more: Duration) {
+    *total = Some(total.unwrap_or_default() + more);
 }

@@ -1,4 +1,4 @@
-//! From a host's name to its addresses.
+//! Resolves host names to addresses.
 
 use futures::future::BoxFuture;
 use hickory_resolver::TokioResolver;
@@ -6,21 +6,21 @@ use hickory_resolver::config::LookupIpStrategy;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-/// Finds the addresses of a name. Dropping the future gives up.
+/// Finds the addresses of a name. Dropping the future cancels the lookup.
 pub trait Resolve: Send + Sync + 'static {
-    /// The addresses of `host`, at least one, in the order they should be tried.
+    /// The addresses of `host`, at least one, in the order in which they should be tried.
     fn resolve(&self, host: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>>;
 }
 
-/// A name could not be resolved.
+/// The name could not be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ResolveError(
-    /// Why, in the resolver's words.
+    /// The resolver's message.
     pub String,
 );
 
-/// Asks the name servers that the system is configured for, and its hosts file, without blocking a thread.
+/// Queries the name servers that the system is configured with, and its hosts file, without blocking a thread.
 #[derive(Clone, Default)]
 pub struct SystemResolver {
     resolver: Arc<OnceLock<Result<TokioResolver, ResolveError>>>,
@@ -28,9 +28,9 @@ pub struct SystemResolver {
 
 impl Resolve for SystemResolver {
     fn resolve(&self, host: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>> {
-        // Read on first use: who asks only for addresses needs no name server.
-        let resolver = self.resolver.get_or_init(configured).clone();
-        // A trailing dot keeps the search domains of the system out of it.
+        // The configuration is read on first use: requests to IP addresses need no name server.
+        let resolver = self.resolver.get_or_init(system_resolver).clone();
+        // With a trailing dot, the system's search domains are not applied.
         let name = if host.ends_with('.') { host.to_owned() } else { format!("{host}.") };
         Box::pin(async move {
             let found = resolver?.lookup_ip(name).await.map_err(|error| ResolveError(error.to_string()))?;
@@ -40,7 +40,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-fn configured() -> Result<TokioResolver, ResolveError> {
+fn system_resolver() -> Result<TokioResolver, ResolveError> {
     let unusable = |error| ResolveError(format!("the system's resolver configuration cannot be used: {error}"));
     let mut builder = TokioResolver::builder_tokio().map_err(unusable)?;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;

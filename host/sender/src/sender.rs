@@ -1,9 +1,9 @@
-//! Sends a request: chooses its connection, and sends it once more where that does no harm.
+//! Sends a request: chooses its connection, and repeats it where that is safe.
 
 use crate::account::Account;
 use crate::body::{Received, ResponseBody};
 use crate::connect::{Connector, SenderConfig};
-use crate::connection::Unanswered;
+use crate::connection::ExchangeError;
 use crate::error::{Repeat, SendError};
 use crate::events::Events;
 use crate::framing::{self, Reuse};
@@ -24,13 +24,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-/// Kept connections that a request tries before it gets one of its own.
-const MOST_KEPT: u32 = 3;
+/// The most reused connections that a request tries before a new one is opened for it.
+const MAX_REUSED_TRIES: u32 = 3;
 
-/// How long to wait for whoever finds out which protocol an origin speaks, at most; and no more than a part of the time to connect.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest time to wait for another request to find out an origin's protocol, which is also limited to a part of the connect timeout.
+const MAX_PROTOCOL_WAIT: Duration = Duration::from_secs(1);
 
-/// Holds connections, and sends requests over them. Cheap to clone; clones share their connections.
+/// Sends requests over pooled connections. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Sender {
     shared: Arc<Shared>,
@@ -44,20 +44,20 @@ struct Shared {
     reused: AtomicU64,
 }
 
-/// Connections used so far.
+/// Counts of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
     /// Opened for a request.
     pub opened: u64,
-    /// Requests that found a connection open.
+    /// Requests sent over a connection that was already open.
     pub reused: u64,
-    /// Open now and waiting for a request.
+    /// Open now without a request.
     pub idle: usize,
     /// Open now, or being opened.
     pub open: usize,
 }
 
-/// For whom a request is sent, and how long its steps may take.
+/// What all tries of one request share.
 struct SendContext<'a> {
     origin: Origin,
     timeouts: Timeouts,
@@ -67,13 +67,13 @@ struct SendContext<'a> {
 
 impl Sender {
     /// A sender without connections yet.
-    pub fn new(ways: SenderConfig, timeouts: Timeouts, limits: PoolLimits) -> Self {
-        let (connector, pool) = (Connector::new(ways), Arc::new(Pool::new(limits)));
+    pub fn new(config: SenderConfig, timeouts: Timeouts, limits: PoolLimits) -> Self {
+        let (connector, pool) = (Connector::new(config), Arc::new(Pool::new(limits)));
         let (opened, reused) = Default::default();
         Self { shared: Arc::new(Shared { connector, pool, timeouts, opened, reused }) }
     }
 
-    /// Connections used so far, by all clients.
+    /// The connections used so far, by all clients.
     pub fn connections(&self) -> Connections {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let Shared { connector, pool, opened, reused, .. } = &*self.shared;
@@ -87,43 +87,43 @@ impl Sender {
     pub(crate) async fn send(
         &self,
         mut request: Request<RequestBody>,
-        asked: RequestTimeouts,
+        requested: RequestTimeouts,
         account: &Arc<Account>,
         events: &Events,
         record: &mut Record,
     ) -> Result<Response<ResponseBody>, SendError> {
-        let (origin, timeouts) = (Origin::of(request.uri())?, self.shared.timeouts.tightened_by(asked));
+        let (origin, timeouts) = (Origin::of(request.uri())?, self.shared.timeouts.tightened_by(requested));
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
-        let terms = SendContext { origin, timeouts, account, events };
+        let context = SendContext { origin, timeouts, account, events };
         let (uri, host) = (request.uri().clone(), request.headers().get(HOST).cloned());
-        let (mut again, mut tried, mut shared) = (Repeats::default(), 0, false);
+        let (mut repeats, mut tried, mut shared) = (Repeats::default(), 0, false);
         loop {
-            // Other kept connections may be closed as well. A shared one that broke is retired, and those who shared it share the next.
-            let want = if again.closed && !shared || tried > MOST_KEPT { Want::Fresh } else { Want::Any };
-            let (lease, fresh) = self.lease(&terms, want, record).await?;
+            // Other idle connections may be closed as well. A shared one that broke is retired, and its requests share the next one.
+            let want = if repeats.closed && !shared || tried > MAX_REUSED_TRIES { Want::New } else { Want::Any };
+            let (lease, fresh) = self.lease(&context, want, record).await?;
             shared = lease.connection().protocol() == Protocol::Http2;
-            // Over a new connection of HTTP/1.1 there is no reason to send it again.
-            let spare = if fresh && !shared { None } else { replica(&request) };
-            match self.exchange(lease, request, &terms, fresh, record).await {
+            // A request over a new HTTP/1.1 connection is never repeated.
+            let spare = if fresh && !shared { None } else { clone_without_body(&request) };
+            match self.exchange(lease, request, &context, fresh, record).await {
                 Ok(response) => return Ok(response),
-                // The peer closed the connection while it was idle, and the request is whole: another may be open.
-                Err(Unanswered { unsent: Some(unsent), .. }) if !fresh => {
+                // The peer closed the connection while it was idle, and none of the request was sent: try another one.
+                Err(ExchangeError { unsent: Some(unsent), .. }) if !fresh => {
                     record.unsent();
                     tried += 1;
                     request = unsent;
                 }
-                Err(Unanswered { error, unsent }) => {
+                Err(ExchangeError { error, unsent }) => {
                     if unsent.is_some() {
                         record.unsent();
                     }
-                    match spare.filter(|spare| again.allows(&error, spare, fresh)) {
+                    match spare.filter(|spare| repeats.allows(&error, spare, fresh)) {
                         Some(spare) => request = spare,
                         None => return Err(error),
                     }
                 }
             }
-            // As it was before it was made to fit a protocol.
+            // Undo the changes that were made for the protocol.
             *request.uri_mut() = uri.clone();
             if let Some(host) = &host {
                 request.headers_mut().insert(HOST, host.clone());
@@ -131,132 +131,132 @@ impl Sender {
         }
     }
 
-    /// Sends the request over this connection, and gives the response with as much of its body as is there.
+    /// Sends the request over this connection, and returns the response with as much of its body as has arrived.
     async fn exchange(
         &self,
         mut lease: Lease,
         request: Request<RequestBody>,
-        terms: &SendContext<'_>,
+        context: &SendContext<'_>,
         fresh: bool,
         record: &mut Record,
-    ) -> Result<Response<ResponseBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, ExchangeError> {
         let connection = lease.connection_mut();
         if let Some(number) = record.sending(connection.remote(), connection.protocol(), !fresh) {
-            terms.events.sending(number);
+            context.events.sending(number);
         }
-        let (heard, method) = (connection.heard(), request.method().clone());
-        let exchanged = connection.exchange(request, terms.timeouts.head, terms.account, record).await;
-        let (mut head, incoming) = match exchanged {
+        let (reads_before, method) = (connection.reads(), request.method().clone());
+        let result = connection.exchange(request, context.timeouts.head, context.account, record).await;
+        let (mut head, incoming) = match result {
             Ok(response) => response.into_parts(),
-            Err(unanswered) => {
-                if unanswered.error.cause == Cause::HttpResponseTimeout {
-                    lease.timed_out(heard);
-                } else if matches!(unanswered.error.repeat, Repeat::Elsewhere | Repeat::IfKept) {
+            Err(failed) => {
+                if failed.error.cause == Cause::HttpResponseTimeout {
+                    lease.timed_out(reads_before);
+                } else if matches!(failed.error.repeat, Repeat::GoAway | Repeat::IfReused) {
                     lease.retire();
                 }
-                return Err(*unanswered);
+                return Err(*failed);
             }
         };
-        let whole = |error| Unanswered { error, unsent: None };
-        check_head(&head, self.limits().head_fields).map_err(whole)?;
-        if framing::settle(&mut head, &method).map_err(whole)? == Reuse::Forbidden {
-            lease.connection_mut().is_the_last();
+        let invalid_head = |error| ExchangeError { error, unsent: None };
+        check_head(&head, self.limits().head_fields).map_err(invalid_head)?;
+        if framing::normalize(&mut head, &method).map_err(invalid_head)? == Reuse::Forbidden {
+            lease.connection_mut().forbid_reuse();
         }
-        record.write(&mut head.headers);
-        let (idle, account) = (terms.timeouts.idle, Arc::clone(terms.account));
-        let mut body = Received::new(incoming, lease, idle, account, record.told());
+        record.write_facts(&mut head.headers);
+        let (idle, account) = (context.timeouts.idle, Arc::clone(context.account));
+        let mut body = Received::new(incoming, lease, idle, account, record.requested_facts());
         body.prefetch().await;
         Ok(Response::from_parts(head, body.into()))
     }
 
-    /// A connection to send over, and whether it was opened just now.
+    /// A connection to send the request over, and whether it is new.
     async fn lease(
         &self,
-        terms: &SendContext<'_>,
+        context: &SendContext<'_>,
         mut want: Want,
         record: &mut Record,
     ) -> Result<(Lease, bool), SendError> {
         let Shared { pool, reused, .. } = &*self.shared;
         loop {
-            let grant = match pool.ask(&terms.origin, want) {
+            let grant = match pool.checkout(&context.origin, want) {
                 Checkout::Granted(grant) => Some(grant),
-                Checkout::Waits(granted) => {
-                    let begun = Instant::now();
-                    let granted = self.wait(granted, terms).await;
-                    record.queued(begun);
+                Checkout::Queued(granted) => {
+                    let started = Instant::now();
+                    let granted = self.wait(granted, context).await;
+                    record.queued(started);
                     granted
                 }
             };
-            let opening = match grant {
+            let permit = match grant {
                 Some(Grant::Use(lease)) => {
                     reused.fetch_add(1, Ordering::Relaxed);
-                    terms.account.reused();
+                    context.account.reused();
                     return Ok((lease, false));
                 }
-                Some(Grant::Open(opening)) => opening,
+                Some(Grant::Open(permit)) => permit,
                 None => {
-                    want = Want::Own;
+                    want = Want::Immediate;
                     continue;
                 }
             };
-            match self.open(opening, terms, record).await {
+            match self.open(permit, context, record).await {
                 Ok(lease) => return Ok((lease, true)),
-                // It was to be one more, and there are others.
-                Err(_) if want != Want::Join && pool.shares(&terms.origin) => want = Want::Join,
+                // An additional connection could not be opened, so wait for a stream of the existing ones.
+                Err(_) if want != Want::Stream && pool.has_shared(&context.origin) => want = Want::Stream,
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Waits for its turn. None if it is not to wait any longer for whoever finds out what the origin speaks, who may be held up for example
-    /// by a component that does not let it go on.
-    async fn wait(&self, mut granted: oneshot::Receiver<Grant>, terms: &SendContext<'_>) -> Option<Grant> {
-        let patience = PATIENCE.min(terms.timeouts.connect / 4);
-        match timeout(patience, &mut granted).await {
+    /// Waits in the queue. Returns none if another request takes too long to find out the origin's protocol, for example because the
+    /// component that sends it does not poll it.
+    async fn wait(&self, mut granted: oneshot::Receiver<Grant>, context: &SendContext<'_>) -> Option<Grant> {
+        let limit = MAX_PROTOCOL_WAIT.min(context.timeouts.connect / 4);
+        match timeout(limit, &mut granted).await {
             Ok(granted) => granted.ok(),
-            // It is known, and streams are what is waited for.
-            Err(_) if self.shared.pool.shares(&terms.origin) => granted.await.ok(),
+            // The protocol is known: this waits for a free stream.
+            Err(_) if self.shared.pool.has_shared(&context.origin) => granted.await.ok(),
             Err(_) => None,
         }
     }
 
     async fn open(
         &self,
-        opening: ConnectPermit,
-        terms: &SendContext<'_>,
+        permit: ConnectPermit,
+        context: &SendContext<'_>,
         record: &mut Record,
     ) -> Result<Lease, SendError> {
         let Shared { connector, pool, opened, .. } = &*self.shared;
-        match connector.connect(&terms.origin, &terms.timeouts, terms.account, pool, record).await {
+        match connector.connect(&context.origin, &context.timeouts, context.account, pool, record).await {
             Ok(connection) => {
                 opened.fetch_add(1, Ordering::Relaxed);
-                terms.account.opened();
-                Ok(opening.opened(connection))
+                context.account.opened();
+                Ok(permit.opened(connection))
             }
             Err(error) => {
-                opening.failed();
+                permit.failed();
                 Err(error)
             }
         }
     }
 }
 
-/// For which reasons a request without a body has been sent once more, each of them once.
+/// The reasons for which a request has been repeated. Each allows one repetition.
 #[derive(Default)]
 struct Repeats {
-    /// The peer said that it had done nothing with it (RFC 9113, section 8.7).
+    /// The peer said that it had not processed the request (RFC 9113, section 8.7).
     refused: bool,
-    /// It was sent over a connection that had been kept open, and was closed before it came. A safe method does no harm if it came
-    /// after all (RFC 9112, section 9.3.1).
+    /// It was sent over a reused connection that was closed before an answer. Repeating a safe method does no harm even if the request
+    /// arrived (RFC 9112, section 9.3.1).
     closed: bool,
 }
 
 impl Repeats {
     fn allows(&mut self, error: &SendError, request: &Request<RequestBody>, fresh: bool) -> bool {
         let used = match error.repeat {
-            Repeat::Refused | Repeat::Elsewhere => &mut self.refused,
-            Repeat::IfKept if !fresh && request.method().is_safe() => &mut self.closed,
-            Repeat::IfKept | Repeat::Never => return false,
+            Repeat::Refused | Repeat::GoAway => &mut self.refused,
+            Repeat::IfReused if !fresh && request.method().is_safe() => &mut self.closed,
+            Repeat::IfReused | Repeat::Never => return false,
         };
         !std::mem::replace(used, true)
     }
@@ -268,20 +268,20 @@ fn check_head(head: &Parts, fields: usize) -> Result<(), SendError> {
         return Err(SendError::new(Cause::HttpResponseHeaderSectionSize, Phase::Head, detail));
     }
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
-        let detail = "the peer switched protocols unasked";
+        let detail = "the peer switched protocols without being asked";
         return Err(SendError::new(Cause::HttpUpgradeFailed, Phase::Head, detail));
     }
     Ok(())
 }
 
-/// The same request once more, if it has no body.
-fn replica(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+/// A copy of the request, if it has no body.
+fn clone_without_body(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     let empty = request.body().is_end_stream() || request.body().size_hint().exact() == Some(0);
     empty.then(|| {
-        let mut replica = Request::new(RequestBody::Nothing);
-        replica.method_mut().clone_from(request.method());
-        replica.uri_mut().clone_from(request.uri());
-        replica.headers_mut().clone_from(request.headers());
-        replica
+        let mut clone = Request::new(RequestBody::Nothing);
+        clone.method_mut().clone_from(request.method());
+        clone.uri_mut().clone_from(request.uri());
+        clone.headers_mut().clone_from(request.headers());
+        clone
     })
 }

@@ -1,10 +1,10 @@
-//! How long each step of a request may take.
+//! The timeouts of the steps of a request.
 
 use std::time::Duration;
 
-/// How long each step of a request may take, each on its own clock. A request may ask for less ([`RequestTimeouts`]), never for more. The
-/// defaults leave room for what a policy may ask for; the policy's own defaults are tighter. Waiting for a place to open a connection, or
-/// for a stream of one, is on none of these clocks: whoever gives up drops the request.
+/// How long each step of a request may take, each timed separately. A request may ask for less ([`RequestTimeouts`]), never for more. The
+/// defaults leave room for what a policy may ask for; the policy's own defaults are tighter. Waiting for a slot to open a connection, or
+/// for a stream, counts toward none of them: to stop waiting, the caller drops the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// To resolve a name. Default 1 h.
@@ -13,9 +13,9 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the TLS handshake. Default 1 h.
     pub tls: Duration,
-    /// From the request being sent to its whole head. Default 1 h.
+    /// From when the request is sent to when the whole head of the response has arrived. Default 1 h.
     pub head: Duration,
-    /// Between two pieces of a body. Default 1 h.
+    /// Between two frames of a body. Default 1 h.
     pub idle: Duration,
 }
 
@@ -26,26 +26,27 @@ impl Default for Timeouts {
     }
 }
 
-/// What one request asks for, among its extensions. None leaves a step as it is.
+/// The timeouts that one request asks for, among its extensions. None keeps the sender's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestTimeouts {
     /// To resolve a name, to open a TCP connection, and for the TLS handshake, each.
     pub connect: Option<Duration>,
-    /// From the request being sent to its whole head.
+    /// From when the request is sent to when the whole head of the response has arrived.
     pub head: Option<Duration>,
-    /// Between two pieces of a body.
+    /// Between two frames of a body.
     pub idle: Option<Duration>,
 }
 
 impl Timeouts {
-    pub(crate) fn tightened_by(self, asked: RequestTimeouts) -> Self {
-        let tightened = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| own.min(asked));
+    pub(crate) fn tightened_by(self, requested: RequestTimeouts) -> Self {
+        let tightened =
+            |own: Duration, requested: Option<Duration>| requested.map_or(own, |requested| own.min(requested));
         Self {
-            resolve: tightened(self.resolve, asked.connect),
-            connect: tightened(self.connect, asked.connect),
-            tls: tightened(self.tls, asked.connect),
-            head: tightened(self.head, asked.head),
-            idle: tightened(self.idle, asked.idle),
+            resolve: tightened(self.resolve, requested.connect),
+            connect: tightened(self.connect, requested.connect),
+            tls: tightened(self.tls, requested.connect),
+            head: tightened(self.head, requested.head),
+            idle: tightened(self.idle, requested.idle),
         }
     }
 }

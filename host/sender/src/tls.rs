@@ -1,4 +1,4 @@
-//! TLS by rustls. Certificates are always verified.
+//! TLS with rustls. Certificates are always verified.
 
 use crate::error::SendError;
 use fantail_engine::{Cause, Phase};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Whom to trust.
+/// Which root certificates to trust.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
     /// The roots that the platform trusts.
@@ -21,21 +21,21 @@ pub enum Trust {
     Roots(Vec<CertificateDer<'static>>),
 }
 
-/// Roots that cannot be used.
+/// Certificates or a key that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The text is not PEM.
     #[error("not a PEM file with certificates: {0}")]
     Pem(#[from] rustls::pki_types::pem::Error),
-    /// There is not one certificate in it.
-    #[error("not a PEM file with certificates: there is none in it")]
+    /// It contains no certificate.
+    #[error("not a PEM file with certificates: it contains none")]
     Empty,
     /// The private key cannot be used with the certificate.
     #[error("the private key cannot be used: {0}")]
     Key(String),
 }
 
-/// Who we are, for servers that ask.
+/// The client certificate, for servers that ask for one.
 #[derive(Clone)]
 pub struct Identity(Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>);
 
@@ -51,36 +51,36 @@ impl Identity {
     }
 }
 
-/// Keeps the key to itself.
+/// Does not print the key.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity(<redacted>)")
     }
 }
 
-/// How TLS is spoken.
+/// How TLS is used.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSettings {
-    /// Whom to trust.
+    /// Which root certificates to trust.
     pub trust: Trust,
-    /// Who we are, for servers that ask.
+    /// The client certificate, for servers that ask for one.
     pub identity: Option<Identity>,
-    /// HTTP/2 is offered beside HTTP/1.1.
+    /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
 }
 
 impl Trust {
-    /// The certificates of a PEM file and no others.
+    /// The certificates of a PEM file, and no others.
     pub fn pem(pem: &[u8]) -> Result<Self, TlsError> {
         let roots: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
         if roots.is_empty() { Err(TlsError::Empty) } else { Ok(Self::Roots(roots)) }
     }
 }
 
-/// Opens TLS on a connection.
+/// Performs TLS handshakes.
 pub(crate) struct Tls {
     settings: TlsSettings,
-    /// Reading the platform's roots takes tens of milliseconds: only when TLS is used.
+    /// Created when TLS is first used: reading the platform's roots takes tens of milliseconds.
     connector: OnceLock<Result<TlsConnector, String>>,
 }
 
@@ -95,8 +95,9 @@ impl Tls {
     {
         let connector = self.connector.get_or_init(|| connector(&self.settings)).as_ref();
         let connector = connector.map_err(|error| SendError::new(Cause::ConfigurationError, Phase::Tls, error))?;
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| SendError::new(Cause::TlsCertificateError, Phase::Tls, "no certificate can name this host"))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            SendError::new(Cause::TlsCertificateError, Phase::Tls, "no certificate can be valid for this host")
+        })?;
         connector.connect(name, io).await.map_err(|error| handshake_error(&error))
     }
 }

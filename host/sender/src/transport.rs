@@ -1,4 +1,4 @@
-//! Where connections come from, and what passes over them is counted.
+//! Opens connections, and counts the bytes that pass over them.
 
 use crate::account::Account;
 use crate::egress::Approved;
@@ -11,14 +11,14 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Bytes both ways.
+/// A stream of bytes in both directions.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// Opens connections. There is no other way out of a sender.
+/// Opens connections. A sender has no other way to the network.
 pub trait Connect: Send + Sync + 'static {
-    /// Opens a connection to this address and to no other. Dropping the future gives up.
+    /// Opens a connection to this address and to no other. Dropping the future cancels the attempt.
     fn connect(&self, to: Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>>;
 }
 
@@ -30,14 +30,14 @@ impl Connect for TcpConnector {
     fn connect(&self, to: Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>> {
         Box::pin(async move {
             let tcp = TcpStream::connect(to.address()).await?;
-            // Requests are written whole: waiting to fill a packet would only delay them.
+            // Requests are written in one piece: waiting to fill a packet would only delay them.
             tcp.set_nodelay(true)?;
             Ok(Box::new(tcp) as Box<dyn Transport>)
         })
     }
 }
 
-/// Who pays for what passes over a connection: the batch whose request is on it.
+/// The account that the bytes of a connection are charged to: that of the batch whose request was sent over it last.
 #[derive(Clone)]
 pub(crate) struct BilledAccount(Arc<Mutex<Arc<Account>>>);
 
@@ -46,27 +46,27 @@ impl BilledAccount {
         Self(Arc::new(Mutex::new(Arc::clone(account))))
     }
 
-    pub(crate) fn is_now(&self, account: &Arc<Account>) {
-        // Nothing in here panics half-way through a change.
+    pub(crate) fn set(&self, account: &Arc<Account>) {
+        // No code panics while it holds the lock.
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(account);
     }
 
-    fn pays(&self, charge: impl FnOnce(&Account)) {
+    fn charge(&self, charge: impl FnOnce(&Account)) {
         charge(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// A transport whose bytes are charged to whoever uses it.
+/// A transport whose bytes are charged to an account.
 pub(crate) struct Metered {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) payer: BilledAccount,
-    /// As long as there is a socket, it counts.
+    pub(crate) billed: BilledAccount,
+    /// Held for as long as the socket is open.
     pub(crate) _slot: Slot,
 }
 
 impl Metered {
-    fn wrote(&self, written: io::Result<usize>) -> io::Result<usize> {
-        written.inspect(|bytes| self.payer.pays(|account| account.sent(*bytes)))
+    fn charge_sent(&self, written: io::Result<usize>) -> io::Result<usize> {
+        written.inspect(|bytes| self.billed.charge(|account| account.sent(*bytes)))
     }
 }
 
@@ -75,7 +75,7 @@ impl AsyncRead for Metered {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.transport).poll_read(cx, buffer))?;
         let bytes = buffer.filled().len() - before;
-        self.payer.pays(|account| account.received(bytes));
+        self.billed.charge(|account| account.received(bytes));
         Poll::Ready(Ok(()))
     }
 }
@@ -83,7 +83,7 @@ impl AsyncRead for Metered {
 impl AsyncWrite for Metered {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.transport).poll_write(cx, bytes));
-        Poll::Ready(self.wrote(written))
+        Poll::Ready(self.charge_sent(written))
     }
 
     fn poll_write_vectored(
@@ -92,7 +92,7 @@ impl AsyncWrite for Metered {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.transport).poll_write_vectored(cx, slices));
-        Poll::Ready(self.wrote(written))
+        Poll::Ready(self.charge_sent(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! When something happened to an exchange, noted by the task in which it happened.
+//! Timestamps of an exchange, recorded by the task in which each event happens.
 
 use futures::task::AtomicWaker;
 use std::pin::Pin;
@@ -8,40 +8,40 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What others than its own task know of an attempt. A component may run for a while before it looks at an answer; the tasks of the
-/// connection do not wait for it, so what they note is the time on the wire and not the time of our own wake.
+/// What the connection's tasks record of an attempt. A component may compute for a while before it polls for an answer; the
+/// connection's tasks do not wait for it, so the times they record are those on the wire, not those of the component's next turn.
 pub(crate) struct Watch {
-    begun: Instant,
-    /// When the answer was last announced, in nanoseconds from `begun`.
-    announced: AtomicU64,
-    /// When the request's body had been read to its end, likewise. [`NEVER`] before.
+    started: Instant,
+    /// When the task that waits for the answer was last woken, in nanoseconds since `started`. [`NEVER`] before.
+    last_wake: AtomicU64,
+    /// When the request's body had been read to its end, likewise.
     body_ended: AtomicU64,
     informational: AtomicU32,
-    most_informational: u32,
-    /// Whoever waits for the answer.
-    outer: AtomicWaker,
+    max_informational: u32,
+    /// The task that waits for the answer.
+    waiter: AtomicWaker,
 }
 
 const NEVER: u64 = u64::MAX;
 
-/// There were more informational responses than are allowed.
+/// More informational responses were received than are allowed.
 pub(crate) struct TooManyInformational;
 
 impl Watch {
-    pub(crate) fn new(begun: Instant, most_informational: u32) -> Arc<Self> {
+    pub(crate) fn new(started: Instant, max_informational: u32) -> Arc<Self> {
         Arc::new(Self {
-            begun,
-            announced: AtomicU64::new(NEVER),
+            started,
+            last_wake: AtomicU64::new(NEVER),
             body_ended: AtomicU64::new(NEVER),
             informational: AtomicU32::new(0),
-            most_informational,
-            outer: AtomicWaker::new(),
+            max_informational,
+            waiter: AtomicWaker::new(),
         })
     }
 
-    /// Before the request is sent, for the first time or again.
+    /// Must be called before the request is sent, for the first time or again.
     pub(crate) fn reset(&self) {
-        self.announced.store(NEVER, Ordering::Relaxed);
+        self.last_wake.store(NEVER, Ordering::Relaxed);
         self.body_ended.store(NEVER, Ordering::Relaxed);
         self.informational.store(0, Ordering::Relaxed);
     }
@@ -51,27 +51,27 @@ impl Watch {
     }
 
     /// When the request's body had been read to its end.
-    pub(crate) fn end_of_body(&self) -> Option<Instant> {
-        self.at(&self.body_ended)
+    pub(crate) fn body_ended_at(&self) -> Option<Instant> {
+        self.instant(&self.body_ended)
     }
 
-    pub(crate) fn informational(&self) {
-        if self.informational.fetch_add(1, Ordering::Relaxed) >= self.most_informational {
-            self.outer.wake();
+    pub(crate) fn count_informational(&self) {
+        if self.informational.fetch_add(1, Ordering::Relaxed) >= self.max_informational {
+            self.waiter.wake();
         }
     }
 
-    fn is_flooded(&self) -> bool {
-        self.informational.load(Ordering::Relaxed) > self.most_informational
+    fn has_too_many_informational(&self) -> bool {
+        self.informational.load(Ordering::Relaxed) > self.max_informational
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(NEVER - 1)
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(NEVER - 1)
     }
 
-    fn at(&self, noted: &AtomicU64) -> Option<Instant> {
-        let nanos = noted.load(Ordering::Relaxed);
-        (nanos != NEVER).then(|| self.begun + Duration::from_nanos(nanos))
+    fn instant(&self, recorded: &AtomicU64) -> Option<Instant> {
+        let nanos = recorded.load(Ordering::Relaxed);
+        (nanos != NEVER).then(|| self.started + Duration::from_nanos(nanos))
     }
 }
 
@@ -81,12 +81,12 @@ impl Wake for Watch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.announced.store(self.now(), Ordering::Release);
-        self.outer.wake();
+        self.last_wake.store(self.now(), Ordering::Release);
+        self.waiter.wake();
     }
 }
 
-/// Waits for an answer, and gives it with the moment at which it was there.
+/// Waits for an answer, and returns it with the time at which it arrived.
 pub(crate) struct Watched<F> {
     answer: F,
     watch: Arc<Watch>,
@@ -104,12 +104,12 @@ impl<F: Future + Unpin> Future for Watched<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { answer, watch, waker } = &mut *self;
-        watch.outer.register(cx.waker());
-        if watch.is_flooded() {
+        watch.waiter.register(cx.waker());
+        if watch.has_too_many_informational() {
             return Poll::Ready(Err(TooManyInformational));
         }
         let polled = Pin::new(answer).poll(&mut Context::from_waker(waker));
-        polled.map(|answer| Ok((answer, watch.at(&watch.announced).unwrap_or_else(Instant::now))))
+        polled.map(|answer| Ok((answer, watch.instant(&watch.last_wake).unwrap_or_else(Instant::now))))
     }
 }
 
@@ -121,30 +121,30 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// T5: the head's time is not that of our own wake.
+    /// T5: the time of the head is not that of our own wake.
     #[tokio::test(start_paused = true)]
-    async fn the_moment_of_an_answer_is_when_it_came_and_not_when_it_was_looked_at() {
-        let begun = Instant::now();
-        let watch = Watch::new(begun, 16);
+    async fn the_time_of_an_answer_is_when_it_arrived_and_not_when_it_was_polled() {
+        let started = Instant::now();
+        let watch = Watch::new(started, 16);
         let (answer, answered) = oneshot::channel();
         let mut watched = Watched::new(&watch, answered);
         assert!(futures::poll!(&mut watched).is_pending());
         advance(30 * MS).await;
         answer.send("head").unwrap();
-        // Whoever waits for it is busy with something else.
+        // The waiting task is busy with something else.
         sleep(500 * MS).await;
-        let Ok((answer, at)) = watched.await else { panic!("flooded") };
-        assert_eq!((answer, at - begun), (Ok("head"), 30 * MS));
+        let Ok((answer, at)) = watched.await else { panic!("too many informational responses") };
+        assert_eq!((answer, at - started), (Ok("head"), 30 * MS));
     }
 
     #[tokio::test(start_paused = true)]
     async fn more_informational_responses_than_allowed_end_the_wait() {
         let watch = Watch::new(Instant::now(), 2);
         let mut watched = Watched::new(&watch, std::future::pending::<()>());
-        watch.informational();
-        watch.informational();
+        watch.count_informational();
+        watch.count_informational();
         assert!(futures::poll!(&mut watched).is_pending());
-        watch.informational();
+        watch.count_informational();
         assert!(watched.await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What a sender says of an attempt.
+//! The facts that a sender reports of an attempt.
 
 use crate::net::{ADDRESS, MS, Net, facts, head, slow, text};
 use bytes::Bytes;
@@ -14,9 +14,9 @@ use tower_service::Service;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// T5: each attempt has its own times, and `head` is from the moment of sending.
+/// T5: each attempt has its own times, and `head` is measured from when the request is sent.
 #[tokio::test(start_paused = true)]
-async fn an_answer_says_where_the_time_of_its_attempt_went() {
+async fn an_answer_reports_how_long_each_step_of_its_attempt_took() {
     let rig = Net::answering(50 * MS, OK).connecting_takes(30 * MS).rig();
     let first = rig.attempt("http://name.test/", 7).await.unwrap();
     let known = facts(&first);
@@ -32,10 +32,10 @@ async fn an_answer_says_where_the_time_of_its_attempt_went() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_is_timed_where_it_arrives_even_if_nobody_looks() {
+async fn the_head_is_timed_when_it_arrives_even_if_the_future_is_not_polled() {
     let rig = Net::answering(50 * MS, OK).rig();
     let mut attempt = rig.attempt("http://10.0.0.1/", 1);
-    // A component that computes for a second between two looks.
+    // A component that computes for a second between two polls.
     while futures::poll!(&mut attempt).is_pending() {
         tokio::time::sleep(1_000 * MS).await;
         if rig.connected() > 0 && futures::poll!(&mut attempt).is_ready() {
@@ -54,7 +54,7 @@ async fn the_head_is_timed_where_it_arrives_even_if_nobody_looks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sending_lasts_until_the_body_was_read_to_its_end() {
+async fn the_send_time_ends_when_the_body_has_been_read_to_its_end() {
     let net = Net::new(|mut io, _| async move {
         let asked = head(&mut io).await.unwrap();
         assert!(!asked.contains(ATTEMPT), "{asked}");
@@ -71,14 +71,14 @@ async fn sending_lasts_until_the_body_was_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn facts_are_the_senders_own_and_only_for_who_asks() {
+async fn facts_come_from_the_sender_alone_and_only_on_request() {
     let seen: Arc<Mutex<String>> = Arc::default();
-    let noted = Arc::clone(&seen);
+    let log = Arc::clone(&seen);
     let net = Net::new(move |mut io, _| {
-        let noted = Arc::clone(&noted);
+        let log = Arc::clone(&log);
         async move {
             while let Some(asked) = head(&mut io).await {
-                noted.lock().unwrap().push_str(&asked);
+                log.lock().unwrap().push_str(&asked);
                 let lies =
                     format!("HTTP/1.1 200 OK\r\n{FACTS}: head;dur=1.000\r\n{FACTS}: h2\r\ncontent-length: 0\r\n\r\n");
                 let _ = io.write_all(lies.as_bytes()).await;
@@ -89,15 +89,15 @@ async fn facts_are_the_senders_own_and_only_for_who_asks() {
     assert!(!rig.get("http://10.0.0.1/").await.unwrap().headers().contains_key(FACTS));
     let asked = rig.attempt("http://10.0.0.1/", 1).await.unwrap();
     assert_eq!((asked.headers().get_all(FACTS).iter().count(), facts(&asked).protocol), (1, Some(Protocol::Http1)));
-    // What is no number asks for nothing, and stays here too.
-    let odd = Request::get("http://10.0.0.1/").header(ATTEMPT, "x").body(Empty::<Bytes>::new()).unwrap();
-    assert!(!rig.send(odd).await.unwrap().headers().contains_key(FACTS));
+    // A value that is not a number requests nothing, and is not sent to the peer either.
+    let invalid = Request::get("http://10.0.0.1/").header(ATTEMPT, "x").body(Empty::<Bytes>::new()).unwrap();
+    assert!(!rig.send(invalid).await.unwrap().headers().contains_key(FACTS));
     assert!(!seen.lock().unwrap().contains("fantail"), "{seen:?}");
 }
 
-/// T6: the detail of a failure is its own.
+/// T6: a failure had the detail of another one.
 #[tokio::test(start_paused = true)]
-async fn each_of_several_failures_at_once_has_its_own_words() {
+async fn each_of_several_concurrent_failures_has_its_own_detail() {
     let net = Net::new(|mut io, _| async move {
         let answer = match head(&mut io).await.unwrap().split(' ').nth(1).unwrap() {
             "/status" => "HTTP/1.1 2x0 OK\r\n\r\n",
@@ -143,7 +143,7 @@ async fn a_failure_says_whether_anything_was_handed_to_a_connection() {
     let head_timeout = RequestTimeouts { head: Some(500 * MS), ..RequestTimeouts::default() };
     let silent = slow.send(head_timeout.on(attempt.clone())).await.err().unwrap();
     assert_eq!((silent.cause, silent.phase, silent.sent), (Cause::HttpResponseTimeout, Phase::Head, Sent::Maybe));
-    assert_eq!(silent.facts.unwrap().connect, Some(700 * MS), "the time for the head had not begun");
+    assert_eq!(silent.facts.unwrap().connect, Some(700 * MS), "the head timeout had not started");
     let connect_timeout = RequestTimeouts { connect: Some(500 * MS), ..RequestTimeouts::default() };
     let unreached = slow.send(connect_timeout.on(attempt)).await.err().unwrap();
     assert_eq!(
@@ -158,28 +158,28 @@ async fn a_request_for_events_learns_when_each_attempt_is_sent() {
     let asks = Request::get("http://nowhere.test/").header(ATTEMPT, EVENTS).body(Empty::<Bytes>::new()).unwrap();
     let response = rig.send(asks).await.unwrap();
     assert_eq!((response.status(), rig.connected()), (http::StatusCode::OK, 0));
-    assert!(response.headers().contains_key(FACTS), "by this it is known that it comes from here");
+    assert!(response.headers().contains_key(FACTS), "shows that the sender answered");
     let mut events = response.into_body();
     let mut line = async || {
         let piece = tokio::time::timeout(1_000 * MS, events.frame()).await.ok()?;
         Some((piece.unwrap().unwrap().into_data().unwrap(), tokio::time::Instant::now()))
     };
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let (answered, first) = tokio::join!(rig.attempt("http://10.0.0.1/", 12), line());
-    assert_eq!(first, Some((Bytes::from_static(b"12\n"), begun + 30 * MS)), "when there is a connection");
+    assert_eq!(first, Some((Bytes::from_static(b"12\n"), started + 30 * MS)), "once a connection is open");
     text(answered.unwrap()).await.unwrap();
-    // One without a number is nobody's business.
+    // A request without a number causes no event.
     rig.get("http://10.0.0.2/").await.unwrap();
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let (answered, second) = tokio::join!(rig.attempt("http://10.0.0.1/", 13), line());
-    assert_eq!(second, Some((Bytes::from_static(b"13\n"), begun)), "at once over one that is open");
+    assert_eq!(second, Some((Bytes::from_static(b"13\n"), started)), "at once over one that is open");
     text(answered.unwrap()).await.unwrap();
     assert_eq!(line().await, None, "it does not end");
 }
 
-/// L19: a place was waited for by looking ten times.
+/// L19: a slot was waited for by polling ten times.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_nobody_uses_gives_way_to_another_origins() {
+async fn an_idle_connection_is_closed_to_free_its_slot_for_another_origin() {
     let limits = PoolLimits { max_open: 1, ..PoolLimits::default() };
     let endless = "HTTP/1.1 200 OK\r\n\r\n";
     let net = Net::new(move |mut io, before| async move {

@@ -1,22 +1,23 @@
-//! Where bodies end, seen from above hyper.
+//! Where bodies end, as a client of the sender sees it.
 
 use crate::net::{MS, Net};
 use std::time::Duration;
 
-/// What becomes of a response with these header lines and these bytes after its head, and how many connections two of them take.
+/// The outcome of a request whose response has these header lines and these bytes after its head, and how many connections two such
+/// requests take.
 async fn framed(headers: &str, body: &str) -> (String, usize) {
     let rig = Net::answering(Duration::ZERO, format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}")).rig();
-    let told = rig.told("http://10.0.0.1/").await;
+    let outcome = rig.outcome("http://10.0.0.1/").await;
     tokio::time::sleep(MS).await;
-    assert_eq!(rig.told("http://10.0.0.1/").await, told);
-    (told, rig.connected())
+    assert_eq!(rig.outcome("http://10.0.0.1/").await, outcome);
+    (outcome, rig.connected())
 }
 
 const CHUNKED: &str = "5\r\nhello\r\n0\r\n\r\n";
 
 /// T1
 #[tokio::test(start_paused = true)]
-async fn a_body_is_not_cut_at_a_length_that_its_coding_overrules() {
+async fn a_body_is_not_cut_at_a_length_that_its_coding_overrides() {
     let both = "content-length: 3\r\ntransfer-encoding: chunked";
     assert_eq!(framed(both, CHUNKED).await, ("hello".to_owned(), 2), "and its connection is not used again");
     assert_eq!(framed("transfer-encoding: chunked", CHUNKED).await, ("hello".to_owned(), 1));
@@ -26,7 +27,7 @@ async fn a_body_is_not_cut_at_a_length_that_its_coding_overrules() {
 
 /// T1, T10
 #[tokio::test(start_paused = true)]
-async fn what_is_not_undone_is_never_a_body() {
+async fn a_body_whose_coding_is_not_supported_is_refused() {
     for headers in [
         "transfer-encoding: gzip",
         "transfer-encoding: deflate, chunked",
@@ -45,7 +46,7 @@ async fn what_is_not_undone_is_never_a_body() {
 
 /// T15
 #[tokio::test(start_paused = true)]
-async fn a_length_beyond_all_lengths_is_a_protocol_error_and_not_a_large_head() {
+async fn an_impossibly_large_length_is_a_protocol_error_and_not_a_large_head() {
     for length in [u64::MAX, u64::MAX - 1] {
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
         let rig = Net::answering(Duration::ZERO, answer).rig();

@@ -1,4 +1,4 @@
-//! Connections of HTTP/1.1, and which are kept.
+//! HTTP/1.1 connections, and which of them are kept.
 
 use crate::net::{MS, Net, facts, head, slow, text};
 use fantail_sender::{PoolLimits, Timeouts, TlsSettings};
@@ -9,14 +9,14 @@ use tower_service::Service;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-fn kept(limits: PoolLimits) -> crate::net::Rig {
+fn rig_with_limits(limits: PoolLimits) -> crate::net::Rig {
     Net::answering(Duration::ZERO, OK).rig_with(Timeouts::default(), limits, TlsSettings::default())
 }
 
-/// L4: idle connections went only when another came or went.
+/// L4: idle connections were closed only when another was opened or closed.
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed_by_a_timer() {
-    let rig = kept(PoolLimits::default());
+    let rig = rig_with_limits(PoolLimits::default());
     text(rig.get("http://10.0.0.1/").await.unwrap()).await.unwrap();
     tokio::time::sleep(29_000 * MS).await;
     assert_eq!((rig.connections().idle, rig.connections().open), (1, 1));
@@ -25,8 +25,8 @@ async fn an_idle_connection_is_closed_by_a_timer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_the_limit_the_one_idle_for_longest_is_closed() {
-    let rig = kept(PoolLimits { max_idle: 2, ..PoolLimits::default() });
+async fn beyond_the_limit_the_connection_idle_for_longest_is_closed() {
+    let rig = rig_with_limits(PoolLimits { max_idle: 2, ..PoolLimits::default() });
     for host in 1..=3 {
         text(rig.get(&format!("http://10.0.0.{host}/")).await.unwrap()).await.unwrap();
         tokio::time::sleep(MS).await;
@@ -42,20 +42,20 @@ async fn beyond_the_limit_the_one_idle_for_longest_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_after_the_other_goes_over_one_connection_and_at_once_over_as_many() {
+async fn sequential_requests_share_one_connection_and_concurrent_ones_take_one_each() {
     let rig = Net::answering(10 * MS, OK).rig();
     for _ in 0..50 {
-        assert_eq!(rig.told("http://10.0.0.1/").await, "ok");
+        assert_eq!(rig.outcome("http://10.0.0.1/").await, "ok");
     }
     assert_eq!(rig.connected(), 1);
-    let all = futures::future::join_all((0..20).map(|_| rig.told("http://10.0.0.1/"))).await;
-    assert!(all.iter().all(|told| told == "ok"));
+    let all = futures::future::join_all((0..20).map(|_| rig.outcome("http://10.0.0.1/"))).await;
+    assert!(all.iter().all(|outcome| outcome == "ok"));
     assert_eq!((rig.connected(), rig.connections().idle), (20, 20));
 }
 
 /// L19: a connection that was still busy was waited for, for 50 ms.
 #[tokio::test(start_paused = true)]
-async fn a_connection_whose_request_is_still_being_sent_is_not_waited_for() {
+async fn a_request_does_not_wait_for_a_connection_whose_request_is_still_being_sent() {
     let net = Net::new(|mut io, before| async move {
         head(&mut io).await.unwrap();
         let _ = io.write_all(OK.as_bytes()).await;
@@ -68,13 +68,13 @@ async fn a_connection_whose_request_is_still_being_sent_is_not_waited_for() {
     let upload = slow(vec![(5_000 * MS, "late")]);
     let early = rig.client.clone().call(Request::post("http://10.0.0.1/").body(upload).unwrap()).await.unwrap();
     assert_eq!(text(early).await.unwrap(), "ok");
-    let begun = tokio::time::Instant::now();
-    assert_eq!(rig.told("http://10.0.0.1/").await, "ok");
-    assert_eq!((begun.elapsed(), rig.connected()), (Duration::ZERO, 2));
+    let started = tokio::time::Instant::now();
+    assert_eq!(rig.outcome("http://10.0.0.1/").await, "ok");
+    assert_eq!((started.elapsed(), rig.connected()), (Duration::ZERO, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_in_the_middle_leaves_no_connection() {
+async fn dropping_a_response_or_a_request_early_closes_its_connection() {
     let hanging = Net::new(|mut io, _| async move {
         let _ = head(&mut io).await;
         let _ = io.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab").await;
@@ -82,9 +82,9 @@ async fn what_is_dropped_in_the_middle_leaves_no_connection() {
     });
     let rig = hanging.rig();
     drop(rig.get("http://10.0.0.1/").await.unwrap());
-    let mut given_up = rig.get("http://10.0.0.1/");
-    assert!(futures::poll!(&mut given_up).is_pending());
-    drop(given_up);
+    let mut cancelled = rig.get("http://10.0.0.1/");
+    assert!(futures::poll!(&mut cancelled).is_pending());
+    drop(cancelled);
     tokio::time::sleep(MS).await;
     assert_eq!((rig.connections().idle, rig.connections().open), (0, 0));
 }

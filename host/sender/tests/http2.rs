@@ -1,4 +1,4 @@
-//! Connections of HTTP/2, which many share.
+//! HTTP/2 connections, which requests share.
 
 use crate::net::{MS, Net, Rig, facts, text};
 use crate::secure::{HOST, Secure};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio_rustls::server::TlsStream;
 
-/// Answers as many streams at once as it has said, `/hang` never and all others after a pause.
+/// Announces this many concurrent streams. Never answers `/hang`, and all other paths after a pause.
 async fn serve(tls: TlsStream<DuplexStream>, streams: Option<u32>, pause: Duration, peak: Arc<AtomicUsize>) {
     let mut builder = h2::server::Builder::new();
     if let Some(streams) = streams {
@@ -49,7 +49,7 @@ fn url(path: &str) -> String {
 
 /// L4: a healthy server with 100 streams and two seconds for each answer failed 300 of 1,000.
 #[tokio::test(start_paused = true)]
-async fn when_streams_run_out_further_connections_are_opened_and_waiting_is_no_part_of_the_head() {
+async fn when_streams_run_out_more_connections_are_opened_and_waiting_does_not_count_as_head_time() {
     let timeouts = Timeouts { head: 5_000 * MS, ..Timeouts::default() };
     let (rig, peak) = rig(timeouts, PoolLimits::default(), Some(100), 2_000 * MS);
     let attempts = (0..1_000).map(|number| rig.attempt(&url("/"), number));
@@ -66,17 +66,17 @@ async fn when_streams_run_out_further_connections_are_opened_and_waiting_is_no_p
 
 /// L4
 #[tokio::test(start_paused = true)]
-async fn no_more_connections_are_opened_than_allowed_and_the_rest_waits_its_turn() {
+async fn no_more_connections_are_opened_than_allowed_and_the_other_requests_wait_in_order() {
     let timeouts = Timeouts { head: 3_000 * MS, ..Timeouts::default() };
     let limits = PoolLimits { max_open_per_origin: 2, ..PoolLimits::default() };
     let (rig, peak) = rig(timeouts, limits, Some(10), 2_000 * MS);
     let answers = join_all((0..100).map(|number| rig.attempt(&url("/"), number))).await;
     let queued: Vec<Duration> = answers.iter().map(|answer| facts(answer.as_ref().unwrap()).queued.unwrap()).collect();
     assert_eq!((rig.connected(), peak.load(Ordering::SeqCst)), (2, 10));
-    // Five rounds, and who came first goes first.
+    // Five rounds, first come, first served.
     assert!(queued.is_sorted(), "{queued:?}");
     assert!(queued.last().unwrap() >= &(8_000 * MS), "{queued:?}");
-    // The same where the host has no room for another at all.
+    // The same when the host allows no further connection at all.
     let limits = PoolLimits { max_open: 1, ..PoolLimits::default() };
     let (rig, _) = self::rig(timeouts, limits, Some(10), 100 * MS);
     let answers = join_all((0..100).map(|number| rig.attempt(&url("/"), number))).await;
@@ -85,47 +85,47 @@ async fn no_more_connections_are_opened_than_allowed_and_the_rest_waits_its_turn
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_one_stream_at_a_time_gets_one_at_a_time() {
+async fn a_peer_that_allows_one_stream_gets_one_at_a_time() {
     let limits = PoolLimits { max_open_per_origin: 1, ..PoolLimits::default() };
     let (rig, peak) = rig(Timeouts::default(), limits, Some(1), 100 * MS);
-    let answers = join_all((0..5).map(|_| rig.told(&url("/")))).await;
-    assert!(answers.iter().all(|told| told == "hello"), "{answers:?}");
+    let answers = join_all((0..5).map(|_| rig.outcome(&url("/")))).await;
+    assert!(answers.iter().all(|outcome| outcome == "hello"), "{answers:?}");
     assert_eq!((rig.connected(), peak.load(Ordering::SeqCst)), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_of_the_peers_all_share_one_connection() {
+async fn if_the_peer_sets_no_limit_all_requests_share_one_connection() {
     let (rig, peak) = rig(Timeouts::default(), PoolLimits::default(), None, 100 * MS);
-    let answers = join_all((0..300).map(|_| rig.told(&url("/")))).await;
-    assert!(answers.iter().all(|told| told == "hello"));
+    let answers = join_all((0..300).map(|_| rig.outcome(&url("/")))).await;
+    assert!(answers.iter().all(|outcome| outcome == "hello"));
     assert_eq!((rig.connected(), peak.load(Ordering::SeqCst)), (1, 300));
 }
 
 /// L4: 20 timeouts opened 11 connections.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_slow_is_not_taken_for_a_connection_that_is_dead() {
+async fn a_slow_peer_is_not_mistaken_for_a_dead_connection() {
     let timeouts = Timeouts { head: 400 * MS, ..Timeouts::default() };
     let (rig, _) = rig(timeouts, PoolLimits::default(), Some(100), 10 * MS);
     // Others are answered meanwhile.
-    let (hanging, answered) = tokio::join!(join_all((0..20).map(|_| rig.told(&url("/hang")))), async {
+    let (hanging, answered) = tokio::join!(join_all((0..20).map(|_| rig.outcome(&url("/hang")))), async {
         for _ in 0..20 {
             tokio::time::sleep(30 * MS).await;
-            assert_eq!(rig.told(&url("/")).await, "hello");
+            assert_eq!(rig.outcome(&url("/")).await, "hello");
         }
     });
     let () = answered;
-    assert!(hanging.iter().all(|told| told == "HTTP-response-timeout head"), "{hanging:?}");
+    assert!(hanging.iter().all(|outcome| outcome == "HTTP-response-timeout head"), "{hanging:?}");
     assert_eq!(rig.connected(), 1);
-    // Nothing comes at all: one more is tried, and that is all.
+    // Nothing is received at all: one more connection is tried, and no further ones.
     for _ in 0..20 {
-        assert_eq!(rig.told(&url("/hang")).await, "HTTP-response-timeout head");
+        assert_eq!(rig.outcome(&url("/hang")).await, "HTTP-response-timeout head");
     }
     assert_eq!(rig.connected(), 2);
-    assert_eq!(rig.told(&url("/")).await, "hello");
+    assert_eq!(rig.outcome(&url("/")).await, "hello");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_the_peer_leaves_gets_nothing_more_and_nothing_is_lost() {
+async fn after_a_goaway_a_connection_gets_no_more_requests_and_none_is_lost() {
     let secure = Secure::new(&[b"h2"], false);
     let rig = secure.rig(Timeouts::default(), PoolLimits::default(), |tls, before| async move {
         let mut connection = h2::server::handshake(tls).await.unwrap();
@@ -139,27 +139,27 @@ async fn a_connection_that_the_peer_leaves_gets_nothing_more_and_nothing_is_lost
             }
         }
     });
-    let answers = join_all((0..60).map(|_| rig.told(&url("/")))).await;
-    assert!(answers.iter().all(|told| told == "hello"), "{answers:?}");
+    let answers = join_all((0..60).map(|_| rig.outcome(&url("/")))).await;
+    assert!(answers.iter().all(|outcome| outcome == "hello"), "{answers:?}");
     assert_eq!(rig.connected(), 2);
 }
 
-/// L4: `max_idle` was not kept for HTTP/2, and nothing closed what nobody asked for.
+/// L4: `max_idle` did not apply to HTTP/2, and idle connections were never closed.
 #[tokio::test(start_paused = true)]
-async fn idle_connections_are_counted_together_and_go_by_a_timer() {
+async fn idle_connections_are_limited_in_total_and_closed_by_a_timer() {
     let limits = PoolLimits { max_idle: 2, ..PoolLimits::default() };
     let (rig, _) = rig(Timeouts::default(), limits, Some(1), 100 * MS);
-    let answers = join_all((0..4).map(|_| rig.told(&url("/")))).await;
-    assert!(answers.iter().all(|told| told == "hello"), "{answers:?}");
+    let answers = join_all((0..4).map(|_| rig.outcome(&url("/")))).await;
+    assert!(answers.iter().all(|outcome| outcome == "hello"), "{answers:?}");
     tokio::time::sleep(10 * MS).await;
     assert_eq!((rig.connected(), rig.connections().idle, rig.connections().open), (4, 2, 2));
     tokio::time::sleep(31_000 * MS).await;
     assert_eq!((rig.connections().idle, rig.connections().open), (0, 0));
-    assert_eq!(rig.told(&url("/")).await, "hello");
+    assert_eq!(rig.outcome(&url("/")).await, "hello");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_the_protocol_to_be_found_out_says_so_and_goes_on_if_the_first_leaves() {
+async fn waiting_for_the_protocol_counts_as_queued_and_another_request_connects_if_the_first_is_dropped() {
     let (rig, _) = rig(Timeouts::default(), PoolLimits::default(), Some(100), 100 * MS);
     let mut first = rig.attempt(&url("/"), 1);
     assert!(futures::poll!(&mut first).is_pending());
@@ -174,16 +174,16 @@ async fn who_waits_for_the_protocol_to_be_found_out_says_so_and_goes_on_if_the_f
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_not_reached_keeps_nobody_waiting_for_nothing() {
+async fn requests_do_not_wait_in_turn_for_a_peer_that_cannot_be_reached() {
     let timeouts = Timeouts { tls: 500 * MS, ..Timeouts::default() };
     let mute = Net::new(|io, _| async move {
         std::future::pending::<()>().await;
         drop(io);
     });
     let rig = mute.rig_with(timeouts, PoolLimits::default(), Secure::new(&[b"h2"], false).trusted());
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let failures = join_all((0..20).map(|number| rig.attempt(&url("/"), number))).await;
     assert!(failures.iter().all(|failure| failure.as_ref().err().unwrap().cause == Cause::ConnectionTimeout));
-    assert!(begun.elapsed() < 2_000 * MS, "{:?}", begun.elapsed());
+    assert!(started.elapsed() < 2_000 * MS, "{:?}", started.elapsed());
     assert_eq!((rig.connections().idle, rig.connections().open), (0, 0));
 }

@@ -1,4 +1,4 @@
-//! The sender against peers that are futures and not sockets, on a clock that stands still unless everybody waits.
+//! The sender against peers that are futures instead of sockets, with a paused clock that advances only when every task waits.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! A network of one peer.
+//! A network with a single peer.
 
 use bytes::Bytes;
 use fantail_engine::Facts;
@@ -24,7 +24,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 
 type Serve = dyn Fn(DuplexStream, usize) -> BoxFuture<'static, ()> + Send + Sync;
 
-/// Where every connection ends. The peer is told how many there were before.
+/// The peer of every connection. It is called with the number of connections before.
 #[derive(Clone)]
 pub(crate) struct Net {
     serve: Arc<Serve>,
@@ -33,7 +33,7 @@ pub(crate) struct Net {
     connections: Arc<AtomicUsize>,
 }
 
-/// Names lead to this address.
+/// The address that every name resolves to.
 pub(crate) const ADDRESS: &str = "10.0.0.1";
 
 pub(crate) struct Rig {
@@ -50,7 +50,7 @@ impl Net {
         Self { serve, connecting: Duration::ZERO, connections: Arc::default() }
     }
 
-    /// A peer that does the same on every connection: waits for a head, pauses, sends these bytes, and goes on to the next request.
+    /// A peer that does the same on every connection: it reads a head, pauses, sends these bytes, and continues with the next request.
     pub(crate) fn answering(pause: Duration, answer: impl AsRef<[u8]>) -> Self {
         let answer = answer.as_ref().to_vec();
         Self::new(move |mut io, _| {
@@ -74,8 +74,8 @@ impl Net {
 
     pub(crate) fn rig_with(&self, timeouts: Timeouts, limits: PoolLimits, tls: TlsSettings) -> Rig {
         let egress = Egress::nothing().allow("10.0.0.0/8".parse().unwrap());
-        let ways = SenderConfig { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
-        let sender = Sender::new(ways, timeouts, limits);
+        let config = SenderConfig { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
+        let sender = Sender::new(config, timeouts, limits);
         let allowance = Allowance { bytes: 1 << 40, body: 1 << 40 };
         let client = Client::new(sender.clone(), Arc::new(Account::new(allowance)));
         Rig { sender, client, net: self.clone() }
@@ -96,7 +96,7 @@ impl Connect for Net {
     }
 }
 
-/// A resolver that takes ten milliseconds for any name.
+/// A resolver that takes 10 ms for any name.
 struct Names;
 
 impl Resolve for Names {
@@ -108,7 +108,7 @@ impl Resolve for Names {
 pub(crate) type Answer = Result<Response<ResponseBody>, SendError>;
 
 impl Rig {
-    /// Connections that the peer has seen.
+    /// How many connections the peer has seen.
     pub(crate) fn connected(&self) -> usize {
         self.net.connections.load(Ordering::SeqCst)
     }
@@ -117,7 +117,7 @@ impl Rig {
         self.sender.connections()
     }
 
-    /// Sends what has no body.
+    /// Sends a request without a body.
     pub(crate) fn send(&self, request: Request<Empty<Bytes>>) -> BoxFuture<'static, Answer> {
         self.client.clone().call(request)
     }
@@ -126,13 +126,13 @@ impl Rig {
         self.send(Request::get(url).body(Empty::new()).unwrap())
     }
 
-    /// The same, with the facts of this attempt asked for.
+    /// The same, requesting the facts of the attempt with this number.
     pub(crate) fn attempt(&self, url: &str, number: u64) -> BoxFuture<'static, Answer> {
         self.send(Request::get(url).header(ATTEMPT, number.to_string()).body(Empty::new()).unwrap())
     }
 
-    /// What has been read of a response to its end: its status and body, or the cause and phase of its failure.
-    pub(crate) fn told(&self, url: &str) -> BoxFuture<'static, String> {
+    /// Reads a response to its end, and returns its body, or the cause and phase of the failure.
+    pub(crate) fn outcome(&self, url: &str) -> BoxFuture<'static, String> {
         let answer = self.get(url);
         async move {
             let read = async { text(answer.await?).await };
@@ -150,7 +150,7 @@ pub(crate) fn facts<B>(response: &Response<B>) -> Facts {
     fantail_facts::read(response.headers().get(FACTS).unwrap().to_str().unwrap())
 }
 
-/// Reads up to the end of a head; none when the connection has ended.
+/// Reads up to the end of a head. Returns none when the connection has ended.
 pub(crate) async fn head(io: &mut DuplexStream) -> Option<String> {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") {

@@ -12,10 +12,10 @@ use tokio::io::DuplexStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The name that peers are known by.
+/// The host name of the peers.
 pub(crate) const HOST: &str = "secure.test";
 
-/// Accepts as [`HOST`], with the root that has to be trusted for it.
+/// Accepts TLS connections as [`HOST`], with a certificate of this root.
 pub(crate) struct Secure {
     acceptor: TlsAcceptor,
     pem: String,
@@ -69,9 +69,9 @@ impl Secure {
     }
 }
 
-/// T15: with TLS 1.3 the alert comes when our side of the handshake is over.
+/// T15: with TLS 1.3 the alert arrives after our side of the handshake has finished.
 #[tokio::test(start_paused = true)]
-async fn an_alert_in_place_of_an_answer_is_an_alert() {
+async fn an_alert_in_place_of_an_answer_is_reported_as_an_alert() {
     for protocols in [&[b"http/1.1".as_slice()][..], &[b"h2".as_slice()][..]] {
         let secure = Secure::new(protocols, true);
         let rig = secure.rig(Timeouts::default(), PoolLimits::default(), |_, _| std::future::ready(()));

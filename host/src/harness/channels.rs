@@ -1,18 +1,18 @@
-//! Between a batch and its reader.
+//! The channels between a batch and its reader.
 
 use super::{Outbox, PolicyRefused};
 use futures::channel::oneshot;
 
-/// Between a batch and its reader.
+/// The channels between a batch and its reader.
 pub(super) struct Channels {
-    /// Resolves when the reader asks for its first outcome.
-    pub(super) asked: oneshot::Receiver<()>,
+    /// Resolves when the reader first polls for an outcome.
+    pub(super) demanded: oneshot::Receiver<()>,
     pub(super) outcomes: Outbox,
-    /// Told what the component says of the policy.
-    pub(super) accepted: oneshot::Sender<Result<(), PolicyRefused>>,
+    /// Receives whether the component accepts the policy.
+    pub(super) policy_result: oneshot::Sender<Result<(), PolicyRefused>>,
 }
 
-/// A component was told to stop, and did not within `Limits::stall`.
+/// A component was told to stop, but did not within `Limits::stall`.
 #[derive(Debug, thiserror::Error)]
-#[error("the component does not stop")]
+#[error("the component did not stop")]
 pub(super) struct DidNotStop;

@@ -1,26 +1,26 @@
-//! Requests that the component has been handed and has not answered: why nothing is lost, whatever it does.
+//! Records which requests were handed to the component and have no outcome, so that none is lost, whatever the component does.
 
 use fantail_engine::{Cause, Failure, Outcome, Phase, Request, Timing, without_credentials};
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// What a batch is fed with.
+/// One item of a batch's input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A request.
     Request(crate::Request),
-    /// Input that is not a request. It has its outcome too, in its turn.
+    /// Input that is not a valid request. It gets an outcome too, in order.
     Malformed(Malformed),
 }
 
-/// Input that is not a request.
+/// Input that is not a valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// Given back in the outcome.
+    /// The id of its outcome.
     pub id: u64,
-    /// Given back in the outcome too, without credentials; empty if none can be read.
+    /// The URL of its outcome, from which credentials are removed; empty if none can be read.
     pub url: String,
-    /// What is wrong, where, and how to mend it.
+    /// What is wrong, where, and how to fix it.
     pub detail: String,
 }
 
@@ -30,30 +30,30 @@ impl From<crate::Request> for Entry {
     }
 }
 
-/// As the engine has it, for example read from JSON by `fantail-wire`.
+/// From the engine's type, for example as read from JSON by `fantail-wire`.
 impl From<Request> for Entry {
     fn from(request: Request) -> Self {
         Entry::Request(request.into())
     }
 }
 
-/// An entry whose id is known, by its place in the input if it has none of its own.
+/// An entry with an id: its own, or else its position in the input.
 pub(super) type Numbered = Result<Request, Malformed>;
 
 impl Entry {
-    pub(super) fn numbered(self, place: u64) -> Numbered {
+    pub(super) fn numbered(self, position: u64) -> Numbered {
         match self {
-            Entry::Request(request) => Ok(request.numbered(place)),
+            Entry::Request(request) => Ok(request.numbered(position)),
             Entry::Malformed(malformed) => Err(malformed),
         }
     }
 }
 
-/// The component sees numbers of ours in place of the callers' ids, which need not be unique. An outcome with a number that is not
-/// open is none of a request's, and is dropped.
+/// The component sees numbers of ours in place of the callers' ids, which need not be unique. An outcome whose number is not open
+/// belongs to no request, and is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    read: u64,
+    total: u64,
     next: u32,
     open: HashMap<u32, Open>,
 }
@@ -62,25 +62,25 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) id: u64,
-    /// Why the input is not a request, if it is not: the component is handed an empty one in its place, so that the outcome
-    /// comes in its turn.
+    /// Why the input is not a valid request, if it is not: the component is handed an empty request in its place, so that the outcome
+    /// comes in order.
     pub(super) malformed: Option<Malformed>,
-    /// As it may be shown.
+    /// Without credentials.
     pub(super) url: String,
     since: Instant,
-    /// How many were noted before.
-    before: u64,
+    /// How many requests were opened before this one.
+    sequence: u64,
 }
 
 impl Ledger {
-    /// Notes that the component gets a request; gives the number it shall know it by.
+    /// Records that a request is handed to the component. Returns the number to hand it over under.
     pub(super) fn open(&mut self, entry: Numbered) -> (u32, Request) {
-        // They come round after 2^32, by when one may still be open.
+        // Numbers wrap around after 2^32, when an old one may still be open.
         while self.open.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
         }
-        let (number, before) = (self.next, self.read);
-        (self.next, self.read) = (number.wrapping_add(1), before + 1);
+        let (number, sequence) = (self.next, self.total);
+        (self.next, self.total) = (number.wrapping_add(1), sequence + 1);
         let (request, malformed) = match entry {
             Ok(request) => (request, None),
             Err(malformed) => (Request::default(), Some(malformed)),
@@ -88,41 +88,41 @@ impl Ledger {
         let id = malformed.as_ref().map_or(request.id, |malformed| malformed.id);
         let url = malformed.as_ref().map_or(&request.url, |malformed| &malformed.url);
         let url = without_credentials(url).into_owned();
-        self.open.insert(number, Open { id, malformed, url, since: Instant::now(), before });
+        self.open.insert(number, Open { id, malformed, url, since: Instant::now(), sequence });
         (number, request)
     }
 
-    /// Notes that the component has answered.
+    /// Records that the component has given an outcome.
     pub(super) fn close(&mut self, number: u32) -> Option<Open> {
         self.open.remove(&number)
     }
 
-    /// Whether the component has still to answer.
+    /// Whether the component has not yet given an outcome.
     pub(super) fn contains(&self, number: u32) -> bool {
         self.open.contains_key(&number)
     }
 
-    /// Requests noted so far.
-    pub(super) fn read(&self) -> u64 {
-        self.read
+    /// How many requests were opened so far.
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Closes all that are open, oldest first.
+    /// Closes all open requests, oldest first.
     pub(super) fn close_all(&mut self) -> Vec<Open> {
         let mut open: Vec<Open> = self.open.drain().map(|(_, open)| open).collect();
-        open.sort_unstable_by_key(|open| open.before);
+        open.sort_unstable_by_key(|open| open.sequence);
         open
     }
 }
 
 impl Open {
-    /// The outcome of a request that the component will not answer. How often it was sent, if at all, and where its time went is known to nobody:
-    /// `attempts` counts those that are known of, which is none.
-    pub(super) fn unanswered<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
+    /// The outcome of a request for which the component will give none. Whether and how often it was sent, and how long each step took, is
+    /// unknown: `attempts` counts the known ones, which is none.
+    pub(super) fn without_answer<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
         let timing = Timing { total: self.since.elapsed(), ..Timing::default() };
         let failure = Failure { phase: Phase::Guest, ..Failure::new(cause, false) }.with_detail(detail);
         let failure = self.malformed.map_or(failure, |malformed| malformed.failure());
@@ -141,21 +141,21 @@ impl Open {
     pub(super) fn not_taken<R>(self, cause: Cause, detail: &str) -> Outcome<R> {
         let unsent = Failure::unsent(cause, Phase::Queue).with_detail(detail);
         let failure = self.malformed.as_ref().map_or(unsent, Malformed::failure);
-        let outcome = self.unanswered(cause, detail);
+        let outcome = self.without_answer(cause, detail);
         let timing = Timing { queued: outcome.timing.total, ..outcome.timing };
         Outcome { timing, result: Err(failure), ..outcome }
     }
 }
 
 impl Malformed {
-    /// Its failure, in place of what the component makes of an empty request.
+    /// The failure that replaces the component's outcome for the empty request.
     pub(super) fn failure(&self) -> Failure {
         Failure::new(Cause::InvalidRequest, true).with_detail(&self.detail)
     }
 }
 
 /// The outcome of an entry that the component was never handed.
-pub(super) fn never_handed_over<R>(entry: Numbered, reason: &str) -> Outcome<R> {
+pub(super) fn not_handed_over<R>(entry: Numbered, reason: &str) -> Outcome<R> {
     let (id, url, failure) = match entry {
         Ok(request) => {
             let failure = Failure::unsent(Cause::InternalError, Phase::Guest).with_detail(reason);
@@ -173,13 +173,13 @@ mod tests {
     use fantail_engine::Sent;
     use std::time::Duration;
 
-    /// T7: what nobody knows is not made up. T12: nor is a password told.
+    /// T7: unknown facts are not invented. T12: a password is not shown.
     #[test]
-    fn an_outcome_without_the_component_claims_nothing_of_what_was_sent() {
+    fn an_outcome_made_without_the_component_claims_nothing_about_what_was_sent() {
         let mut ledger = Ledger::default();
         ledger.open(Ok(Request::get(7, "http://me:secret@a.test/")));
         let open = ledger.close_all().remove(0);
-        let outcome: Outcome<()> = open.unanswered(Cause::Cancelled, "cancelled");
+        let outcome: Outcome<()> = open.without_answer(Cause::Cancelled, "cancelled");
         let failure = outcome.result.unwrap_err();
         assert_eq!((outcome.id, outcome.url.as_str(), outcome.attempts), (7, "http://a.test/", 0));
         assert_eq!((failure.phase, failure.sent, failure.retryable), (Phase::Guest, Sent::Maybe, false));

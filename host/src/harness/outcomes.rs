@@ -10,19 +10,19 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::DropGuard;
 
-/// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be
-/// polled inside the tokio runtime it was made in. Dropping it before its end ends the batch at once, connections and
-/// unread bodies included; after its end, unread bodies go on by themselves.
+/// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be polled inside
+/// the tokio runtime that it was created in. Dropping it before its end ends the batch immediately, connections and unread bodies
+/// included. After its end, unread bodies continue on their own.
 #[derive(Debug)]
 pub struct Outcomes {
-    pub(super) ask: Option<oneshot::Sender<()>>,
+    pub(super) demand: Option<oneshot::Sender<()>>,
     pub(super) canceller: Option<Canceller>,
     pub(super) outcomes: mpsc::Receiver<Outcome>,
     pub(super) report: oneshot::Receiver<Finished>,
     pub(super) batch: Running,
 }
 
-/// Ends a batch when it is dropped, unless the batch has come to its end.
+/// Aborts the task of a batch when it is dropped, unless the batch has ended.
 #[derive(Debug)]
 pub(super) struct Running(pub(super) Option<AbortHandle>);
 
@@ -35,29 +35,29 @@ impl Drop for Running {
 }
 
 impl Outcomes {
-    /// What ends the batch when it is dropped. None if it was taken before, or the batch has come to its end.
+    /// The handle that cancels the batch when it is dropped. None if it was taken before, or if the batch has ended.
     pub fn canceller(&mut self) -> Option<Canceller> {
         self.canceller.take()
     }
 
-    /// What became of the batch. Waits for its end; outcomes not taken by then are dropped. The bytes of its receipt are those up to now: with
-    /// unread bodies more come later.
+    /// Waits for the end of the batch, and returns its report. Outcomes that have not been taken are dropped. The bytes in the receipt are
+    /// those up to now: unread bodies may add more later.
     pub async fn report(mut self) -> Report {
-        // Nobody will ask for more.
-        self.ask = None;
+        // No further outcome will be read.
+        self.demand = None;
         self.outcomes.close();
         let report = (&mut self.report).await;
         self.end();
         match report {
             Ok((mut report, account)) => {
-                report.receipt.charge(&account.used());
+                report.receipt.charge(&account.usage());
                 report
             }
-            Err(_) => Report::broken("the task that ran the batch ended early"),
+            Err(_) => Report::broken_reason("the task that ran the batch ended early"),
         }
     }
 
-    /// From here on only unread bodies keep the batch going.
+    /// From here on only unread bodies keep the batch running.
     fn end(&mut self) {
         self.batch.0 = None;
         if let Some(Canceller { batch }) = self.canceller.take() {
@@ -66,9 +66,9 @@ impl Outcomes {
     }
 }
 
-/// Ends a batch when it is dropped: every request that has been read and has no outcome gets one, with the cause `cancelled` and what is
-/// known of how far it had come, and the stream ends after those. Unread bodies break off, also those of a batch whose outcomes
-/// have all been taken.
+/// Cancels a batch when it is dropped: every request that has been read and has no outcome gets one, with the cause `cancelled` and what
+/// is known of its progress, and the stream ends after those. Unread bodies are interrupted, even if all outcomes of the batch have
+/// been taken.
 #[derive(Debug)]
 pub struct Canceller {
     pub(super) batch: DropGuard,
@@ -78,9 +78,9 @@ impl Stream for Outcomes {
     type Item = Outcome;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        if let Some(ask) = self.ask.take() {
-            // The batch may have broken down already: then its outcomes say so.
-            let _ = ask.send(());
+        if let Some(demand) = self.demand.take() {
+            // The batch may already have ended: then its outcomes say why.
+            let _ = demand.send(());
         }
         let outcome = ready!(self.outcomes.poll_recv(cx));
         if outcome.is_none() {

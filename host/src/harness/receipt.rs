@@ -1,36 +1,37 @@
-//! What a batch has cost.
+//! What a batch has used.
 
 use crate::sandbox::Sandbox;
-use fantail_sender::Used;
+use fantail_sender::Usage;
 use std::time::Duration;
 
-/// What a batch has cost, up to its last outcome; bytes up to when its report was asked for, which may include those of unread bodies.
+/// What a batch has used, up to its last outcome. Bytes are counted up to when the report is requested, and may include those of unread
+/// bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Instances that ran it.
     pub instances: u32,
-    /// Bytes of the instance's memories at their largest.
+    /// Bytes of the instance's memories, which never shrink.
     pub memory: u64,
-    /// How long the instance was run: its own computing, and what the host did for it at once.
+    /// How long the instance ran: its own computation, and the synchronous work of the host for it.
     pub busy: Duration,
-    /// How often it asked something of the host.
+    /// How many calls it made to the host.
     pub host_calls: u64,
-    /// Connections opened for it.
+    /// Connections opened for the batch.
     pub opened: u64,
-    /// Requests of it that found a connection open.
+    /// Requests sent over a connection that was already open.
     pub reused: u64,
-    /// Bytes that came over its connections, TLS and heads included. What comes over one of HTTP/2 is charged to the batch that
-    /// used it last.
+    /// Bytes received over its connections, TLS and heads included. What is received over an HTTP/2 connection is charged to the batch
+    /// that used it last.
     pub received: u64,
-    /// Bytes that went out.
+    /// Bytes sent, likewise.
     pub sent: u64,
-    /// From the batch being handed over to its end.
+    /// From when the batch was started to its end.
     pub elapsed: Duration,
 }
 
 impl Receipt {
     pub(super) fn of(sandbox: &Sandbox, elapsed: Duration) -> Self {
-        let used = sandbox.used();
+        let used = sandbox.consumption();
         Self {
             instances: 1,
             memory: used.memory as u64,
@@ -44,8 +45,8 @@ impl Receipt {
         }
     }
 
-    /// Takes over what has passed over the network by now.
-    pub(super) fn charge(&mut self, used: &Used) {
-        (self.received, self.sent) = (used.received, used.sent);
+    /// Updates the bytes to the current network usage.
+    pub(super) fn charge(&mut self, usage: &Usage) {
+        (self.received, self.sent) = (usage.received, usage.sent);
     }
 }

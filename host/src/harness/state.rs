@@ -1,4 +1,4 @@
-//! What the store of a batch holds.
+//! The data of a batch's store.
 
 use super::input::Input;
 use super::ledger::Ledger;
@@ -16,35 +16,35 @@ use tracing::debug;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-/// What the store of a batch holds: the host's side of one instance and its batch.
+/// The data of a batch's store: the host's side of one instance and its batch.
 pub(crate) struct State {
     pub(super) sandbox: Sandbox,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
-    /// When the first request was asked for.
-    pub(super) begun: Option<Instant>,
-    /// Why the component broke down, if it did: shared with unread bodies.
-    pub(super) broken: Arc<OnceLock<String>>,
-    /// The reader gives the batch up, and unread bodies with it.
+    /// When the reader first polled for an outcome.
+    pub(super) started: Option<Instant>,
+    /// Why the component broke down, if it did. Shared with unread bodies.
+    pub(super) broken_reason: Arc<OnceLock<String>>,
+    /// Cancelled when the reader cancels the batch, and with it its unread bodies.
     pub(super) cancelled: CancellationToken,
-    /// Held by every unread body of a component for WASI 0.3: when the last is gone, so is the batch.
+    /// Held by every unread body of a component for WASI 0.3: when the last one is dropped, the batch ends.
     pub(super) alive: Option<mpsc::Sender<()>>,
 }
 
-/// Requests on their way into the component.
-pub(super) struct Given {
-    /// By the numbers it shall know them by.
+/// Requests that are handed over to the component in one call.
+pub(super) struct Handover {
+    /// Each with the number that the component is to know it by.
     pub(super) requests: Vec<(u32, Request)>,
-    /// The component has room for more than the input has now.
-    pub(super) is_hungry: bool,
+    /// The component has room for more requests than the input has now.
+    pub(super) wants_more: bool,
     /// It may have room for more after these.
     pub(super) is_full: bool,
-    /// No more will come.
+    /// The input ends with these.
     pub(super) is_last: bool,
 }
 
-/// What the component says of a request.
-pub(super) struct Answered {
+/// An outcome as the component reports it.
+pub(super) struct ComponentOutcome {
     pub(super) url: String,
     pub(super) attempts: u32,
     pub(super) hops: Vec<String>,
@@ -53,8 +53,8 @@ pub(super) struct Answered {
     pub(super) result: Result<Response, Failure>,
 }
 
-/// Bytes of requests that are handed over at once, unless one alone is larger: then the component is asked again how much room it has.
-const MOST_AT_ONCE: u64 = 1 << 20;
+/// Bytes of requests after which no further one is handed over in the same call. Then the component is asked again how much room it has.
+const PUSH_BYTES: u64 = 1 << 20;
 
 impl State {
     pub(super) fn new(limits: Limits, sender: Sender, cancelled: CancellationToken) -> Self {
@@ -62,27 +62,27 @@ impl State {
             sandbox: Sandbox::new(limits, sender, &[]),
             ledger: Ledger::default(),
             tally: Tally::new(),
-            begun: None,
-            broken: Arc::default(),
+            started: None,
+            broken_reason: Arc::default(),
             cancelled,
             alive: None,
         }
     }
 
-    /// The reader has asked for its first outcome.
-    pub(super) fn begin(&mut self) {
-        self.begun.get_or_insert_with(Instant::now);
+    /// The reader has polled for its first outcome.
+    pub(super) fn start(&mut self) {
+        self.started.get_or_insert_with(Instant::now);
     }
 
-    /// Takes what the input has now, as far as there is room for it in the component and in the limits, and notes it in the ledger.
-    pub(super) fn take_from(&mut self, input: &mut Input, room: u32) -> Given {
+    /// Takes what the input has now, as far as the component and the limits have room for it, and records it in the ledger.
+    pub(super) fn take_from(&mut self, input: &mut Input, room: u32) -> Handover {
         let limits = &self.sandbox.limits;
-        let left = usize::try_from(limits.requests.saturating_sub(self.ledger.read())).unwrap_or(usize::MAX);
-        let room = (room as usize).min(limits.handed_over.saturating_sub(self.ledger.len())).min(left);
+        let remaining = usize::try_from(limits.requests.saturating_sub(self.ledger.total())).unwrap_or(usize::MAX);
+        let room = (room as usize).min(limits.handed_over.saturating_sub(self.ledger.len())).min(remaining);
         let mut requests = Vec::new();
         let mut bytes = 0;
         while requests.len() < room
-            && bytes < MOST_AT_ONCE
+            && bytes < PUSH_BYTES
             && let Poll::Ready(Some(entry)) = input.poll_next(&mut Context::from_waker(Waker::noop()))
         {
             self.tally.arrived();
@@ -90,16 +90,16 @@ impl State {
             bytes += request.size();
             requests.push((number, request));
         }
-        let is_last = input.is_ended() || left == requests.len();
-        let is_full = bytes >= MOST_AT_ONCE;
-        Given { is_hungry: requests.len() < room && !is_full, is_full, is_last, requests }
+        let is_last = input.is_ended() || remaining == requests.len();
+        let is_full = bytes >= PUSH_BYTES;
+        Handover { wants_more: requests.len() < room && !is_full, is_full, is_last, requests }
     }
 
-    /// The component's outcome as the reader gets it, under the caller's id, with what the harness knows better. None if no such request is
-    /// open.
-    pub(super) fn close(&mut self, number: u32, answered: Answered) -> Option<Outcome> {
+    /// Closes a request with the component's outcome, and returns that under the caller's id, with the harness's corrections. Returns
+    /// none if no request with this number is open.
+    pub(super) fn close(&mut self, number: u32, received: ComponentOutcome) -> Option<Outcome> {
         let open = self.ledger.close(number)?;
-        let Answered { url, attempts, hops, timing, last_attempt, result } = answered;
+        let ComponentOutcome { url, attempts, hops, timing, last_attempt, result } = received;
         let mut outcome = Outcome { id: open.id, url, attempts, hops, timing, last_attempt, result };
         if let Err(Failure { detail: Some(detail), .. }) = &mut outcome.result {
             let line = first_line(detail).len();

@@ -1,4 +1,4 @@
-//! How long an instance is run.
+//! Measures how long an instance runs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Adds up how long a future is polled: what an instance computes, and what the host does for it at once.
+/// Adds up how long a future is polled: the computation of an instance, and the synchronous work of the host for it.
 #[derive(Clone)]
 pub(crate) struct Busy(Arc<Inner>);
 
 struct Inner {
     epoch: Instant,
-    /// In nanoseconds, of polls that are over.
+    /// The time of finished polls, in nanoseconds.
     total: AtomicU64,
-    /// When the one under way began, in nanoseconds from `epoch`; zero if there is none.
+    /// When the current poll started, in nanoseconds from `epoch`; zero if there is none.
     since: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ impl Default for Busy {
 }
 
 impl Busy {
-    /// So long by now.
+    /// The time so far, including the current poll.
     pub(crate) fn total(&self) -> Duration {
         let since = self.0.since.load(Ordering::Relaxed);
         let running = if since == 0 { 0 } else { self.now().saturating_sub(since) };
@@ -51,11 +51,11 @@ impl<F: Future> Future for Timed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let begun = self.busy.now();
-        self.busy.0.since.store(begun, Ordering::Relaxed);
+        let started = self.busy.now();
+        self.busy.0.since.store(started, Ordering::Relaxed);
         let polled = self.future.as_mut().poll(cx);
         self.busy.0.since.store(0, Ordering::Relaxed);
-        self.busy.0.total.fetch_add(self.busy.now().saturating_sub(begun), Ordering::Relaxed);
+        self.busy.0.total.fetch_add(self.busy.now().saturating_sub(started), Ordering::Relaxed);
         polled
     }
 }

@@ -1,4 +1,4 @@
-//! The sender behind wasmtime's hooks. wasmtime calls that interface experimental: all we know of it is in this file.
+//! Connects the sender to wasmtime's hooks. wasmtime calls that interface experimental, so it is used only in this file.
 
 use fantail_engine::Cause;
 use fantail_facts::FailureReport;
@@ -8,7 +8,7 @@ use tower_service::Service;
 use tracing::{Instrument, Span, debug, debug_span};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// What one instance sends with.
+/// The client that one instance sends its requests with.
 pub(crate) struct Hooks(pub(crate) Client);
 
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -21,25 +21,25 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let span = attempt(&request);
-        let sent = self.0.call(tighter(options.unwrap_or_default()).on(request));
+        let span = attempt_span(&request);
+        let sent = self.0.call(request_timeouts(options.unwrap_or_default()).on(request));
         let sent = async move {
-            let response = sent.await.map_err(failed)?;
+            let response = sent.await.map_err(to_wasi_error)?;
             debug!(status = response.status().as_u16(), "head");
-            let response = response.map(|body| body.map_err(failed).boxed_unsync());
+            let response = response.map(|body| body.map_err(to_wasi_error).boxed_unsync());
             Ok((response, Box::new(async { Ok(()) }) as Transmission))
         };
         Box::new(sent.instrument(span))
     }
 }
 
-fn tighter(options: RequestOptions) -> RequestTimeouts {
+fn request_timeouts(options: RequestOptions) -> RequestTimeouts {
     let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options;
     RequestTimeouts { connect: connect_timeout, head: first_byte_timeout, idle: between_bytes_timeout }
 }
 
-/// What is told of an attempt: never a header, a path or a query.
-fn attempt(request: &http::Request<WasiBody>) -> Span {
+/// The span of an attempt: without its headers, path and query.
+fn attempt_span(request: &http::Request<WasiBody>) -> Span {
     let method = request.method().as_str();
     match Origin::of(request.uri()) {
         Ok(origin) => {
@@ -49,21 +49,21 @@ fn attempt(request: &http::Request<WasiBody>) -> Span {
     }
 }
 
-/// The error that the component gets: with all that is known of the attempt if it has asked for that.
-fn failed(error: SendError) -> Error {
+/// The error that the component gets: with the facts of the attempt if it requested them.
+fn to_wasi_error(error: SendError) -> Error {
     debug!(cause = %error.cause, phase = error.phase.name(), "failed");
     let SendError { cause, phase, sent, detail, facts, .. } = error;
     match facts {
         Some(facts) => {
-            let told = FailureReport { cause, phase, sent, facts: *facts, detail };
-            Error::InternalError(Some(fantail_facts::write_failure(&told)))
+            let report = FailureReport { cause, phase, sent, facts: *facts, detail };
+            Error::InternalError(Some(fantail_facts::write_failure(&report)))
         }
-        None => code(cause, detail),
+        None => error_code(cause, detail),
     }
 }
 
-/// wasi:http's own names are those of our causes; the few that it lacks are never made here.
-fn code(cause: Cause, detail: String) -> Error {
+/// The error of wasi:http with the name of the cause. The few causes that wasi:http lacks never reach this function.
+fn error_code(cause: Cause, detail: String) -> Error {
     match cause {
         Cause::DnsTimeout => Error::DnsTimeout,
         Cause::DnsError => Error::DnsError { rcode: Some(detail), info_code: None },

@@ -1,46 +1,46 @@
-//! What one instance of the component may use, however hostile it is.
+//! The limits of one instance, which hold even if its component is hostile.
 
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
-/// What one instance, which runs one batch, may use. Past a limit the instance is ended; the requests it held get
-/// `internal-error` outcomes, and nothing outside it is touched.
+/// What one instance, which runs one batch, may use. If it exceeds a limit the instance is ended; its open requests get
+/// `internal-error` outcomes, and nothing outside it is affected.
 ///
 /// Worst-case memory of the host for one instance: `memory` + `table_elements` x 16 B + `hostcall_bytes` + `handles` x 200 B +
 /// `resources` x 100 B + `handed_over` x 100 B, beside the connections (see [`PoolLimits`](crate::PoolLimits)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all its linear memories together. Default 512 MiB.
+    /// The most bytes of all its linear memories together. Default 512 MiB.
     pub memory: usize,
-    /// Elements of all its tables together. Default 65,536.
+    /// The most elements of all its tables together. Default 65,536.
     pub table_elements: usize,
-    /// Core instances, memories and tables it may be made of, each. Default 64.
+    /// The most core instances, the most memories and the most tables that it may consist of. Default 64.
     pub parts: usize,
-    /// Component-model handles at once. Default 65,536.
+    /// The most component-model handles at once. Default 65,536.
     pub handles: usize,
-    /// Host resources (requests, responses, fields, ...) at once. Default 65,536.
+    /// The most host resources (requests, responses, fields, ...) at once. Default 65,536.
     pub resources: usize,
-    /// Bytes it may pass to the host in one call or one stream item. Default 64 MiB: room for one outcome.
+    /// The most bytes it may pass to the host in one call or one stream item. Default 64 MiB: room for one outcome.
     pub hostcall_bytes: usize,
-    /// Bytes of one request's or response's header fields. Default 128 KiB.
+    /// The most bytes of one request's or response's header fields. Default 128 KiB.
     pub field_bytes: usize,
-    /// Bytes of a body kept inside the component that a policy may ask for. Default 32 MiB.
+    /// The largest `max_body` that a policy may ask for, in bytes. Default 32 MiB.
     pub max_body: u64,
-    /// Bytes it may receive from the network, and send, each, TLS and heads included. Looked at before each request and with each
-    /// piece of a body, so that what a socket and its buffers hold may come on top. Default 1 TiB.
+    /// The most bytes it may receive from the network, and the most it may send, TLS and heads included. Checked before each request and
+    /// with each frame of a body, so it may be exceeded by what a socket and its buffers hold. Default 1 TiB.
     pub network_bytes: u64,
-    /// Bytes of one response's body that it may receive, kept or not. Default 64 GiB.
+    /// The most bytes of one response's body that it may receive, whether it keeps them or not. Default 64 GiB.
     pub response_bytes: u64,
-    /// Requests it may take in all. What comes after those stays unread, as after an early stop. Default 1,000,000,000.
+    /// The most requests it may take in total. Further ones are not read, as after an early stop. Default 1,000,000,000.
     pub requests: u64,
-    /// How long it may compute without asking anything of the host. Default 5 s.
+    /// How long it may compute without calling the host. Default 5 s.
     pub stall: Duration,
-    /// How long it may compute in all, what the host does for it at once included. Looked at every 10 ms while it computes.
+    /// How long it may compute in total, including the synchronous work of the host for it. Checked every 10 ms while it computes.
     /// Default 24 h.
     pub cpu: Duration,
-    /// How long a batch may take, kept outside of it. Default 7 days and 1 minute, a little more than a policy may ask.
+    /// How long a batch may take, enforced from outside. Default 7 days and 1 minute, a little more than a policy may ask for.
     pub wall: Duration,
-    /// Requests it may take without giving an outcome. Default 131,072: twice what a policy's window may be.
+    /// The most requests it may hold without having given an outcome. Default 131,072: twice the largest window of a policy.
     pub handed_over: usize,
 }
 
@@ -66,7 +66,7 @@ impl Default for Limits {
     }
 }
 
-/// Keeps the limits on memory and tables, which wasmtime asks about one at a time, in sum.
+/// Enforces the limits on the total of all memories and tables, which wasmtime reports one by one.
 #[derive(Debug)]
 pub(super) struct Meter {
     limits: Limits,
@@ -79,7 +79,7 @@ impl Meter {
         Self { limits, memory: 0, table_elements: 0 }
     }
 
-    /// Bytes of all memories: they never shrink.
+    /// Bytes of all memories, which never shrink.
     pub(super) fn memory(&self) -> usize {
         self.memory
     }
@@ -107,10 +107,10 @@ impl ResourceLimiter for Meter {
     }
 }
 
-/// Adds what is asked for to what is `used`, if that is within `most`.
-fn grow(used: &mut usize, most: usize, current: usize, desired: usize) -> bool {
+/// Adds the requested growth to `used`, if the total is within `limit`.
+fn grow(used: &mut usize, limit: usize, current: usize, desired: usize) -> bool {
     let total = used.saturating_add(desired.saturating_sub(current));
-    let granted = total <= most;
+    let granted = total <= limit;
     if granted {
         *used = total;
     }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memories_are_limited_in_sum() {
+    fn the_total_of_all_memories_is_limited() {
         let mut meter = Meter::new(Limits { memory: 100, ..Limits::default() });
         assert!(meter.memory_growing(0, 60, None).unwrap());
         assert!(!meter.memory_growing(0, 60, None).unwrap(), "a second memory");

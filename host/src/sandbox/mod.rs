@@ -1,4 +1,4 @@
-//! What every instance lives in, whatever it is for: its own store, the little that it may import, and limits.
+//! What confines every instance: its own store, a minimum of imports, and limits.
 
 mod busy;
 mod hooks;
@@ -10,7 +10,7 @@ pub use limits::Limits;
 pub(crate) use watchdog::{start_ticking, watch};
 
 use busy::Busy;
-use fantail_sender::{Account, Allowance, Client, Sender, Used};
+use fantail_sender::{Account, Allowance, Client, Sender, Usage};
 use hooks::Hooks;
 use limits::Meter;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use wasmtime_wasi::p2::bindings::io;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-/// A version of WASI. The default is what has been measured to cost less in a harness (BENCHMARKS.md).
+/// A version of WASI. The default is the one that costs less in a harness (BENCHMARKS.md).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wasi {
     /// 0.2: `fantail:fetch-p2/batch`.
@@ -42,32 +42,32 @@ pub(crate) struct Sandbox {
     hooks: Hooks,
     meter: Meter,
     pub(crate) limits: Limits,
-    /// How often the instance has asked something of us.
+    /// How many calls the instance has made to the host.
     host_calls: u64,
-    /// How long the instance has been computing since it last asked something of us.
+    /// How long the instance has computed since its last call to the host.
     pub(crate) computing: Duration,
-    /// How long it has been run in all.
+    /// How long it has run in total.
     pub(crate) busy: Busy,
-    /// Set by whatever else is a sign of life: bytes that pass without the instance asking for each of them.
-    pub(crate) alive: Arc<AtomicBool>,
+    /// Set by progress without a call to the host: bytes that pass in a stream.
+    pub(crate) progress: Arc<AtomicBool>,
 }
 
-/// What an instance has used.
+/// A reading of what an instance has used.
 pub(crate) struct Consumption {
-    /// Bytes of its memories, which do not shrink.
+    /// Bytes of its memories, which never shrink.
     pub(crate) memory: usize,
     pub(crate) host_calls: u64,
-    pub(crate) network: Used,
+    pub(crate) network: Usage,
 }
 
-/// What a store has to hold so that an instance in it is kept within its limits.
+/// The data of a store whose instance is kept within its limits.
 pub(crate) trait Sandboxed: WasiView + WasiHttpView + Send + 'static {
     fn sandbox(&mut self) -> &mut Sandbox;
 }
 
 impl Sandbox {
-    /// `environment` is for components that may ask for it. There are no arguments, files, sockets or standard streams: the
-    /// linkers have none of them anyway.
+    /// `environment` is for components that may import it. There are no arguments, files, sockets or standard streams: the linkers
+    /// provide none of them.
     pub(crate) fn new(limits: Limits, sender: Sender, environment: &[(String, String)]) -> Self {
         let allowance = Allowance { bytes: limits.network_bytes, body: limits.response_bytes };
         let mut table = ResourceTable::new();
@@ -84,7 +84,7 @@ impl Sandbox {
             limits,
             computing: Duration::ZERO,
             busy: Busy::default(),
-            alive: Arc::default(),
+            progress: Arc::default(),
         }
     }
 
@@ -92,18 +92,22 @@ impl Sandbox {
         self.hooks.0.sender()
     }
 
-    /// Whatever an instance asks of the host is a sign of life, were it only the time.
-    fn called(&mut self) {
+    /// Records a call to the host. Any call counts as progress, even one that reads the clock.
+    fn record_host_call(&mut self) {
         self.computing = Duration::ZERO;
         self.host_calls += 1;
     }
 
-    /// What has been used so far.
-    pub(crate) fn used(&self) -> Consumption {
-        Consumption { memory: self.meter.memory(), host_calls: self.host_calls, network: self.hooks.0.account().used() }
+    /// What the instance has used so far.
+    pub(crate) fn consumption(&self) -> Consumption {
+        Consumption {
+            memory: self.meter.memory(),
+            host_calls: self.host_calls,
+            network: self.hooks.0.account().usage(),
+        }
     }
 
-    /// The host's resources, for the host itself.
+    /// The table of resources, for the host's own use.
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }
@@ -115,14 +119,14 @@ impl Sandbox {
 
 impl WasiView for Sandbox {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.called();
+        self.record_host_call();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for Sandbox {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.called();
+        self.record_host_call();
         WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }
@@ -141,7 +145,7 @@ pub(crate) fn config() -> Config {
     config
 }
 
-/// What every component may import.
+/// A linker with the imports that every component may use.
 pub(crate) fn linker<T: Sandboxed>(engine: &Engine, wasi: Wasi) -> wasmtime::Result<Linker<T>> {
     let mut linker = Linker::new(engine);
     match wasi {

@@ -1,4 +1,4 @@
-//! Keeps a component from computing for ever: epochs from outside, a count inside.
+//! Ends components that compute for too long: a thread advances the epoch, and each store counts its ticks.
 
 use super::Sandboxed;
 use std::io;
@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-/// How often a computing component is looked at, and gives way to everything else on its thread.
+/// How often a computing component is checked, and yields to the other tasks on its thread.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A component has computed for longer than `Limits::stall` without asking anything of the host.
+/// A component has computed for longer than `Limits::stall` without calling the host.
 #[derive(Debug, thiserror::Error)]
 #[error("the component computed for {0:?} without asking anything of the host")]
 struct Stalled(Duration);
 
-/// A component has computed for longer than `Limits::cpu`, whatever it asked of the host meanwhile.
+/// A component has computed for longer than `Limits::cpu` in total.
 #[derive(Debug, thiserror::Error)]
 #[error("the component computed for {0:?} in all")]
 struct Exhausted(Duration);
 
-/// Ticks for as long as the engine is in use.
+/// Starts a thread that advances the epoch for as long as the engine is in use.
 pub(crate) fn start_ticking(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
     let tick = move || {
@@ -32,7 +32,7 @@ pub(crate) fn start_ticking(engine: &Engine) -> io::Result<()> {
     std::thread::Builder::new().name("fantail-epoch".to_owned()).spawn(tick).map(drop)
 }
 
-/// Sets every limit of a store.
+/// Sets the limits of a store.
 pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
     let limits = store.data_mut().sandbox().limits;
     store.limiter(|data| &mut data.sandbox().meter);
@@ -44,8 +44,9 @@ pub(crate) fn watch<T: Sandboxed>(store: &mut Store<T>) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| {
         let sandbox = store.data_mut().sandbox();
-        // A tick that has passed since the last look counts whole, even if the instance slept through most of it.
-        sandbox.computing = if sandbox.alive.swap(false, Ordering::Relaxed) { TICK } else { sandbox.computing + TICK };
+        // A tick counts in full, even if the instance waited through most of it.
+        sandbox.computing =
+            if sandbox.progress.swap(false, Ordering::Relaxed) { TICK } else { sandbox.computing + TICK };
         let busy = sandbox.busy.total();
         if busy > sandbox.limits.cpu {
             return Err(Exhausted(busy).into());

@@ -1,4 +1,4 @@
-//! Two functions of wasi:http 0.2 in place of wasmtime's, which in version 48 do not do what they should.
+//! Replaces two functions of wasi:http 0.2 whose implementations in wasmtime 48 have bugs.
 
 use super::Sandboxed;
 use wasmtime::StoreContextMut;
@@ -8,7 +8,7 @@ use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError, RequestOptions};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 
-/// Where wasmtime has put its own.
+/// The instances in which wasmtime defines its own.
 const TYPES: &str = "wasi:http/types@0.2.12";
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
@@ -33,10 +33,10 @@ pub(super) fn replace<T: Sandboxed>(linker: &mut Linker<T>) -> wasmtime::Result<
     Ok(())
 }
 
-/// wasmtime's looks for another type than the one that a sender's body fails with, and never finds it.
+/// wasmtime's implementation downcasts to a different type than that of the errors of a sender's body, and never finds it.
 fn error_code(error: &IoError) -> Option<ErrorCode> {
-    let Some(of_a_body) = error.downcast_ref::<Error>() else { return error.downcast_ref::<ErrorCode>().cloned() };
-    Some(match of_a_body {
+    let Some(body_error) = error.downcast_ref::<Error>() else { return error.downcast_ref::<ErrorCode>().cloned() };
+    Some(match body_error {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
         Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
         Error::HttpProtocolError => ErrorCode::HttpProtocolError,
@@ -44,23 +44,23 @@ fn error_code(error: &IoError) -> Option<ErrorCode> {
         Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
         Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
-        // As it is: the sender may have written more in it than words.
-        Error::InternalError(told) => ErrorCode::InternalError(told.clone()),
+        // Passed on unchanged: the sender may have encoded facts in it.
+        Error::InternalError(detail) => ErrorCode::InternalError(detail.clone()),
         other => ErrorCode::InternalError(Some(other.to_string())),
     })
 }
 
-/// wasmtime's keeps the options, which are its to drop: one resource more with each request.
+/// wasmtime's implementation leaks the options, which it owns: one more resource with each request.
 fn handle<T: Sandboxed>(
     mut store: StoreContextMut<'_, T>,
     request: Resource<HostOutgoingRequest>,
     options: Option<Resource<RequestOptions>>,
 ) -> wasmtime::Result<Handled> {
     let mut view = store.data_mut().http();
-    let kept = options.as_ref().map(|options| Resource::<RequestOptions>::new_own(options.rep()));
+    let owned = options.as_ref().map(|options| Resource::<RequestOptions>::new_own(options.rep()));
     let handled = view.handle(request, options);
-    if let Some(kept) = kept {
-        view.table.delete(kept)?;
+    if let Some(owned) = owned {
+        view.table.delete(owned)?;
     }
     match handled {
         Ok(pending) => Ok(Ok(pending)),

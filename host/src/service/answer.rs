@@ -1,4 +1,4 @@
-//! What a client gets.
+//! The answers that clients get.
 
 use super::idle::Busy;
 use super::occupancy::Permit;
@@ -12,58 +12,65 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use wasmtime_wasi_http::Error;
 
-/// The body of an answer. Dropping it tells the application that its client has left.
+/// The body of an answer. Dropping it tells the application that its client has disconnected.
 pub struct Answer {
     body: UnsyncBoxBody<Bytes, Error>,
-    /// Given back with the body, however it ends.
-    place: Option<Permit>,
-    /// Its connection's.
+    /// Released when the body ends or is dropped.
+    permit: Option<Permit>,
+    /// Marks the connection as busy.
     busy: Option<Busy>,
-    /// Whether the client reads JSON lines, and can be told in one of them that the answer breaks off.
-    lines: bool,
-    /// Whether what has passed ends with a whole line.
-    whole_line: bool,
-    broken: Option<Telling>,
+    /// Whether the client reads JSON lines, so that a last line can say that the answer breaks off.
+    is_json_lines: bool,
+    /// Whether the bytes so far end with a newline.
+    at_line_start: bool,
+    broken: Option<BreakOffStep>,
 }
 
-/// How far the client has been told that the answer breaks off.
-enum Telling {
+/// The steps by which the client is told that the answer breaks off.
+enum BreakOffStep {
     Line(BrokenOff),
-    /// The connection sends what it holds when a body has nothing more for now, but not when a body fails.
+    /// Returns pending once: the connection flushes its buffer when a body is pending, but not when a body fails.
     Flush(BrokenOff),
     Failure(BrokenOff),
 }
 
-/// The application did not bring its answer to an end.
+/// The application did not complete its answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer broke off: {0}")]
 pub struct BrokenOff(String);
 
 impl Answer {
-    pub(super) fn new(response: Response<UnsyncBoxBody<Bytes, Error>>, place: Permit) -> Response<Self> {
+    pub(super) fn new(response: Response<UnsyncBoxBody<Bytes, Error>>, permit: Permit) -> Response<Self> {
         let content_type = response.headers().get(http::header::CONTENT_TYPE);
-        let lines = content_type.is_some_and(|value| value.as_bytes() == b"application/x-ndjson");
-        response.map(|body| Self { body, place: Some(place), busy: None, lines, whole_line: true, broken: None })
+        let is_json_lines = content_type.is_some_and(|value| value.as_bytes() == b"application/x-ndjson");
+        response.map(|body| Self {
+            body,
+            permit: Some(permit),
+            busy: None,
+            is_json_lines,
+            at_line_start: true,
+            broken: None,
+        })
     }
 
-    /// Keeps its connection busy for as long as it is there.
-    pub(super) fn keep(&mut self, busy: Busy) {
+    /// Marks the connection as busy until this body is dropped.
+    pub(super) fn set_busy(&mut self, busy: Busy) {
         self.busy = Some(busy);
     }
 
     fn break_off(&mut self, reason: String) {
-        self.place = None;
+        self.permit = None;
         let broken = BrokenOff(reason);
-        self.broken = Some(if self.lines { Telling::Line(broken) } else { Telling::Failure(broken) });
+        self.broken = Some(if self.is_json_lines { BreakOffStep::Line(broken) } else { BreakOffStep::Failure(broken) });
     }
 
-    /// A last line, as the application would write it. Without a summary behind it the answer is still not whole.
+    /// A last line, as the application would write it. As no summary follows, the answer is still recognizably incomplete.
     fn line(&self, broken: &BrokenOff) -> Bytes {
         let detail = format!("{broken}; requests without an outcome above may have been sent");
         let title = "Internal Server Error";
         let line = fantail_wire::problem_to_line(&Problem { title, status: 500, detail, ..Problem::default() });
-        let before = if self.whole_line { "" } else { "\n" };
-        format!("{before}{line}\n").into()
+        let prefix = if self.at_line_start { "" } else { "\n" };
+        format!("{prefix}{line}\n").into()
     }
 }
 
@@ -74,14 +81,14 @@ impl Body for Answer {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         if self.broken.is_none() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                // With its store an instance takes both ends of its streams: that looks like an end, and is none.
-                None if self.place.as_ref().is_some_and(Permit::is_broken) => {
+                // When the store of an instance is dropped, its streams look as if they had ended normally.
+                None if self.permit.as_ref().is_some_and(Permit::is_broken) => {
                     self.break_off("the instance broke down".to_owned());
                 }
                 Some(Err(error)) => self.break_off(error.to_string()),
                 Some(Ok(frame)) => {
                     if let Some(last) = frame.data_ref().and_then(|piece| piece.last()) {
-                        self.whole_line = *last == b'\n';
+                        self.at_line_start = *last == b'\n';
                     }
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -89,24 +96,24 @@ impl Body for Answer {
             }
         }
         match self.broken.take() {
-            Some(Telling::Line(broken)) => {
+            Some(BreakOffStep::Line(broken)) => {
                 let line = self.line(&broken);
-                self.broken = Some(Telling::Flush(broken));
+                self.broken = Some(BreakOffStep::Flush(broken));
                 Poll::Ready(Some(Ok(Frame::data(line))))
             }
-            Some(Telling::Flush(broken)) => {
-                self.broken = Some(Telling::Failure(broken));
+            Some(BreakOffStep::Flush(broken)) => {
+                self.broken = Some(BreakOffStep::Failure(broken));
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Some(Telling::Failure(broken)) => Poll::Ready(Some(Err(broken))),
+            Some(BreakOffStep::Failure(broken)) => Poll::Ready(Some(Err(broken))),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        // Whether it has come to its end or broken off is known only there.
-        self.place.is_none() && self.broken.is_none() && self.body.is_end_stream()
+        // Whether the body was completed or broke off is known only when it ends.
+        self.permit.is_none() && self.broken.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -114,24 +121,24 @@ impl Body for Answer {
     }
 }
 
-/// Why there is no answer of the application's.
+/// Why there is no answer from the application.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Every instance is full, and no more may be made.
+    /// Every instance is full, and no more may be created.
     Full,
-    /// No head in time.
-    Late,
+    /// The application did not produce a head in time.
+    Timeout,
     /// The instance broke down while it worked on this request or on another.
     Broken,
-    /// The application gave an error in place of an answer, in words.
+    /// The application returned an error in place of an answer.
     Application(String),
 }
 
-/// Says so to the client.
+/// The answer that tells the client.
 pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let (status, detail) = match refusal {
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "every instance is full: try again".to_owned()),
-        Refusal::Late => (StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time".to_owned()),
+        Refusal::Timeout => (StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time".to_owned()),
         Refusal::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "the application broke down".to_owned()),
         Refusal::Application(reason) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("the application failed: {reason}"))
@@ -142,10 +149,10 @@ pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let body = Full::from(fantail_wire::problem_to_json(&problem) + "\n").map_err(|never| match never {});
     let mut response = Response::new(Answer {
         body: body.boxed_unsync(),
-        place: None,
+        permit: None,
         busy: None,
-        lines: false,
-        whole_line: true,
+        is_json_lines: false,
+        at_line_start: true,
         broken: None,
     });
     *response.status_mut() = status;

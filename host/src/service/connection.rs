@@ -1,4 +1,4 @@
-//! Connections that an application is reached by: HTTP/1.1, bounded in number and in patience.
+//! Serves an application over HTTP/1.1, with limits on the number of connections and on how long each may wait.
 
 use super::Service;
 use super::idle::{Connection, Idle};
@@ -20,22 +20,22 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How connections are kept. Worst-case memory beside the instances: `connections` x 128 KiB.
+/// The limits of a server's connections. Worst-case memory beside the instances: `connections` x 128 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listening {
-    /// Connections at once. For one more, the one is given up that has waited longest for a request; if there is none such, it waits.
-    /// Default 1,024.
+    /// The most connections at once. For one more, the connection that has been idle for longest is closed; if none is idle, the new one
+    /// waits. Default 1,024.
     pub connections: usize,
-    /// For the head of a request, which includes waiting for the next one. Default 30 s.
+    /// How long a client may take for the head of a request, which includes waiting for the next one. Default 30 s.
     pub head: Duration,
-    /// How long a client may give nothing of its body. Default 60 s.
+    /// How long a client may pause in the body of its request. Default 60 s.
     pub stall: Duration,
-    /// How long a client may take for 64 KiB of what is there for it. One that is slower is cut off, because it keeps a place in an
+    /// How long a client may take to read 64 KiB that are ready for it. A slower one is cut off, because it occupies a place in an
     /// instance. Default 20 s.
     pub slow: Duration,
-    /// The same when every instance is full and another request has come: then the slowest client is cut off for it. Default 1 s.
+    /// The same while every instance is full and another request has arrived: the slowest client is then cut off for it. Default 1 s.
     pub slow_when_full: Duration,
-    /// How long those that are being answered have when the service stops. Default 30 s.
+    /// How long requests in progress may take to finish when the service stops. Default 30 s.
     pub grace: Duration,
 }
 
@@ -57,46 +57,46 @@ impl Default for Listening {
 pub struct Served {
     /// Connections accepted.
     pub connections: u64,
-    /// Connections that were cut off because they were not done in time.
+    /// Connections that were cut off because they did not finish in time.
     pub cut_off: usize,
 }
 
-/// Bytes of a request's head, and of what waits to be written, at most.
-const BUFFER: usize = 64 * 1024;
+/// The most bytes of a request's head, and the most that wait to be written.
+const MAX_BUFFER: usize = 64 * 1024;
 
-/// After an accept that failed, most likely for want of file descriptors.
-const BREATH: Duration = Duration::from_millis(50);
+/// The pause after a failed accept, which is most likely due to a lack of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 impl Service {
-    /// Serves all who connect until `stop` resolves; then accepts no more, and lets those that are being answered finish.
+    /// Serves connections until `stop` resolves. Then accepts no more, and lets the requests in progress finish.
     pub async fn serve(&self, listener: TcpListener, listening: Listening, stop: impl Future<Output = ()>) -> Served {
         let mut served = Served::default();
         let (stopping, stopped) = watch::channel(());
-        let places = Arc::new(Semaphore::new(listening.connections));
+        let permits = Arc::new(Semaphore::new(listening.connections));
         let (idle, slow, mut connections) = (Idle::default(), SlowClients::default(), JoinSet::new());
-        // Accepted, and without a place.
-        let mut next = None;
+        // A connection that was accepted and waits for a permit.
+        let mut accepted_tcp = None;
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if next.is_none() => match accepted {
+                accepted = listener.accept(), if accepted_tcp.is_none() => match accepted {
                     Ok((tcp, _)) => {
                         served.connections += 1;
-                        if places.available_permits() == 0 {
-                            idle.give_up_oldest();
+                        if permits.available_permits() == 0 {
+                            idle.evict_oldest();
                         }
-                        next = Some(tcp);
+                        accepted_tcp = Some(tcp);
                     }
-                    Err(_) => sleep(BREATH).await,
+                    Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
                 },
-                place = Arc::clone(&places).acquire_owned(), if next.is_some() => {
-                    if let Some(tcp) = next.take() {
+                permit = Arc::clone(&permits).acquire_owned(), if accepted_tcp.is_some() => {
+                    if let Some(tcp) = accepted_tcp.take() {
                         let connection = connection(self.clone(), tcp, listening, idle.connection(), slow.clone(), stopped.clone());
                         connections.spawn(async move {
                             connection.await;
-                            drop(place);
+                            drop(permit);
                         });
                     }
                 }
@@ -104,16 +104,16 @@ impl Service {
         }
         drop(listener);
         drop(stopping);
-        let all = async { while connections.join_next().await.is_some() {} };
-        // Those that are left are counted and cut off.
-        let _ = timeout(listening.grace, all).await;
+        let remaining = async { while connections.join_next().await.is_some() {} };
+        // Connections that have not finished are counted and cut off.
+        let _ = timeout(listening.grace, remaining).await;
         served.cut_off = connections.len();
         connections.shutdown().await;
         served
     }
 }
 
-/// Serves one connection until its client has left, it has stalled, it is given up, or the service stops.
+/// Serves one connection until its client disconnects or stalls, it is evicted, or the service stops.
 async fn connection(
     service: Service,
     tcp: TcpStream,
@@ -122,30 +122,30 @@ async fn connection(
     slow: SlowClients,
     mut stopped: watch::Receiver<()>,
 ) {
-    // An outcome is worth a packet of its own; where that fails, it is only slower.
+    // Each outcome is sent in its own packet. If this fails, the connection is only slower.
     let _ = tcp.set_nodelay(true);
-    let (too_slow, gone) = (CancellationToken::new(), CancellationToken::new());
-    // Dropped last, when the connection has given its places back.
-    let _gone = gone.clone().drop_guard();
-    let io = SlowClientGuard::new(tcp, listening.slow, slow.clone(), too_slow.clone(), gone);
-    let given_up = Arc::clone(&idle);
+    let (too_slow, closed) = (CancellationToken::new(), CancellationToken::new());
+    // Declared first, so that it is dropped last, when the connection has released its permits.
+    let _closed = closed.clone().drop_guard();
+    let io = SlowClientGuard::new(tcp, listening.slow, slow.clone(), too_slow.clone(), closed);
+    let eviction = Arc::clone(&idle);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, slow, busy) = (service.clone(), slow.clone(), idle.busy());
         let request = request.map(|body| StallTimeout::new(body, listening.stall).boxed_unsync());
         async move {
-            while service.is_full() && slow.give_up_slowest(listening.slow_when_full).await {}
+            while service.is_full() && slow.evict_slowest(listening.slow_when_full).await {}
             let mut response = service.handle(request).await;
-            response.body_mut().keep(busy);
+            response.body_mut().set_busy(busy);
             Ok::<Response<_>, Infallible>(response)
         }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(listening.head).max_buf_size(BUFFER);
+    server.timer(TokioTimer::new()).header_read_timeout(listening.head).max_buf_size(MAX_BUFFER);
     let mut connection = pin!(server.serve_connection(TokioIo::new(io), answer));
-    // A client that breaks its connection off has nobody but itself to tell.
+    // The error of a client that breaks its connection is reported to nobody.
     tokio::select! {
         _ = connection.as_mut() => {}
-        () = given_up.given_up() => {}
+        () = eviction.evicted() => {}
         () = too_slow.cancelled() => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -1,96 +1,97 @@
-//! Connections on which there is no request.
+//! Tracks idle connections.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 
-/// Connections on which there is no request. When there are too many connections these are given up, the one that has waited longest
-/// first: a client that sends nothing keeps nobody else out. One entry for each connection at most.
+/// The connections without a request. When there are too many connections these are evicted, the longest idle first, so that a client
+/// that sends nothing does not keep others out. At most one entry per connection.
 #[derive(Clone, Default)]
-pub(super) struct Idle(Arc<Mutex<Waiting>>);
+pub(super) struct Idle(Arc<Mutex<IdleConnections>>);
 
 #[derive(Default)]
-struct Waiting {
-    serial: u64,
+struct IdleConnections {
+    /// The key of the connection that became idle last.
+    last_key: u64,
     by_age: BTreeMap<u64, CancellationToken>,
 }
 
-/// One connection, which is idle to begin with.
+/// One connection, which is idle at first.
 pub(super) struct Connection {
     idle: Idle,
-    given_up: CancellationToken,
-    /// Its place among those that are idle.
-    place: Mutex<Option<u64>>,
+    evicted: CancellationToken,
+    /// Its key in [`IdleConnections`], while it is idle.
+    key: Mutex<Option<u64>>,
 }
 
-/// A request on a connection. When it is dropped the connection is idle again.
+/// Marks a connection as busy. When it is dropped, the connection is idle again.
 pub(super) struct Busy(Weak<Connection>);
 
 impl Idle {
     pub(super) fn connection(&self) -> Arc<Connection> {
-        let connection = Connection { idle: self.clone(), given_up: CancellationToken::new(), place: Mutex::default() };
-        connection.rest();
+        let connection = Connection { idle: self.clone(), evicted: CancellationToken::new(), key: Mutex::default() };
+        connection.set_idle();
         Arc::new(connection)
     }
 
-    /// Gives up the connection that has been idle for the longest time, if there is one.
-    pub(super) fn give_up_oldest(&self) {
-        let oldest = self.waiting().by_age.pop_first();
-        if let Some((_, given_up)) = oldest {
-            given_up.cancel();
+    /// Evicts the connection that has been idle for longest, if there is one.
+    pub(super) fn evict_oldest(&self) {
+        let oldest = self.lock().by_age.pop_first();
+        if let Some((_, evicted)) = oldest {
+            evicted.cancel();
         }
     }
 
-    /// Nothing in here panics half-way through a change.
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    /// No code panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, IdleConnections> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Connection {
-    /// Resolves when it is given up.
-    pub(super) async fn given_up(&self) {
-        self.given_up.cancelled().await;
+    /// Resolves when the connection is evicted.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
     }
 
-    /// A request has come.
+    /// Marks the connection as busy with a request.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
-        self.leave();
+        self.remove_entry();
         Busy(Arc::downgrade(self))
     }
 
-    fn rest(&self) {
-        let mut waiting = self.idle.waiting();
-        waiting.serial += 1;
-        let serial = waiting.serial;
-        waiting.by_age.insert(serial, self.given_up.clone());
-        drop(waiting);
-        *self.place() = Some(serial);
+    fn set_idle(&self) {
+        let mut connections = self.idle.lock();
+        connections.last_key += 1;
+        let key = connections.last_key;
+        connections.by_age.insert(key, self.evicted.clone());
+        drop(connections);
+        *self.key() = Some(key);
     }
 
-    fn leave(&self) {
-        let place = self.place().take();
-        if let Some(place) = place {
-            self.idle.waiting().by_age.remove(&place);
+    fn remove_entry(&self) {
+        let key = self.key().take();
+        if let Some(key) = key {
+            self.idle.lock().by_age.remove(&key);
         }
     }
 
-    fn place(&self) -> MutexGuard<'_, Option<u64>> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn key(&self) -> MutexGuard<'_, Option<u64>> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.leave();
+        self.remove_entry();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        // It may be gone by now.
+        // The connection may have been closed.
         if let Some(connection) = self.0.upgrade() {
-            connection.rest();
+            connection.set_idle();
         }
     }
 }
@@ -101,21 +102,21 @@ mod tests {
 
     /// L17
     #[test]
-    fn the_oldest_of_those_that_are_idle_is_given_up_first_and_no_other() {
+    fn only_the_connection_idle_for_longest_is_evicted() {
         let idle = Idle::default();
         let (first, second, third) = (idle.connection(), idle.connection(), idle.connection());
-        let tokens = [&first, &second, &third].map(|connection| connection.given_up.clone());
-        let gone = || tokens.each_ref().map(CancellationToken::is_cancelled);
+        let tokens = [&first, &second, &third].map(|connection| connection.evicted.clone());
+        let evictions = || tokens.each_ref().map(CancellationToken::is_cancelled);
         let request = first.busy();
-        idle.give_up_oldest();
-        assert_eq!(gone(), [false, true, false]);
+        idle.evict_oldest();
+        assert_eq!(evictions(), [false, true, false]);
         drop(request);
-        idle.give_up_oldest();
-        assert_eq!(gone(), [false, true, true], "the first has been idle for a shorter time");
+        idle.evict_oldest();
+        assert_eq!(evictions(), [false, true, true], "the first has been idle for a shorter time");
         let request = first.busy();
         drop(first);
         drop(request);
-        assert!(idle.waiting().by_age.is_empty(), "what is gone leaves nothing");
-        idle.give_up_oldest();
+        assert!(idle.lock().by_age.is_empty(), "a dropped connection leaves no entry");
+        idle.evict_oldest();
     }
 }

@@ -1,4 +1,4 @@
-//! One instance and the requests it serves.
+//! One instance and the requests that it serves.
 
 use super::answer::Answer;
 use super::occupancy::{Occupancy, Permit};
@@ -16,24 +16,24 @@ use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
-/// A request on its way into an instance.
+/// A request that is handed to an instance.
 pub(super) struct Job {
     pub(super) request: Request<WasiBody>,
-    pub(super) place: Permit,
-    /// Dropped unanswered if the instance breaks down on the way.
+    pub(super) permit: Permit,
+    /// Dropped without a reply if the instance breaks down.
     pub(super) reply: oneshot::Sender<Reply>,
 }
 
-/// What became of a request.
+/// The result of a request.
 pub(super) enum Reply {
     Answer(Box<Response<Answer>>),
-    /// The application gave an error in place of an answer.
-    Refused(String),
-    /// The instance ended before it had begun.
-    NotBegun(Box<Request<WasiBody>>),
+    /// The application returned an error in place of an answer.
+    Failed(String),
+    /// The instance ended before it started on the request.
+    NotStarted(Box<Request<WasiBody>>),
 }
 
-/// What an instance runs with.
+/// An instance that is ready to run.
 pub(super) struct Instance {
     pub(super) component: ServicePre<Sandbox>,
     pub(super) sandbox: Sandbox,
@@ -43,7 +43,7 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// Serves until nobody may come any more, or nobody came for a while. A trap ends all that are being served.
+    /// Serves requests until the channel is closed, or until it has been idle for a while. A trap ends all requests in progress.
     pub(super) async fn run(self) -> wasmtime::Result<()> {
         let Instance { component, sandbox, mut jobs, occupancy, idle } = self;
         let busy = sandbox.busy.clone();
@@ -59,13 +59,13 @@ impl Instance {
             Err(error) => Err(error),
         };
         if ended.is_err() {
-            // Before the store goes: what is still being read of it must not end as if it were whole.
+            // Before the store is dropped: bodies that are still being read must not seem to end normally.
             occupancy.break_down();
         }
         jobs.close();
         while let Some(Job { request, reply, .. }) = jobs.recv().await {
-            // Whoever has gone meanwhile does not mind.
-            let _ = reply.send(Reply::NotBegun(Box::new(request)));
+            // The client may have disconnected.
+            let _ = reply.send(Reply::NotStarted(Box::new(request)));
         }
         ended
     }
@@ -86,26 +86,26 @@ async fn serve(
             return Ok(());
         }
         tokio::select! {
-            // Once closed, by us or because it has served enough, what was on its way still comes.
+            // After the channel is closed, by us or because the instance has served enough, requests already sent are still received.
             job = jobs.recv(), if open => match job {
                 Some(job) => answering.push(answer(accessor, service, job)),
                 None => open = false,
             },
             Some(answered) = answering.next() => answered?,
-            () = occupancy.left() => {}
+            () = occupancy.caller_left() => {}
             () = tokio::time::sleep(idle), if done => jobs.close(),
         }
     }
 }
 
 async fn answer(accessor: &Accessor<Sandbox>, service: &Service, job: Job) -> wasmtime::Result<()> {
-    let Job { request, place, reply } = job;
+    let Job { request, permit, reply } = job;
     let (request, processed) = accessor.with(|mut store| {
-        let alive = Arc::clone(&store.get().alive);
-        // A body that comes in many small pieces is no computing, though the instance asks nothing else of us meanwhile.
+        let progress = Arc::clone(&store.get().progress);
+        // Each frame of a body counts as progress, even if the instance makes no other call to the host meanwhile.
         let request = request.map(|body| {
             body.map_frame(move |frame| {
-                alive.store(true, Ordering::Relaxed);
+                progress.store(true, Ordering::Relaxed);
                 frame
             })
         });
@@ -116,10 +116,10 @@ async fn answer(accessor: &Accessor<Sandbox>, service: &Service, job: Job) -> wa
         Ok(response) => accessor.with(|store| response.into_http(store, processed)).map_err(|error| error.to_string()),
         Err(code) => Err(format!("{code:?}")),
     };
-    // Whoever has gone meanwhile does not mind: the answer is dropped, and the application learns of it.
+    // If the client has disconnected, the answer is dropped, which tells the application.
     let _ = reply.send(match answered {
-        Ok(response) => Reply::Answer(Box::new(Answer::new(response, place))),
-        Err(reason) => Reply::Refused(reason),
+        Ok(response) => Reply::Answer(Box::new(Answer::new(response, permit))),
+        Err(reason) => Reply::Failed(reason),
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Which instance serves a request.
+//! Decides which instance serves a request.
 
 use super::ServiceOptions;
 use super::instance::{Instance, Job};
@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The instances of one application.
 pub(crate) struct Instances {
-    /// For as long as it is in use here, others need not compile it.
+    /// Keeps it in use, so that others need not compile it.
     _compiled: Arc<Compiled>,
     component: ServicePre<Sandbox>,
     sender: Sender,
@@ -30,8 +30,8 @@ struct LiveInstance {
 }
 
 impl LiveInstance {
-    /// Whether it may serve another: it has served fewer than `reuse`, and has left enough of the network for those it serves.
-    fn is_fresh(&self, reuse: u64) -> bool {
+    /// Whether it may serve another request: it has served fewer than `reuse`, and used no more than half of its network allowance.
+    fn is_reusable(&self, reuse: u64) -> bool {
         self.occupancy.served() < reuse && !self.account.is_half_used()
     }
 
@@ -55,33 +55,32 @@ impl Instances {
         &self.options
     }
 
-    /// Whether [`place`](Self::place) has none to give.
+    /// Whether [`acquire`](Self::acquire) would return none.
     pub(super) fn is_full(&self) -> bool {
         let live = self.lock();
         live.len() >= self.options.instances && !live.iter().any(|instance| self.has_room(instance))
     }
 
-    /// A place in the first instance that has one, so that the others come to rest; else in a new one; none if there may be
-    /// no more. A job sent there is always taken, unless the instance has ended meanwhile.
-    pub(super) fn place(&self) -> Option<(mpsc::Sender<Job>, Permit)> {
+    /// A permit for the first instance with room, so that the others may become idle, or else for a new one. Returns none if no more
+    /// instances may be created. The channel has room for the job, unless the instance has ended meanwhile.
+    pub(super) fn acquire(&self) -> Option<(mpsc::Sender<Job>, Permit)> {
         let mut live = self.lock();
         if let Some(instance) = live.iter().find(|instance| self.has_room(instance)) {
             return Some(instance.enter());
         }
         (live.len() < self.options.instances).then(|| {
             let instance = self.start();
-            let place = instance.enter();
+            let entered = instance.enter();
             live.push(instance);
-            place
+            entered
         })
     }
 
-    /// Those that may still serve. One that has served enough ends by itself when its last caller has left; meanwhile another takes
-    /// its place.
+    /// The instances that may serve further requests. One that has served enough is removed here, and ends when its last caller has left.
     fn lock(&self) -> MutexGuard<'_, Vec<LiveInstance>> {
-        // Nothing in here panics half-way through a change.
+        // No code panics while it holds the lock.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|instance| !instance.jobs.is_closed() && instance.is_fresh(self.options.reuse));
+        live.retain(|instance| !instance.jobs.is_closed() && instance.is_reusable(self.options.reuse));
         live
     }
 
@@ -104,7 +103,7 @@ impl Instances {
         let log = Arc::clone(&self.options.log);
         tokio::spawn(async move {
             if let Err(error) = instance.run().await {
-                log(&format!("an instance broke down and is thrown away: {error:#}"));
+                log(&format!("an instance broke down and was discarded: {error:#}"));
             }
         });
         LiveInstance { jobs, occupancy, account }

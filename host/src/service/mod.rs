@@ -1,4 +1,4 @@
-//! Serves an application that exports wasi:http/handler, from instances that each serve many callers at once.
+//! Serves an application that exports wasi:http/handler, with instances that each serve many callers at once.
 
 mod answer;
 mod connection;
@@ -29,55 +29,55 @@ use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p3::bindings::cli::environment;
 
-/// An application, compiled and ready to be run. Cheap to clone; clones share instances and connections.
+/// A compiled application. Cheap to clone; clones share instances and connections.
 #[derive(Clone)]
 pub struct Service {
     instances: Arc<Instances>,
 }
 
-/// What an application may import beside what every component may.
+/// Adds what an application may import beside what every component may.
 pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     environment::add_to_linker::<_, WasiCli>(linker, Sandbox::cli)
 }
 
-/// An instance may just have ended when a request comes to it, and the next one too. More than that is no accident.
-const INSTANCES_TRIED: usize = 4;
+/// How many instances are tried for one request: each may just have ended when the request reaches it.
+const MAX_INSTANCES_TRIED: usize = 4;
 
 impl Service {
     pub(crate) fn new(instances: Instances) -> Self {
         Self { instances: Arc::new(instances) }
     }
 
-    /// Whether one more request would be refused for want of room.
+    /// Whether one more request would be refused for lack of room.
     fn is_full(&self) -> bool {
         self.instances.is_full()
     }
 
-    /// Hands a request to an instance that has room, or to a new one. What goes wrong on this side is answered with a problem
-    /// document (RFC 9457). Must be called inside a tokio runtime, which then runs the instances.
+    /// Hands a request to an instance that has room, or to a new one. Errors of the host are answered with a problem document (RFC 9457).
+    /// Must be called inside a tokio runtime, which then runs the instances.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Answer>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
-        // Why the body broke off is not for the application to know, only that it did.
+        // The application learns that the body broke off, but not why.
         let body = |body: B| body.map_err(|_| wasmtime_wasi_http::Error::ConnectionTerminated).boxed_unsync();
-        let asked = tokio::time::timeout(self.instances.options().head, self.ask(request.map(body))).await;
-        asked.unwrap_or(Err(Refusal::Late)).unwrap_or_else(refuse)
+        let answered = tokio::time::timeout(self.instances.options().head, self.dispatch(request.map(body))).await;
+        answered.unwrap_or(Err(Refusal::Timeout)).unwrap_or_else(refuse)
     }
 
-    /// An instance that ends before it has begun with a request gives it back, for another one.
-    async fn ask(&self, mut request: Request<wasmtime_wasi_http::WasiBody>) -> Result<Response<Answer>, Refusal> {
-        for _ in 0..INSTANCES_TRIED {
-            let (jobs, place) = self.instances.place().ok_or(Refusal::Full)?;
+    /// An instance that ends before it has started on a request returns it, so that another one can serve it.
+    async fn dispatch(&self, mut request: Request<wasmtime_wasi_http::WasiBody>) -> Result<Response<Answer>, Refusal> {
+        for _ in 0..MAX_INSTANCES_TRIED {
+            let (jobs, permit) = self.instances.acquire().ok_or(Refusal::Full)?;
             let (reply, replied) = oneshot::channel();
-            if let Err(gone) = jobs.try_send(Job { request, place, reply }) {
-                request = gone.into_inner().request;
+            if let Err(rejected) = jobs.try_send(Job { request, permit, reply }) {
+                request = rejected.into_inner().request;
                 continue;
             }
             match replied.await {
                 Ok(Reply::Answer(answer)) => return Ok(*answer),
-                Ok(Reply::Refused(reason)) => return Err(Refusal::Application(reason)),
-                Ok(Reply::NotBegun(unserved)) => request = *unserved,
+                Ok(Reply::Failed(reason)) => return Err(Refusal::Application(reason)),
+                Ok(Reply::NotStarted(returned)) => request = *returned,
                 Err(_) => return Err(Refusal::Broken),
             }
         }

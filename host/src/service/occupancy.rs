@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
-/// How many an instance serves and has served.
+/// Counts the requests that an instance serves and has served.
 #[derive(Default)]
 pub(super) struct Occupancy {
     callers: AtomicUsize,
     served: AtomicU64,
     broken: AtomicBool,
-    left: Notify,
+    caller_left: Notify,
 }
 
-/// A caller's place in an instance, given back when it is dropped.
+/// A caller's place in an instance, released when it is dropped.
 pub(super) struct Permit {
     occupancy: Arc<Occupancy>,
 }
 
 impl Permit {
-    /// Whether the instance broke down meanwhile.
+    /// Whether the instance has broken down.
     pub(super) fn is_broken(&self) -> bool {
         self.occupancy.broken.load(Ordering::Acquire)
     }
@@ -28,24 +28,24 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.occupancy.callers.fetch_sub(1, Ordering::AcqRel);
-        self.occupancy.left.notify_one();
+        self.occupancy.caller_left.notify_one();
     }
 }
 
 impl Occupancy {
-    /// A place for one more caller.
+    /// Takes a place for one more caller.
     pub(super) fn enter(self: &Arc<Self>) -> Permit {
         self.callers.fetch_add(1, Ordering::AcqRel);
         self.served.fetch_add(1, Ordering::AcqRel);
         Permit { occupancy: Arc::clone(self) }
     }
 
-    /// Callers at present.
+    /// How many callers there are now.
     pub(super) fn callers(&self) -> usize {
         self.callers.load(Ordering::Acquire)
     }
 
-    /// Callers so far.
+    /// How many callers there have been so far.
     pub(super) fn served(&self) -> u64 {
         self.served.load(Ordering::Acquire)
     }
@@ -54,13 +54,13 @@ impl Occupancy {
         self.callers() == 0
     }
 
-    /// Notes that the instance broke down.
+    /// Records that the instance has broken down.
     pub(super) fn break_down(&self) {
         self.broken.store(true, Ordering::Release);
     }
 
     /// Waits until a caller has left.
-    pub(super) async fn left(&self) {
-        self.left.notified().await;
+    pub(super) async fn caller_left(&self) {
+        self.caller_left.notified().await;
     }
 }

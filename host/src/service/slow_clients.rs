@@ -1,4 +1,4 @@
-//! Clients that take their answers too slowly.
+//! Cuts off clients that read their answers too slowly.
 
 use slab::Slab;
 use std::io;
@@ -10,111 +10,111 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Bytes that a client takes at least while it is waited for as long as patience lasts.
-const LEAST: usize = 64 * 1024;
+/// The least bytes that a client must read within the timeout.
+const MIN_BYTES: usize = 64 * 1024;
 
-/// The clients that are waited for. When every place is taken, the slowest of them is given up: whoever reads slowly keeps nobody
-/// else out. One entry for each connection at most.
+/// The clients with pending writes. When every instance is full, the slowest of them is evicted, so that slow readers do not keep others
+/// out. At most one entry per connection.
 #[derive(Clone, Default)]
-pub(super) struct SlowClients(Arc<Mutex<Slab<Waited>>>);
+pub(super) struct SlowClients(Arc<Mutex<Slab<PendingClient>>>);
 
-/// One client that is waited for.
-struct Waited {
+/// A client with a pending write.
+struct PendingClient {
     since: Instant,
-    given_up: CancellationToken,
-    gone: CancellationToken,
+    evicted: CancellationToken,
+    closed: CancellationToken,
 }
 
 impl SlowClients {
-    /// Gives up the client that has been waited for longest, if that is so long at least, and waits until it is gone. False if
-    /// there is none.
-    pub(super) async fn give_up_slowest(&self, patience: Duration) -> bool {
-        let gone = {
-            let waited = self.waited();
-            let slowest = waited.iter().map(|(_, client)| client).filter(|client| !client.given_up.is_cancelled());
+    /// Evicts the client whose write has been pending for longest, if that is at least `min_wait`, and waits until its connection is closed.
+    /// Returns false if there is no such client.
+    pub(super) async fn evict_slowest(&self, min_wait: Duration) -> bool {
+        let closed = {
+            let pending = self.lock();
+            let slowest = pending.iter().map(|(_, client)| client).filter(|client| !client.evicted.is_cancelled());
             match slowest.min_by_key(|client| client.since) {
-                Some(client) if client.since.elapsed() >= patience => {
-                    client.given_up.cancel();
-                    client.gone.clone()
+                Some(client) if client.since.elapsed() >= min_wait => {
+                    client.evicted.cancel();
+                    client.closed.clone()
                 }
                 _ => return false,
             }
         };
-        gone.cancelled().await;
+        closed.cancelled().await;
         true
     }
 
-    /// Nothing in here panics half-way through a change.
-    fn waited(&self) -> MutexGuard<'_, Slab<Waited>> {
+    /// No code panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, Slab<PendingClient>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that fails when its client takes less than [`LEAST`] in as long as patience lasts. What counts is the time that we
-/// wait for it: where there is nothing to write none goes by.
+/// A connection that fails when its client reads less than [`MIN_BYTES`] within `timeout`. Only the time counts during which a write is
+/// pending, not that during which there is nothing to write.
 pub(super) struct SlowClientGuard<T> {
     io: T,
-    patience: Duration,
+    timeout: Duration,
     clients: SlowClients,
-    /// Its entry there, while the client does not take what there is.
+    /// Its entry in `clients`, while a write is pending.
     entry: Option<usize>,
-    given_up: CancellationToken,
-    gone: CancellationToken,
-    /// Since when the client has not taken what there is.
+    evicted: CancellationToken,
+    closed: CancellationToken,
+    /// Since when a write has been pending.
     since: Option<Instant>,
-    /// For how long it was waited for before that, and what it has taken meanwhile.
+    /// How long writes were pending before that, and how many bytes were written meanwhile.
     waited: Duration,
-    taken: usize,
+    written: usize,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<T> SlowClientGuard<T> {
-    /// `given_up` is cancelled when the place is needed for another client; cancel `gone` when the place is free.
+    /// `evicted` is cancelled when the place is needed for another client. The caller cancels `closed` when the connection is closed.
     pub(super) fn new(
         io: T,
-        patience: Duration,
+        timeout: Duration,
         clients: SlowClients,
-        given_up: CancellationToken,
-        gone: CancellationToken,
+        evicted: CancellationToken,
+        closed: CancellationToken,
     ) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
-        let (entry, since, waited, taken) = Default::default();
-        Self { io, patience, clients, entry, given_up, gone, since, waited, taken, timer }
+        let (entry, since, waited, written) = Default::default();
+        Self { io, timeout, clients, entry, evicted, closed, since, waited, written, timer }
     }
 
-    fn took(&mut self, bytes: usize) {
+    fn record_written(&mut self, bytes: usize) {
         self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
-        self.taken = self.taken.saturating_add(bytes);
-        self.leave();
-        if self.taken >= LEAST {
-            (self.waited, self.taken) = (Duration::ZERO, 0);
+        self.written = self.written.saturating_add(bytes);
+        self.remove_entry();
+        if self.written >= MIN_BYTES {
+            (self.waited, self.written) = (Duration::ZERO, 0);
         }
     }
 
-    /// Goes on waiting, unless patience is at its end.
+    /// Records that a write is pending. Fails when the timeout has expired.
     fn wait<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         if self.since.is_none() {
             let now = Instant::now();
             self.since = Some(now);
-            self.timer.as_mut().reset(now + self.patience.saturating_sub(self.waited));
-            // As if it had been waited for without a break.
+            self.timer.as_mut().reset(now + self.timeout.saturating_sub(self.waited));
+            // As if the write had been pending without interruption.
             let since = now.checked_sub(self.waited).unwrap_or(now);
-            let waited = Waited { since, given_up: self.given_up.clone(), gone: self.gone.clone() };
-            self.entry = Some(self.clients.waited().insert(waited));
+            let client = PendingClient { since, evicted: self.evicted.clone(), closed: self.closed.clone() };
+            self.entry = Some(self.clients.lock().insert(client));
         }
         self.timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    fn leave(&mut self) {
+    fn remove_entry(&mut self) {
         if let Some(entry) = self.entry.take() {
-            self.clients.waited().try_remove(entry);
+            self.clients.lock().try_remove(entry);
         }
     }
 }
 
 impl<T> Drop for SlowClientGuard<T> {
     fn drop(&mut self) {
-        self.leave();
+        self.remove_entry();
     }
 }
 
@@ -158,7 +158,7 @@ impl<T: Unpin> SlowClientGuard<T> {
     ) -> Poll<io::Result<usize>> {
         match write(Pin::new(&mut self.io), cx) {
             Poll::Ready(written) => {
-                self.took(written.as_ref().copied().unwrap_or_default());
+                self.record_written(written.as_ref().copied().unwrap_or_default());
                 Poll::Ready(written)
             }
             Poll::Pending => self.wait(cx),
@@ -171,75 +171,75 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    const PATIENCE: Duration = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_millis(300);
 
-    /// The second is cancelled when it is given up, the third is to be cancelled when it is gone.
+    /// The second value is cancelled when the client is evicted. The test cancels the third when the connection is closed.
     fn watched<T>(io: T, clients: &SlowClients) -> (SlowClientGuard<T>, CancellationToken, CancellationToken) {
-        let (given_up, gone) = (CancellationToken::new(), CancellationToken::new());
-        (SlowClientGuard::new(io, PATIENCE, clients.clone(), given_up.clone(), gone.clone()), given_up, gone)
+        let (evicted, closed) = (CancellationToken::new(), CancellationToken::new());
+        (SlowClientGuard::new(io, TIMEOUT, clients.clone(), evicted.clone(), closed.clone()), evicted, closed)
     }
 
-    /// Writes 300 KiB to a client that takes so many bytes, then waits so long, and so on.
-    async fn taken_by(bytes: usize, pause: Duration) -> io::Result<()> {
-        let (ours, mut theirs) = duplex(1_000);
-        let mut ours = watched(ours, &SlowClients::default()).0;
-        let mut taken = vec![0; bytes];
+    /// Writes 300 KiB to a client that repeatedly reads this many bytes and then pauses.
+    async fn write_to_reader_of(bytes: usize, pause: Duration) -> io::Result<()> {
+        let (server_io, mut client_io) = duplex(1_000);
+        let mut server_io = watched(server_io, &SlowClients::default()).0;
+        let mut buffer = vec![0; bytes];
         let client = async {
-            while theirs.read_exact(&mut taken).await.is_ok() {
+            while client_io.read_exact(&mut buffer).await.is_ok() {
                 if !pause.is_zero() {
                     tokio::time::sleep(pause).await;
                 }
             }
         };
         let server = async {
-            let written = ours.write_all(&vec![0; 300 * 1024]).await;
-            drop(ours);
+            let written = server_io.write_all(&vec![0; 300 * 1024]).await;
+            drop(server_io);
             written
         };
         tokio::join!(client, server).1
     }
 
-    /// L17: a little now and then is not enough.
+    /// L17: reading a little now and then was enough.
     #[tokio::test]
-    async fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
-        let cut_off = taken_by(100, Duration::from_millis(20)).await;
+    async fn a_client_that_reads_a_little_now_and_then_is_cut_off() {
+        let cut_off = write_to_reader_of(100, Duration::from_millis(20)).await;
         assert_eq!(cut_off.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        taken_by(1_000, Duration::ZERO).await.unwrap();
+        write_to_reader_of(1_000, Duration::ZERO).await.unwrap();
     }
 
-    /// L17: time without anything to take is none of the client's.
+    /// L17: time without anything to read was counted against the client.
     #[tokio::test]
-    async fn a_client_for_which_there_is_little_is_not_waited_for() {
-        let (ours, mut theirs) = duplex(1_000);
-        let mut ours = watched(ours, &SlowClients::default()).0;
+    async fn a_client_is_not_cut_off_while_there_is_little_to_read() {
+        let (server_io, mut client_io) = duplex(1_000);
+        let mut server_io = watched(server_io, &SlowClients::default()).0;
         for _ in 0..4 {
-            // More than fits, so that it has to be waited for.
-            let (written, read) = tokio::join!(ours.write_all(&[0; 1_200]), async {
-                tokio::time::sleep(PATIENCE / 20).await;
-                theirs.read_exact(&mut [0; 1_200]).await
+            // More than fits into the buffer, so that a write is pending.
+            let (written, read) = tokio::join!(server_io.write_all(&[0; 1_200]), async {
+                tokio::time::sleep(TIMEOUT / 20).await;
+                client_io.read_exact(&mut [0; 1_200]).await
             });
             written.and(read.map(drop)).unwrap();
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(TIMEOUT).await;
         }
     }
 
     /// L17
     #[tokio::test]
-    async fn the_client_that_has_been_waited_for_longest_is_given_up_and_no_other() {
+    async fn only_the_client_with_the_longest_pending_write_is_evicted() {
         let clients = SlowClients::default();
-        let so_long = Duration::from_millis(200);
+        let min_wait = Duration::from_millis(200);
         let [(first, _a), (other, _b)] = [(); 2].map(|()| duplex(10));
-        let (mut first, first_given_up, gone) = watched(first, &clients);
-        let (mut other, other_given_up, _) = watched(other, &clients);
+        let (mut first, first_evicted, closed) = watched(first, &clients);
+        let (mut other, other_evicted, _) = watched(other, &clients);
         let _ = futures::poll!(Box::pin(first.write_all(&[0; 20])));
-        assert!(!clients.give_up_slowest(so_long).await, "nobody has been waited for so long");
-        tokio::time::sleep(so_long).await;
+        assert!(!clients.evict_slowest(min_wait).await, "no write has been pending for that long");
+        tokio::time::sleep(min_wait).await;
         let _ = futures::poll!(Box::pin(other.write_all(&[0; 20])));
-        gone.cancel();
-        assert!(clients.give_up_slowest(so_long).await);
-        assert!(first_given_up.is_cancelled() && !other_given_up.is_cancelled());
-        assert!(!clients.give_up_slowest(so_long).await, "it is given up once");
+        closed.cancel();
+        assert!(clients.evict_slowest(min_wait).await);
+        assert!(first_evicted.is_cancelled() && !other_evicted.is_cancelled());
+        assert!(!clients.evict_slowest(min_wait).await, "a client is evicted once");
         drop((first, other));
-        assert!(clients.waited().is_empty(), "what is gone leaves nothing");
+        assert!(clients.lock().is_empty(), "a closed connection leaves no entry");
     }
 }

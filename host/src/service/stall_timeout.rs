@@ -1,4 +1,4 @@
-//! A body whose sender must not fall silent.
+//! A timeout for request bodies that stall.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -9,21 +9,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
 
-/// A client's body, which ends in an error when nothing of it has come for a while.
+/// The body of a client's request. It fails when no frame has arrived for a while.
 pub(super) struct StallTimeout {
     body: Incoming,
-    patience: Duration,
+    timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Nothing came in time.
+/// No frame arrived in time.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing more of the body came within {0:?}")]
-struct Silent(Duration);
+#[error("no further bytes of the body arrived within {0:?}")]
+struct Stalled(Duration);
 
 impl StallTimeout {
-    pub(super) fn new(body: Incoming, patience: Duration) -> Self {
-        Self { body, patience, timer: None }
+    pub(super) fn new(body: Incoming, timeout: Duration) -> Self {
+        Self { body, timeout, timer: None }
     }
 }
 
@@ -36,11 +36,11 @@ impl Body for StallTimeout {
             self.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let patience = self.patience;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let timeout = self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(timer.as_mut().poll(cx));
         self.timer = None;
-        Poll::Ready(Some(Err(Silent(patience).into())))
+        Poll::Ready(Some(Err(Stalled(timeout).into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,7 +3,7 @@
 use crate::{BuildError, build, compose, target_dir};
 use std::path::Path;
 
-/// Builds the components that `fantail-components` embeds, from the workspace at `root`: their file names there, and their bytes.
+/// Builds the components that `fantail-components` embeds from the workspace at `root`. Returns their file names and bytes.
 pub fn embedded(root: &Path) -> Result<[(&'static str, Vec<u8>); 3], BuildError> {
     let guest = |package| build(root, package, &target_dir(root));
     let fetch = guest("fantail-component")?;

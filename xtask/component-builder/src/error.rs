@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a component.
+//! The errors of building a component.
 
 use crate::ToolchainMissing;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 /// Why a component could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// There is no compiler for it.
+    /// There is no compiler for the target.
     #[error(transparent)]
     Toolchain(#[from] ToolchainMissing),
     /// The compiler could not be run.
@@ -21,23 +21,23 @@ pub enum BuildError {
         /// How cargo ended.
         status: ExitStatus,
     },
-    /// The compiler left nothing where it should have.
+    /// The compiler's output cannot be read.
     #[error("cannot read {path}: {error}")]
     Read {
-        /// The core module.
+        /// The path of the core module.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
     },
     /// The core module does not fit its interface.
-    #[error("{package} does not make a component: {reason}")]
+    #[error("{package} cannot be made into a component: {reason}")]
     Encode {
         /// The guest crate.
         package: String,
-        /// In the encoder's words.
+        /// The encoder's message.
         reason: String,
     },
-    /// Components do not fit together.
+    /// The components cannot be composed.
     #[error("the components cannot be composed: {0}")]
     Compose(String),
 }

@@ -1,5 +1,5 @@
-//! Finds a compiler for WebAssembly, turns a guest crate into a component, and composes components. It installs nothing: that
-//! is the front door's work (`cargo xtask setup`), and this crate says so when something is missing.
+//! Finds a compiler for WebAssembly, turns a guest crate into a component, and composes components. It installs nothing: if the compiler
+//! is missing, the error refers to `cargo xtask setup`.
 
 mod compile;
 mod compose;

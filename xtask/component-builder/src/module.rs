@@ -1,11 +1,11 @@
-//! A guest as the compiler leaves it, and as a component.
+//! A guest's core module, and its conversion to a component.
 
 use crate::BuildError;
 use std::ops::Range;
 use wasm_encoder::{ComponentSectionId, Encode, RawSection, Section};
 use wasmparser::{Encoding, Parser, Payload};
 
-/// A core module, with the names of its functions.
+/// A core module with its name section.
 #[derive(Debug)]
 pub struct Module {
     pub(crate) package: String,
@@ -13,12 +13,12 @@ pub struct Module {
 }
 
 impl Module {
-    /// The component that is shipped: without names, which are a fifth of what there would be.
+    /// The component as published: without names, which would be a fifth of its size.
     pub fn component(&self) -> Result<Vec<u8>, BuildError> {
         without_names(&self.component_with_names()?).map_err(|error| self.error(error))
     }
 
-    /// The same with them, so that a trap's backtrace can be read.
+    /// The component with names, so that the backtrace of a trap can be read.
     pub fn component_with_names(&self) -> Result<Vec<u8>, BuildError> {
         let encode = || wit_component::ComponentEncoder::default().validate(true).module(&self.bytes)?.encode();
         encode().map_err(|error| self.error(format!("{error:#}")))
@@ -29,7 +29,7 @@ impl Module {
     }
 }
 
-/// The same component without names of functions, types and instances, its own and those of the modules inside.
+/// Removes the names of functions, types and instances from a component and the modules inside.
 fn without_names(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
     let (mut outer, mut stripped) = (Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(wasm) {

@@ -1,14 +1,14 @@
-//! Which compiler can build for WebAssembly on this machine.
+//! Finds a compiler that can build for WebAssembly on this machine.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every guest is built for this target: unlike the wasi targets it adds no imports of its own.
+/// The target of every guest. Unlike the wasi targets, it adds no imports of its own.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The standard library's source, below the compiler's root.
+/// The folder of the standard library's source, below the sysroot.
 const LIBRARY_SOURCE: &str = "lib/rustlib/src/rust";
 
 /// A compiler that can build for [`TARGET`].
@@ -17,12 +17,12 @@ pub struct Toolchain {
     cargo: PathBuf,
     rustc: PathBuf,
     sysroot: PathBuf,
-    /// What the compiler needs to be told beside the target.
+    /// The arguments that cargo needs beside the target.
     arguments: Vec<&'static str>,
     environment: Vec<(&'static str, OsString)>,
 }
 
-/// No compiler here can build for [`TARGET`].
+/// No installed compiler can build for [`TARGET`].
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no compiler for WebAssembly found. Run `cargo xtask setup`, or one of these by hand:\n  \
@@ -32,7 +32,7 @@ pub struct Toolchain {
 pub struct ToolchainMissing;
 
 impl Toolchain {
-    /// The one that is in use, if it has the target; else Debian's, which builds the standard library from its source.
+    /// The current toolchain if it has the target, or else Debian's, which builds the standard library from source.
     pub fn find() -> Result<Self, ToolchainMissing> {
         Self::current().or_else(Self::debian).ok_or(ToolchainMissing)
     }
@@ -64,7 +64,7 @@ impl Toolchain {
         })
     }
 
-    /// `cargo` with this compiler, free of what an outer cargo, a linter or a coverage tool left in the environment.
+    /// `cargo` with this compiler, without the variables that an outer cargo, a linter or a coverage tool has set.
     pub fn cargo(&self) -> Command {
         let mut command = Command::new(&self.cargo);
         for (name, _) in std::env::vars_os() {
@@ -82,29 +82,29 @@ impl Toolchain {
         command
     }
 
-    /// The commit that the compiler was made of.
+    /// The commit that the compiler was built from.
     pub(crate) fn commit(&self) -> String {
-        let said = said(&self.rustc, &["--version", "--verbose"]).unwrap_or_default();
-        said.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown").to_owned()
+        let stdout = stdout(&self.rustc, &["--version", "--verbose"]).unwrap_or_default();
+        stdout.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown").to_owned()
     }
 
-    /// Where the standard library's source is, if it is installed, under all its names.
+    /// The paths of the standard library's source, with and without symbolic links resolved.
     pub(crate) fn library_source(&self) -> BTreeSet<PathBuf> {
         let named = self.sysroot.join(LIBRARY_SOURCE);
         named.canonicalize().into_iter().chain([named]).collect()
     }
 
-    /// What `cargo build` needs to be told.
+    /// The arguments that `cargo build` needs beside the target.
     pub fn build_arguments(&self) -> &[&'static str] {
         &self.arguments
     }
 }
 
 fn sysroot(rustc: &Path) -> Option<PathBuf> {
-    said(rustc, &["--print", "sysroot"]).map(|path| PathBuf::from(path.trim()))
+    stdout(rustc, &["--print", "sysroot"]).map(|path| PathBuf::from(path.trim()))
 }
 
-fn said(program: &Path, arguments: &[&str]) -> Option<String> {
+fn stdout(program: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

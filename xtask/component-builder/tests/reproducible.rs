@@ -1,4 +1,4 @@
-//! The same sources make the same bytes, whatever folder and home they are built in, and the bytes do not tell which (P4).
+//! The same sources produce the same bytes in any folder and with any cargo home, and the bytes do not reveal which (P4).
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -6,7 +6,7 @@ use component_builder::{Module, cargo_home, compile, target_dir};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// Copies what is in a folder but for what is built, and for what is hidden.
+/// Copies a folder without build outputs and hidden files.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -30,7 +30,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-/// What the library embeds: built already where that was.
+/// The module that the library embeds. It is compiled already if the library is.
 fn component() -> Module {
     compile(root(), "fantail-component", &target_dir(root()), &cargo_home()).unwrap()
 }
@@ -40,12 +40,12 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[test]
-fn the_component_has_the_same_bytes_from_another_folder_and_another_home() {
+fn the_component_has_the_same_bytes_when_built_in_another_folder_with_another_home() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     copy(root(), &at("a copy of it"));
     std::fs::create_dir(at("home")).unwrap();
-    // What is downloaded is the same; its place is not.
+    // The downloads are the same, but in another place.
     for shared in ["registry", "config.toml"].into_iter().filter(|name| cargo_home().join(name).exists()) {
         symlink(cargo_home().join(shared), at("home").join(shared)).unwrap();
     }
@@ -55,7 +55,7 @@ fn the_component_has_the_same_bytes_from_another_folder_and_another_home() {
 }
 
 #[test]
-fn the_component_names_no_folder_of_the_machine_it_was_built_on() {
+fn the_component_contains_no_path_of_the_machine_that_built_it() {
     let bytes = component().component_with_names().unwrap();
     assert!(contains(&bytes, b"/registry/url-"), "a panic names its source");
     for folder in [root().to_str().unwrap(), cargo_home().to_str().unwrap(), "/rustlib/src/"] {
@@ -63,9 +63,9 @@ fn the_component_names_no_folder_of_the_machine_it_was_built_on() {
     }
 }
 
-/// P5. What the bytes are made of, and what each choice costs, is in BENCHMARKS.md.
+/// P5. BENCHMARKS.md says what the bytes consist of, and what each choice costs.
 #[test]
-fn the_component_has_520_kilobytes_at_most_and_names_no_function_and_the_other_does() {
+fn the_component_has_at_most_520_kilobytes_and_function_names_only_in_the_debug_build() {
     let module = component();
     let (bytes, with_names) = (module.component().unwrap(), module.component_with_names().unwrap());
     assert!(bytes.len() <= 520_000, "{}", bytes.len());

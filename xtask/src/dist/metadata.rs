@@ -1,20 +1,20 @@
-//! What a file says of itself (`wasm-tools metadata show`).
+//! The metadata that is written into each file (`wasm-tools metadata show`).
 
-use crate::run::Failed;
+use crate::run::Error;
 use cargo_metadata::{Metadata, Package};
 use std::path::Path;
 use std::process::Command;
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Revision, Source, Version};
 
-/// What is the same for every file of one distribution.
-pub(super) struct Origin {
+/// The metadata that all files of one distribution share.
+pub(super) struct Provenance {
     version: String,
     licence: Option<String>,
     source: Option<String>,
     revision: Option<String>,
 }
 
-impl Origin {
+impl Provenance {
     /// From the workspace's manifest, and from git.
     pub(super) fn of(package: &Package, root: &Path) -> Self {
         Self {
@@ -25,17 +25,17 @@ impl Origin {
         }
     }
 
-    /// What a file should say and cannot, and why.
-    pub(super) fn lacks(&self) -> impl Iterator<Item = &'static str> {
-        let missing = [
+    /// The metadata that is missing, each with the reason.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &'static str> {
+        let fields = [
             ("source, because Cargo.toml names no repository", self.source.is_none()),
             ("revision, because this is not a clone of a git repository", self.revision.is_none()),
         ];
-        missing.into_iter().filter_map(|(what, is_missing)| is_missing.then_some(what))
+        fields.into_iter().filter_map(|(what, is_missing)| is_missing.then_some(what))
     }
 
-    /// The same WebAssembly, with what is known written into its outermost component.
-    pub(super) fn write_into(&self, wasm: &[u8], name: &str, description: &str) -> Result<Vec<u8>, Failed> {
+    /// Returns the WebAssembly with the metadata added to its outermost component.
+    pub(super) fn write_into(&self, wasm: &[u8], name: &str, description: &str) -> Result<Vec<u8>, Error> {
         let mut add = AddMetadata::default();
         add.name = AddMetadataField::Set(name.to_owned());
         add.description = AddMetadataField::Set(Description::new(description.to_owned()));
@@ -44,22 +44,22 @@ impl Origin {
             add.revision = AddMetadataField::Set(Revision::new(revision.clone()));
         }
         if let Some(licence) = &self.licence {
-            add.licenses = AddMetadataField::Set(Licenses::new(licence).map_err(Failed::dist)?);
+            add.licenses = AddMetadataField::Set(Licenses::new(licence).map_err(Error::dist)?);
         }
         if let Some(source) = &self.source {
-            add.source = AddMetadataField::Set(Source::new(source).map_err(Failed::dist)?);
+            add.source = AddMetadataField::Set(Source::new(source).map_err(Error::dist)?);
         }
-        add.to_wasm(wasm).map_err(Failed::dist)
+        add.to_wasm(wasm).map_err(Error::dist)
     }
 }
 
-/// The commit that is checked out; `-dirty` behind it where the files are not as they were committed. None where the
-/// folder is not the top of a git repository: a repository around it says nothing of these sources.
+/// The commit that is checked out, followed by `-dirty` if files differ from it. None if the folder is not the root of a git repository:
+/// the commit of a repository around it says nothing about these sources.
 fn revision(root: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").current_dir(root).args(arguments).output().ok()?;
-        let said = output.status.success().then_some(output.stdout)?;
-        Some(String::from_utf8_lossy(&said).trim().to_owned())
+        let stdout = output.status.success().then_some(output.stdout)?;
+        Some(String::from_utf8_lossy(&stdout).trim().to_owned())
     };
     if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
         return None;
@@ -70,7 +70,7 @@ fn revision(root: &Path) -> Option<String> {
 }
 
 /// The package of this name in the workspace.
-pub(super) fn package<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Package, Failed> {
+pub(super) fn package<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Package, Error> {
     let found = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == name);
-    found.ok_or_else(|| Failed::dist(format_args!("there is no package {name}")))
+    found.ok_or_else(|| Error::dist(format_args!("there is no package {name}")))
 }

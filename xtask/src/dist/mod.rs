@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what is published, in the folder dist.
+//! `cargo xtask dist`: builds what is published into the folder dist.
 
 mod bill;
 mod metadata;
@@ -7,14 +7,14 @@ mod sums;
 mod version;
 mod wit;
 
-use crate::run::{self, Failed};
+use crate::run::{self, Error};
 use bill::Bill;
 use cargo_metadata::{Metadata, MetadataCommand};
 use component_builder::{BuildError, Module, TARGET, cargo_home, compile, compose, target_dir};
-use metadata::{Origin, package};
+use metadata::{Provenance, package};
 use std::path::Path;
 
-/// What is left in dist, which `cargo xtask build` leaves in target/components.
+/// The components in dist. `cargo xtask build` writes them to target/components under the same names.
 pub(crate) const FETCH: &str = "fantail.wasm";
 pub(crate) const FETCH_P2: &str = "fantail-p2.wasm";
 pub(crate) const EDGE: &str = "fantail-edge.wasm";
@@ -23,21 +23,21 @@ pub(crate) const COMPOSED: &str = "fantail-edge-composed.wasm";
 /// A file of the distribution: its name below dist, and its bytes.
 type File = (String, Vec<u8>);
 
-/// Builds everything that is published and writes it to dist, in place of what was there.
-pub(crate) fn dist() -> Result<(), Failed> {
+/// Builds everything that is published, and replaces the contents of dist with it.
+pub(crate) fn dist() -> Result<(), Error> {
     let root = crate::root();
     let metadata = MetadataCommand::new()
         .current_dir(root)
         .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec())
         .exec()?;
-    let origin = Origin::of(package(&metadata, "fantail")?, root);
+    let provenance = Provenance::of(package(&metadata, "fantail")?, root);
     let guests = Guests::compile(root)?;
-    let components = guests.components(Module::component, &origin, &metadata)?;
+    let components = guests.components(Module::component, &provenance, &metadata)?;
     let mut files: Vec<File> = components.iter().map(|(file, ..)| file.clone()).collect();
-    for ((name, bytes), _) in guests.components(Module::component_with_names, &origin, &metadata)? {
+    for ((name, bytes), _) in guests.components(Module::component_with_names, &provenance, &metadata)? {
         files.push((format!("debug/{name}"), bytes));
     }
-    files.extend(wit::packages(root, &origin)?);
+    files.extend(wit::packages(root, &provenance)?);
     let mut bill = Bill::new(&metadata);
     for ((name, bytes), packages) in &components {
         bill.add(name, bytes, packages)?;
@@ -45,13 +45,13 @@ pub(crate) fn dist() -> Result<(), Failed> {
     files.push(("fantail.cdx.json".to_owned(), bill.to_json()?));
     files.push((sums::NAME.to_owned(), sums::of(&files).into_bytes()));
     write(&root.join("dist"), &files)?;
-    for what in origin.lacks() {
-        run::say(format_args!("what is in dist names no {what}"));
+    for what in provenance.missing() {
+        run::say(format_args!("the files in dist have no {what}"));
     }
     Ok(())
 }
 
-/// The guests that components are made of, each compiled once.
+/// The guests that the components are built from, each compiled once.
 struct Guests {
     fetch: Module,
     fetch_p2: Module,
@@ -59,7 +59,7 @@ struct Guests {
     variables: Module,
 }
 
-/// The packages whose code is in a component.
+/// The guest packages that a component is built from.
 type Packages = &'static [&'static str];
 
 impl Guests {
@@ -74,17 +74,17 @@ impl Guests {
         })
     }
 
-    /// The four components, with what they say of themselves, and what each is made of. What is composed keeps what its
-    /// parts say.
+    /// The four components, with their metadata, and the packages that each is built from. The parts of a composed component keep their
+    /// own metadata.
     fn components(
         &self,
         encode: fn(&Module) -> Result<Vec<u8>, BuildError>,
-        origin: &Origin,
+        provenance: &Provenance,
         metadata: &Metadata,
-    ) -> Result<[(File, Packages); 4], Failed> {
+    ) -> Result<[(File, Packages); 4], Error> {
         let component = |module: &Module, name: &str, package_name: &str| {
             let description = package(metadata, package_name)?.description.clone().unwrap_or_default();
-            origin.write_into(&encode(module)?, name, &description)
+            provenance.write_into(&encode(module)?, name, &description)
         };
         let fetch = component(&self.fetch, "fantail", "fantail-component")?;
         let fetch_p2 = component(&self.fetch_p2, "fantail-p2", "fantail-component-p2")?;
@@ -92,7 +92,7 @@ impl Guests {
         let variables = component(&self.variables, "fantail-variables", "fantail-variables")?;
         let composed = compose(&edge, &[&fetch, &variables])?;
         let description = "The application for any host of WASI 0.3: it needs no other component";
-        let composed = origin.write_into(&composed, "fantail-edge-composed", description)?;
+        let composed = provenance.write_into(&composed, "fantail-edge-composed", description)?;
         Ok([
             ((FETCH.to_owned(), fetch), &["fantail-component"]),
             ((FETCH_P2.to_owned(), fetch_p2), &["fantail-component-p2"]),
@@ -102,8 +102,8 @@ impl Guests {
     }
 }
 
-/// Leaves these files in the folder and no others.
-fn write(folder: &Path, files: &[File]) -> Result<(), Failed> {
+/// Writes these files to the folder, and removes all others.
+fn write(folder: &Path, files: &[File]) -> Result<(), Error> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)?;
     }

@@ -1,4 +1,4 @@
-//! The version is in one place, the workspace's manifest. What cannot read it there is held to it here.
+//! The version is defined in the workspace's manifest. These tests check that files which cannot read it from there agree with it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(crate::root().join(path)).unwrap()
 }
 
-/// Every version that a text gives to something of ours: `fantail:fetch/batch@0.1.0`, `registry.example.com/fantail:0.1.0`.
+/// Every version in a text that belongs to one of our names: `fantail:fetch/batch@0.1.0`, `registry.example.com/fantail:0.1.0`.
 fn versions(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("fantail").filter_map(|(start, _)| {
         let is_name = |letter: char| letter.is_ascii_alphanumeric() || ":/@.-".contains(letter);
@@ -18,7 +18,7 @@ fn versions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The folders of WIT packages of ours.
+/// The WIT files of our packages.
 fn interfaces() -> Vec<PathBuf> {
     let folders = std::fs::read_dir(crate::root().join("wit")).unwrap();
     let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
@@ -26,19 +26,20 @@ fn interfaces() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_version_that_is_written_down_is_that_of_the_workspace() {
+fn every_version_in_the_documents_is_that_of_the_workspace() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let version = manifest["workspace"]["package"]["version"].as_str().unwrap();
     let spin: toml::Table = read("spin.toml").parse().unwrap();
     assert_eq!(spin["application"]["version"].as_str(), Some(version));
-    let named = ["README.md", "spin.toml", "deploy/spinapp.yaml", "SECURITY.md", "ARCHITECTURE.md"].map(PathBuf::from);
+    let documents =
+        ["README.md", "spin.toml", "deploy/spinapp.yaml", "SECURITY.md", "ARCHITECTURE.md"].map(PathBuf::from);
     let interfaces = interfaces();
     assert_eq!(interfaces.len(), 4, "{interfaces:?}");
     let mut found = 0;
-    for path in named.into_iter().chain(interfaces) {
+    for path in documents.into_iter().chain(interfaces) {
         let text = read(&path);
-        for written in versions(&text) {
-            assert_eq!(written, version, "{}", path.display());
+        for found_version in versions(&text) {
+            assert_eq!(found_version, version, "{}", path.display());
             found += 1;
         }
     }
@@ -47,12 +48,12 @@ fn every_version_that_is_written_down_is_that_of_the_workspace() {
 }
 
 #[test]
-fn wkg_toml_says_of_the_packages_what_the_workspace_says() {
+fn wkg_toml_agrees_with_the_workspace() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let wkg: toml::Table = read("wkg.toml").parse().unwrap();
     assert_eq!(wkg["metadata"]["licenses"], manifest["workspace"]["package"]["license"]);
-    for (name, place) in wkg["overrides"].as_table().unwrap() {
-        let folder = crate::root().join(place["path"].as_str().unwrap());
+    for (name, entry) in wkg["overrides"].as_table().unwrap() {
+        let folder = crate::root().join(entry["path"].as_str().unwrap());
         let (resolve, id) = super::wit::parse(&folder).unwrap();
         let package = &resolve.packages[id].name;
         assert_eq!(*name, format!("{}:{}", package.namespace, package.name));

@@ -2,45 +2,45 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address as it is written, and each IPv4 address it leads to, or may lead to, by a translation or a tunnel that the network may have.
+/// An address as written, and each IPv4 address that it leads to, or may lead to through a translation or a tunnel of the network.
 pub(super) fn forms(written: IpAddr) -> impl Iterator<Item = IpAddr> {
-    let within = match written {
+    let embedded = match written {
         IpAddr::V4(_) => Vec::new(),
         IpAddr::V6(ip) => embedded(ip),
     };
-    std::iter::once(written).chain(within.into_iter().map(IpAddr::V4))
+    std::iter::once(written).chain(embedded.into_iter().map(IpAddr::V4))
 }
 
 /// Where an IPv4 address begins in an IPv6 address.
 enum Place {
     /// It fills four bytes from here.
     At(usize),
-    /// The same, each bit turned over.
+    /// The same, with each bit inverted.
     Inverted(usize),
-    /// From here around the byte that must be zero (RFC 6052, section 2.2). Not one of 0.0.0.0/8, which nobody is at: then it is elsewhere.
+    /// From here, skipping byte 8, which must be zero (RFC 6052, section 2.2). A result in 0.0.0.0/8, where there are no hosts, is ignored: the
+    /// address is then at another position.
     Around(usize),
 }
 
-/// Every form by its prefix.
+/// The prefix of each form, and the positions of the embedded addresses.
 const EMBEDDINGS: [(&[u8], &[Place]); 6] = [
     // IPv4-mapped (RFC 4291, section 2.5.5.2): the system connects to the address inside.
     (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff], &[Place::At(12)]),
     // IPv4-translated (RFC 2765, section 2.1).
     (&[0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0], &[Place::At(12)]),
-    // NAT64 by the well-known prefix (RFC 6052), and by a network's own below the one for that (RFC 8215), of whatever length.
+    // NAT64 with the well-known prefix (RFC 6052), and with a network's own prefix, of any length, below the one reserved for that (RFC 8215).
     (&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], &[Place::At(12)]),
     (&[0, 0x64, 0xff, 0x9b, 0, 1], &[Place::Around(6), Place::Around(7), Place::Around(8), Place::At(12)]),
     // 6to4 (RFC 3056).
     (&[0x20, 0x02], &[Place::At(2)]),
-    // Teredo (RFC 4380, section 4): the server, and the client's address turned over.
+    // Teredo (RFC 4380, section 4): the server's address, and the client's with its bits inverted.
     (&[0x20, 0x01, 0, 0], &[Place::At(4), Place::Inverted(12)]),
 ];
 
-/// IPv4-compatible (RFC 4291, section 2.5.5.1), which is how the loopback and the unspecified address look too.
+/// The last IPv4-compatible address (RFC 4291, section 2.5.5.1). The loopback and the unspecified address have the same form.
 const COMPATIBLE: u128 = u32::MAX as u128;
 
-/// The second half of an ISATAP address (RFC 5214, section 6.1), whatever network it is in: the first bit says whether the address inside is
-/// unique in the world.
+/// Bytes 8 to 11 of an ISATAP address (RFC 5214, section 6.1), in any network: one bit says whether the embedded address is globally unique.
 const ISATAP: [[u8; 4]; 2] = [[0, 0, 0x5e, 0xfe], [2, 0, 0x5e, 0xfe]];
 
 fn embedded(ip: Ipv6Addr) -> Vec<Ipv4Addr> {
@@ -73,7 +73,7 @@ impl Place {
     }
 }
 
-/// Every form of one address.
+/// Every form of 10.1.2.3.
 #[cfg(test)]
 pub(super) const EMBEDDED_10_1_2_3: [&str; 15] = [
     "::ffff:10.1.2.3",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_another_inside_is_only_itself() {
+    fn an_address_without_an_embedded_one_has_one_form() {
         for written in ["10.1.2.3", "::1", "::", "2606:4700::1111", "fe80::1", "64:ff9b:2::1", "2001:db8::a01:203"] {
             let written: IpAddr = written.parse().unwrap();
             assert_eq!(forms(written).collect::<Vec<_>>(), [written]);

@@ -1,11 +1,11 @@
-//! Networks that may be connected to.
+//! Checks addresses against networks.
 
 use super::forms::forms;
 use ipnet::{IpNet, Ipv4Net};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Networks that may be connected to, and networks that may not.
+/// The networks that may be connected to, and those that may not.
 #[derive(Clone, Debug)]
 pub(super) struct Networks {
     public: bool,
@@ -13,7 +13,7 @@ pub(super) struct Networks {
     denied: Vec<IpNet>,
 }
 
-/// An address that a policy has found fit to be connected to.
+/// An address that a policy has approved to be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Approved(SocketAddr);
 
@@ -27,16 +27,16 @@ impl Approved {
 /// An address that a policy refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The address, or the one inside it that is not allowed.
+    /// The address, or the embedded one that is not allowed.
     pub address: IpAddr,
-    /// What it is reserved for, or `denied`.
-    pub because: &'static str,
+    /// What it is reserved for, or that it is denied.
+    pub reason: &'static str,
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is refused: {}", self.address, self.because)?;
-        if self.because == DENIED { Ok(()) } else { write!(f, " (--allow-net {} would allow it)", self.address) }
+        write!(f, "{} is refused: {}", self.address, self.reason)?;
+        if self.reason == DENIED { Ok(()) } else { write!(f, " (--allow-net {} would allow it)", self.address) }
     }
 }
 
@@ -56,22 +56,22 @@ impl Networks {
     }
 
     pub(super) fn deny(&mut self, network: IpNet) {
-        // To connect to an IPv4-mapped address is to connect to the one inside, however that is written.
+        // Connecting to an IPv4-mapped address connects to the IPv4 address inside, so that one is denied in every form.
         self.denied.extend(unmapped(network));
         self.denied.push(network);
     }
 
-    /// Checks an address, and every one it may lead to: the most forbidding answer counts. `named` says that it is allowed by name, unless
-    /// its network is denied.
+    /// Checks an address, and every address it may lead to: all must be allowed. An address that is `named` by an origin pattern needs no
+    /// allowed network, but its network must not be denied.
     pub(super) fn approve(&self, address: SocketAddr, named: bool) -> Result<Approved, Refused> {
-        let within = |networks: &[IpNet], ip| networks.iter().any(|network| network.contains(&ip));
-        if let Some(denied) = forms(address.ip()).find(|form| within(&self.denied, *form)) {
-            return Err(Refused { address: denied, because: DENIED });
+        let contained = |networks: &[IpNet], ip| networks.iter().any(|network| network.contains(&ip));
+        if let Some(denied) = forms(address.ip()).find(|form| contained(&self.denied, *form)) {
+            return Err(Refused { address: denied, reason: DENIED });
         }
-        let closed = if self.public { None } else { Some("only listed networks are allowed") };
+        let not_listed = if self.public { None } else { Some("only listed networks are allowed") };
         let forbidden = |form: IpAddr| {
-            let because = reserved_for(form).or(closed)?;
-            (!within(&self.allowed, form)).then_some(Refused { address: form, because })
+            let reason = reserved_for(form).or(not_listed)?;
+            (!contained(&self.allowed, form)).then_some(Refused { address: form, reason })
         };
         match forms(address.ip()).find_map(forbidden) {
             Some(refused) if !named => Err(refused),
@@ -87,7 +87,7 @@ fn unmapped(network: IpNet) -> Option<IpNet> {
     Ipv4Net::new(inside, network.prefix_len().checked_sub(96)?).ok().map(IpNet::V4)
 }
 
-/// The networks of IANA's special-purpose registries that are not globally reachable, or lead to ones that are not.
+/// The networks in IANA's special-purpose registries that are not globally reachable, or that lead to ones that are not.
 const RESERVED: [(&str, &str); 27] = [
     ("0.0.0.0/8", "this network (RFC 791)"),
     ("10.0.0.0/8", "private use (RFC 1918)"),
@@ -120,16 +120,16 @@ const RESERVED: [(&str, &str); 27] = [
 
 fn reserved_for(ip: IpAddr) -> Option<&'static str> {
     static NETWORKS: std::sync::LazyLock<Vec<(IpNet, &str)>> = std::sync::LazyLock::new(|| {
-        RESERVED.iter().filter_map(|(network, because)| Some((network.parse().ok()?, *because))).collect()
+        RESERVED.iter().filter_map(|(network, reason)| Some((network.parse().ok()?, *reason))).collect()
     });
-    let listed = NETWORKS.iter().find(|(network, _)| network.contains(&ip)).map(|(_, because)| *because);
+    let listed = NETWORKS.iter().find(|(network, _)| network.contains(&ip)).map(|(_, reason)| *reason);
     listed.or_else(|| match ip {
         IpAddr::V6(ip) if !is_global_unicast(ip) => Some("not global unicast (RFC 4291)"),
         IpAddr::V6(_) | IpAddr::V4(_) => None,
     })
 }
 
-/// 2000::/3, the only part of the space that IANA has given out for global unicast.
+/// 2000::/3, the only block that IANA has allocated for global unicast.
 fn is_global_unicast(ip: Ipv6Addr) -> bool {
     ip.segments().first().is_some_and(|first| first >> 13 == 1)
 }
@@ -145,32 +145,32 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_table_is_a_network_and_its_ends_are_refused() {
-        for (network, because) in RESERVED {
+    fn every_reserved_network_is_refused_from_its_first_to_its_last_address() {
+        for (network, reason) in RESERVED {
             let network: IpNet = network.parse().unwrap();
             for ip in [network.network(), network.broadcast()] {
                 let refused = Egress::public().approve(SocketAddr::new(ip, 80)).unwrap_err();
-                assert_eq!((refused.address, refused.because), (ip, because));
+                assert_eq!((refused.address, refused.reason), (ip, reason));
             }
         }
     }
 
     #[test]
-    fn global_addresses_are_approved_and_stay_what_they_are() {
+    fn global_addresses_are_approved_unchanged() {
         for ip in ["1.1.1.1", "9.255.255.255", "11.0.0.0", "172.32.0.0", "223.255.255.255", "2606:4700::1111"] {
             assert_eq!(verdict(&Egress::public(), ip).unwrap().address().ip().to_string(), ip);
         }
     }
 
     #[test]
-    fn what_iana_has_not_given_out_is_refused() {
+    fn addresses_that_iana_has_not_allocated_are_refused() {
         for ip in ["4000::1", "100::1", "5f00::1", "::7f00:1"] {
             assert!(verdict(&Egress::public(), ip).is_err(), "{ip}");
         }
     }
 
     #[test]
-    fn an_allowed_network_is_approved_but_not_its_other_spellings() {
+    fn an_allowed_network_is_approved_but_not_in_its_other_forms() {
         let egress = Egress::public().allow("127.0.0.0/8".parse().unwrap());
         assert!(verdict(&egress, "127.9.9.9").is_ok());
         for ip in ["::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "0.0.0.0"] {
@@ -185,7 +185,7 @@ mod tests {
         allowed.iter().fold(egress, |egress, network| egress.allow(network.parse().unwrap()))
     }
 
-    /// L2: a denied network was not asked for the address inside an IPv4-mapped one.
+    /// L2: a denied network was not checked against the address embedded in an IPv4-mapped one.
     #[test]
     fn every_embedding_of_a_denied_address_is_denied_whatever_is_allowed() {
         let denies = ["10.1.2.3/32", "10.0.0.0/8", "0.0.0.0/0", "::ffff:10.0.0.0/104", "::ffff:0:0/96"];
@@ -194,28 +194,28 @@ mod tests {
             for ip in EMBEDDED_10_1_2_3.into_iter().chain(["10.1.2.3"]) {
                 for egress in [Egress::public(), Egress::nothing()] {
                     let refused = verdict(&with(egress, &[denied], allowed), ip).unwrap_err();
-                    assert_eq!(refused.because, DENIED, "{ip} against deny {denied} and allow {allowed:?}");
+                    assert_eq!(refused.reason, DENIED, "{ip} against deny {denied} and allow {allowed:?}");
                 }
             }
         }
-        // By its written form too.
+        // The written form is checked too.
         for ip in EMBEDDED_10_1_2_3 {
             let egress = with(Egress::public(), &["::/0"], &["::/0", "0.0.0.0/0"]);
-            assert_eq!(verdict(&egress, ip).unwrap_err().because, DENIED, "{ip}");
+            assert_eq!(verdict(&egress, ip).unwrap_err().reason, DENIED, "{ip}");
             assert!(verdict(&egress, "10.1.2.3").is_ok());
         }
     }
 
-    /// L2: what is allowed has to be allowed in every form.
+    /// L2: an address has to be allowed in every form.
     #[test]
-    fn an_embedded_address_passes_only_if_both_it_and_the_one_inside_may() {
+    fn an_address_with_an_embedded_one_is_approved_only_if_both_are_allowed() {
         for ip in EMBEDDED_10_1_2_3 {
             for egress in [Egress::public(), Egress::nothing()] {
                 for (allowed, passes) in
                     [(&["::/0"][..], false), (&["::/0", "10.0.0.0/9"], true), (&["::/0", "11.0.0.0/8"], false)]
                 {
                     let egress = with(egress.clone(), &[], allowed);
-                    // Some of the forms have more than one address inside.
+                    // Some of the forms embed more than one address.
                     let others = forms(ip.parse().unwrap()).filter(IpAddr::is_ipv4).count() > 1;
                     let approved = verdict(&egress, ip).is_ok();
                     assert!(approved == passes || (others && !approved), "{ip} with {allowed:?}");
@@ -228,8 +228,8 @@ mod tests {
         let nat64 = with(Egress::public(), &[], &["64:ff9b::/96"]);
         assert!(verdict(&nat64, "64:ff9b::1.1.1.1").is_ok());
         let refused = verdict(&nat64, "64:ff9b::10.1.2.3").unwrap_err();
-        assert_eq!((refused.address.to_string().as_str(), refused.because), ("10.1.2.3", "private use (RFC 1918)"));
-        // The loopback of IPv6 has none inside.
+        assert_eq!((refused.address.to_string().as_str(), refused.reason), ("10.1.2.3", "private use (RFC 1918)"));
+        // The IPv6 loopback embeds no other address.
         assert!(verdict(&with(Egress::public(), &[], &["::1/128"]), "::1").is_ok());
     }
 
@@ -237,19 +237,19 @@ mod tests {
     fn a_denied_network_is_refused_inside_an_allowed_one() {
         let egress = Egress::public().allow("10.0.0.0/8".parse().unwrap()).deny("10.1.0.0/16".parse().unwrap());
         assert!(verdict(&egress, "10.2.0.1").is_ok());
-        assert_eq!(verdict(&egress, "10.1.0.1").unwrap_err().because, DENIED);
+        assert_eq!(verdict(&egress, "10.1.0.1").unwrap_err().reason, DENIED);
         assert!(verdict(&egress.deny("1.0.0.0/8".parse().unwrap()), "1.1.1.1").is_err());
     }
 
     #[test]
-    fn nothing_is_approved_unless_listed_if_public_addresses_are_not() {
+    fn only_listed_networks_are_approved_if_public_addresses_are_not_allowed() {
         let egress = Egress::nothing().allow("127.0.0.0/8".parse().unwrap());
         assert!(verdict(&egress, "127.0.0.1").is_ok());
-        assert_eq!(verdict(&egress, "1.1.1.1").unwrap_err().because, "only listed networks are allowed");
+        assert_eq!(verdict(&egress, "1.1.1.1").unwrap_err().reason, "only listed networks are allowed");
     }
 
     #[test]
-    fn an_address_named_by_a_pattern_is_approved_where_a_url_names_it_and_nowhere_else() {
+    fn an_address_named_by_a_pattern_is_approved_only_where_a_url_names_it() {
         let egress = Egress::public().origin("http://127.0.0.1:8000".parse().unwrap());
         let loopback = SocketAddr::new("127.0.0.1".parse().unwrap(), 8000);
         assert!(egress.approve_literal(false, loopback).is_ok());

@@ -1,4 +1,4 @@
-//! Patterns for origins, written as Spin writes them in `allowed_outbound_hosts`.
+//! Origin patterns, in the syntax of Spin's `allowed_outbound_hosts`.
 
 use ipnet::IpNet;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::str::FromStr;
 
-/// Origins that requests may go to: `https://api.example.com`, `https://*.example.com`, `http://127.0.0.1:8000..8010`,
-/// `*://10.0.0.0/8:*`. A wildcard in front of a domain stands for one label or more, not for none. Without a port it is the
-/// scheme's own. A range of ports leaves out its end. A network stands for hosts that are written as an address in it.
+/// Matches origins that requests may go to: `https://api.example.com`, `https://*.example.com`, `http://127.0.0.1:8000..8010`,
+/// `*://10.0.0.0/8:*`. A wildcard in front of a domain matches one label or more, but not none. The default port is that of the
+/// scheme. The end of a port range is exclusive. A network matches hosts that are written as an address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginPattern {
     scheme: Option<Scheme>,
@@ -26,29 +26,27 @@ enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
     Any,
-    /// Begins with a dot.
-    Below(String),
+    /// The domain, with a leading dot.
+    Subdomains(String),
     Name(String),
     Network(IpNet),
 }
 
-/// What is wrong with a pattern, and how one is written.
+/// An invalid origin pattern: what is wrong with it, and how to write one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{pattern:?} is not a pattern for origins: {reason}; it is written like https://*.example.com or http://127.0.0.1:8000"
-)]
+#[error("{pattern:?} is not an origin pattern: {reason}; write it like https://*.example.com or http://127.0.0.1:8000")]
 pub struct PatternError {
     pattern: String,
     reason: &'static str,
 }
 
 impl OriginPattern {
-    /// Whether it stands for this origin. `host` is in lower case and punycode, an IPv6 address without brackets.
+    /// Whether it matches this origin. `host` is in lower case and punycode, an IPv6 address without brackets.
     pub(crate) fn matches(&self, https: bool, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.');
         let host_matches = match &self.host {
             Host::Any => true,
-            Host::Below(domain) => host.len() > domain.len() && host.ends_with(domain.as_str()),
+            Host::Subdomains(domain) => host.len() > domain.len() && host.ends_with(domain.as_str()),
             Host::Name(name) => name == host,
             Host::Network(network) => host.parse::<IpAddr>().is_ok_and(|address| network.contains(&address)),
         };
@@ -57,7 +55,7 @@ impl OriginPattern {
         host_matches && scheme_matches && self.ports.as_ref().is_none_or(|ports| ports.contains(&port.into()))
     }
 
-    /// Whether it stands for this origin and names its address, not only a network that it is in.
+    /// Whether it matches this origin and names its very address, not only a network that contains it.
     pub(crate) fn names(&self, https: bool, address: SocketAddr) -> bool {
         let ip = address.ip();
         matches!(&self.host, Host::Network(network) if *network == IpNet::from(ip))
@@ -75,42 +73,43 @@ impl FromStr for OriginPattern {
     type Err = PatternError;
 
     fn from_str(pattern: &str) -> Result<Self, PatternError> {
-        let wrong = |reason| PatternError { pattern: pattern.to_owned(), reason };
-        let (scheme, rest) = pattern.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
+        let invalid = |reason| PatternError { pattern: pattern.to_owned(), reason };
+        let (scheme, rest) = pattern.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "*" => None,
             "http" => Some(Scheme::Http),
             "https" => Some(Scheme::Https),
-            _ => return Err(wrong("the scheme is none of http, https and *")),
+            _ => return Err(invalid("the scheme is not http, https or *")),
         };
-        let (host, port) =
-            host_and_port(rest.trim_end_matches('/')).ok_or_else(|| wrong("what is in brackets is no address"))?;
+        let (host, port) = host_and_port(rest.trim_end_matches('/'))
+            .ok_or_else(|| invalid("the host in brackets is not an address"))?;
         let ports = match (port, scheme) {
             (Some("*"), _) => None,
             (Some(port), _) => {
-                Some(ports(port).ok_or_else(|| wrong("the port is no number, range like 80..90, or *"))?)
+                Some(ports(port).ok_or_else(|| invalid("the port is not a number, a range like 80..90, or *"))?)
             }
             (None, Some(Scheme::Http)) => Some(80..81),
             (None, Some(Scheme::Https)) => Some(443..444),
-            (None, None) => return Err(wrong("without a scheme it needs a port, which may be *")),
+            (None, None) => return Err(invalid("with the scheme * it needs a port, which may be *")),
         };
-        let host = host_pattern(host).ok_or_else(|| wrong("the host is no name, address, network, *.domain or *"))?;
+        let host = host_pattern(host)
+            .ok_or_else(|| invalid("the host is not a name, an address, a network, *.domain or *"))?;
         Ok(Self { scheme, host, ports, written: pattern.to_owned() })
     }
 }
 
-/// A network is written with a slash, and an IPv6 address in brackets or, in a network, without.
+/// A network has a slash. An IPv6 address is in brackets, except in a network.
 fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, rest) = bracketed.split_once(']')?;
         let port = rest.strip_prefix(':');
         return (rest.is_empty() || port.is_some()).then_some((address, port));
     }
-    let port_from = match text.split_once('/') {
+    let host_end = match text.split_once('/') {
         Some((address, rest)) => address.len() + 1 + rest.find(':').unwrap_or(rest.len()),
         None => text.find(':').unwrap_or(text.len()),
     };
-    let (host, port) = text.split_at_checked(port_from)?;
+    let (host, port) = text.split_at_checked(host_end)?;
     Some((host, port.strip_prefix(':')))
 }
 
@@ -129,14 +128,14 @@ fn host_pattern(host: &str) -> Option<Host> {
     if let Ok(network) = host.parse::<IpAddr>().map(IpNet::from).or_else(|_| host.parse()) {
         return Some(Host::Network(network));
     }
-    let (below, domain) = host.strip_prefix("*.").map_or((false, host), |domain| (true, domain));
-    // A domain as a URL would have it: lower case and punycode.
+    let (wildcard, domain) = host.strip_prefix("*.").map_or((false, host), |domain| (true, domain));
+    // Normalized as in a URL: lower case and punycode.
     let url::Host::Domain(domain) = url::Host::parse(domain).ok()? else { return None };
     let domain = domain.trim_end_matches('.');
     if domain.is_empty() || domain.contains('*') {
         return None;
     }
-    Some(if below { Host::Below(format!(".{domain}")) } else { Host::Name(domain.to_owned()) })
+    Some(if wildcard { Host::Subdomains(format!(".{domain}")) } else { Host::Name(domain.to_owned()) })
 }
 
 #[cfg(test)]
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_stands_for_its_scheme_host_and_port_and_no_other() {
+    fn a_pattern_matches_its_scheme_host_and_port_and_no_other() {
         for (pattern, url, expected) in [
             ("https://example.com", "https://EXAMPLE.com./x", true),
             ("https://example.com", "http://example.com/", false),
@@ -179,20 +178,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_says_why() {
+    fn an_invalid_pattern_is_refused_with_a_reason() {
         for (pattern, reason) in [
             ("example.com", "it has no scheme"),
-            ("ftp://example.com", "the scheme is none"),
+            ("ftp://example.com", "the scheme is not"),
             ("*://example.com", "needs a port"),
-            ("http://example.com:99999", "the port is no number"),
-            ("http://example.com:9..3", "the port is no number"),
-            ("http://[::1", "what is in brackets"),
-            ("http://[::1]8080", "what is in brackets"),
-            ("http://[fd00::]/8", "what is in brackets"),
+            ("http://example.com:99999", "the port is not a number"),
+            ("http://example.com:9..3", "the port is not a number"),
+            ("http://[::1", "the host in brackets"),
+            ("http://[::1]8080", "the host in brackets"),
+            ("http://[fd00::]/8", "the host in brackets"),
             ("http://*", ""),
-            ("http://a.*.com", "the host is no name"),
-            ("http://", "the host is no name"),
-            ("http://example.com/path", "the host is no name"),
+            ("http://a.*.com", "the host is not a name"),
+            ("http://", "the host is not a name"),
+            ("http://example.com/path", "the host is not a name"),
         ] {
             match pattern.parse::<OriginPattern>() {
                 Ok(_) => assert_eq!(reason, "", "{pattern}"),

@@ -1,10 +1,10 @@
-//! What is to happen when the lock is let go of.
+//! Effects that are applied once the pool's lock is released.
 
 use super::lease::Grant;
 use crate::connection::Connection;
 use tokio::sync::oneshot;
 
-/// What is to happen when the lock is let go of.
+/// Grants to be sent and connections to be closed once the lock is released.
 #[derive(Default)]
 pub(super) struct Effects {
     granted: Vec<(oneshot::Sender<Grant>, Grant)>,
@@ -20,9 +20,9 @@ impl Effects {
         self.closed.push(connection);
     }
 
-    pub(super) fn happen(self) {
+    pub(super) fn apply(self) {
         for (to, grant) in self.granted {
-            // Whoever has left meanwhile gives it back by dropping it.
+            // If the receiver has been dropped, dropping the grant returns it to the pool.
             drop(to.send(grant));
         }
     }

@@ -1,4 +1,4 @@
-//! What a request holds while it uses a connection, or opens one.
+//! What a request holds while it uses or opens a connection.
 
 use super::Pool;
 use crate::connection::Connection;
@@ -12,8 +12,8 @@ pub(crate) enum Grant {
     Open(ConnectPermit),
 }
 
-/// A connection of HTTP/1.1, or a stream of one of HTTP/2, for one request. One of HTTP/1.1 that is dropped is closed: what is under way
-/// on it would be taken for the answer to another request. A stream that is dropped is free again.
+/// An HTTP/1.1 connection, or a stream of an HTTP/2 connection, for one request. Dropping a lease of an HTTP/1.1 connection closes it:
+/// the rest of the answer would be taken for that to the next request. Dropping a lease of a stream frees the stream.
 pub(crate) struct Lease {
     connection: Connection,
     pool: Arc<Pool>,
@@ -35,34 +35,34 @@ impl Lease {
         &mut self.connection
     }
 
-    /// The response has ended: the connection may take the next request.
+    /// The response has ended: returns the connection to the pool.
     pub(crate) fn finish(self) {
         let Self { connection, pool, _stream } = self;
         if connection.protocol() == Protocol::Http1 {
-            pool.put(connection);
+            pool.check_in(connection);
         }
     }
 
-    /// The peer has not answered in time. `heard` is how much had come over the connection when the time began.
+    /// The peer has not answered in time. `reads_before` is the connection's number of reads when the timer started.
     ///
-    /// A shared connection over which nothing came meanwhile, from a peer that had answered before, is likely to be dead: it gets no further
-    /// request. One that has never answered was opened not long ago: its peer is slow, and would be over another connection too.
-    pub(crate) fn timed_out(&self, heard: u64) {
+    /// A shared connection over which nothing was received since then, though its peer had answered before, is probably dead: it gets no
+    /// further requests. One that has never answered was opened recently: its peer is slow, and would be slow over another one too.
+    pub(crate) fn timed_out(&self, reads_before: u64) {
         if self.connection.protocol() == Protocol::Http2
-            && self.connection.heard() == heard
+            && self.connection.reads() == reads_before
             && self.connection.has_answered()
         {
             self.retire();
         }
     }
 
-    /// Lets a shared connection have no further request.
+    /// Sends no further requests over a shared connection.
     pub(crate) fn retire(&self) {
         self.pool.retire(self.connection.origin(), self.connection.id());
     }
 }
 
-/// A stream of a shared connection that is in use.
+/// Counts one stream of a shared connection as in use until it is dropped.
 struct Stream {
     pool: Arc<Pool>,
     origin: Origin,
@@ -75,7 +75,7 @@ impl Drop for Stream {
     }
 }
 
-/// The task of opening a connection. Dropped before it is done it goes to the next that waits.
+/// Permission, and duty, to open a connection. If it is dropped unused, it passes to the next request in the queue.
 pub(crate) struct ConnectPermit {
     pool: Arc<Pool>,
     origin: Origin,
@@ -86,7 +86,7 @@ pub(crate) struct ConnectPermit {
 enum Outcome {
     Dropped,
     Failed,
-    NewConnection,
+    Opened,
 }
 
 impl ConnectPermit {
@@ -94,13 +94,13 @@ impl ConnectPermit {
         Self { pool, origin, outcome: Outcome::Dropped }
     }
 
-    /// It is open, and the caller is the first to use it.
+    /// The connection is open, and leased to the caller first.
     pub(crate) fn opened(mut self, connection: Connection) -> Lease {
-        self.outcome = Outcome::NewConnection;
+        self.outcome = Outcome::Opened;
         self.pool.opened(connection)
     }
 
-    /// It could not be opened.
+    /// The connection could not be opened.
     pub(crate) fn failed(mut self) {
         self.outcome = Outcome::Failed;
     }
@@ -108,7 +108,7 @@ impl ConnectPermit {
 
 impl Drop for ConnectPermit {
     fn drop(&mut self) {
-        if self.outcome != Outcome::NewConnection {
+        if self.outcome != Outcome::Opened {
             self.pool.not_opened(&self.origin, self.outcome == Outcome::Failed);
         }
     }

@@ -1,4 +1,4 @@
-//! Which connection a request goes over, and who opens one.
+//! Decides which connection a request goes over, and which request opens a new one.
 
 mod effects;
 mod idle;
@@ -13,8 +13,8 @@ use crate::limits::PoolLimits;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use effects::Effects;
-use origin_pool::Offer;
 pub(crate) use origin_pool::Want;
+use origin_pool::{Offer, OriginPool};
 use state::State;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -22,42 +22,42 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
-/// Open connections by origin, and who waits for one.
+/// Open connections by origin, and the requests that wait for one.
 ///
-/// A request is granted a kept connection, a stream of one that is shared, or the task of opening one. Otherwise it waits in its
-/// origin's queue, and whatever happens there (a stream ends, a connection is opened or ends) serves the first in the queue. All of it is
-/// decided under one lock, which is never held while anything is awaited.
+/// A request is granted an idle connection, a stream of a shared one, or a permit to open one. Otherwise it waits in its origin's queue,
+/// and each event there (a stream ends, a connection is opened or closed) serves the first in the queue. Everything is decided under
+/// one lock, which is never held across an await.
 pub(crate) struct Pool {
     limits: PoolLimits,
     state: Mutex<State>,
     next_id: AtomicU64,
 }
 
-/// What comes of asking for a connection.
+/// The result of asking for a connection.
 pub(crate) enum Checkout {
     Granted(Grant),
-    /// In the origin's queue.
-    Waits(oneshot::Receiver<Grant>),
+    /// The request waits in the origin's queue.
+    Queued(oneshot::Receiver<Grant>),
 }
 
 impl Observer for Pool {
-    fn settled(self: Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            state.lane(origin).0.settled(id);
+    fn polled(self: Arc<Self>, origin: &Origin, id: u64) {
+        self.with_state(|state, effects| {
+            state.origin_pool(origin).0.polled(id);
             self.serve(state, origin, effects);
         });
     }
 
-    fn takes_streams(self: Arc<Self>, origin: &Origin, id: u64, streams: usize) {
-        self.with(|state, effects| {
-            state.lane(origin).0.takes_streams(id, streams);
+    fn max_streams_changed(self: Arc<Self>, origin: &Origin, id: u64, streams: usize) {
+        self.with_state(|state, effects| {
+            state.origin_pool(origin).0.max_streams_changed(id, streams);
             self.serve(state, origin, effects);
         });
     }
 
-    fn gone(self: Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            state.forget(origin, id, effects);
+    fn closed(self: Arc<Self>, origin: &Origin, id: u64) {
+        self.with_state(|state, effects| {
+            state.remove(origin, id, effects);
             self.serve(state, origin, effects);
         });
     }
@@ -72,51 +72,51 @@ impl Pool {
         self.limits
     }
 
-    /// For a new connection.
+    /// The id of a new connection.
     pub(crate) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Asks for a connection to this origin.
-    pub(crate) fn ask(self: &Arc<Self>, origin: &Origin, want: Want) -> Checkout {
-        self.with(|state, effects| {
-            let (lane, idle) = state.lane(origin);
-            let first = lane.is_unwanted() || matches!(want, Want::Own | Want::Fresh);
-            if first && let Some(offer) = lane.offer(1, want, &self.limits, idle, effects) {
+    pub(crate) fn checkout(self: &Arc<Self>, origin: &Origin, want: Want) -> Checkout {
+        self.with_state(|state, effects| {
+            let (origin_pool, idle) = state.origin_pool(origin);
+            let skips_queue = origin_pool.has_no_waiters() || matches!(want, Want::Immediate | Want::New);
+            if skips_queue && let Some(offer) = origin_pool.offer(1, want, &self.limits, idle, effects) {
                 return Checkout::Granted(self.grant(origin, offer));
             }
             let (grant, granted) = oneshot::channel();
-            lane.wait(grant, want);
+            origin_pool.wait(grant, want);
             self.serve(state, origin, effects);
-            Checkout::Waits(granted)
+            Checkout::Queued(granted)
         })
     }
 
-    /// Whether a connection to this origin is open that several share.
-    pub(crate) fn shares(&self, origin: &Origin) -> bool {
-        self.with(|state, _| state.lanes.get(origin).is_some_and(origin_pool::OriginPool::has_shared))
+    /// Whether a shared connection to this origin is open.
+    pub(crate) fn has_shared(&self, origin: &Origin) -> bool {
+        self.with_state(|state, _| state.origins.get(origin).is_some_and(OriginPool::has_shared))
     }
 
-    /// Connections that wait for a request.
+    /// How many connections are idle.
     pub(crate) fn idle(&self) -> usize {
-        self.with(|state, _| state.idle.len())
+        self.with_state(|state, _| state.idle.len())
     }
 
     /// Closes the connection that has been idle for longest, and says whether there was one.
-    pub(crate) fn make_room(&self) -> bool {
-        self.with(State::close_oldest)
+    pub(crate) fn close_oldest_idle(&self) -> bool {
+        self.with_state(State::close_oldest_idle)
     }
 
-    /// Takes back a connection of HTTP/1.1 whose response has ended.
-    fn put(self: &Arc<Self>, connection: Connection) {
+    /// Takes back an HTTP/1.1 connection whose response has ended.
+    fn check_in(self: &Arc<Self>, connection: Connection) {
         if !connection.is_open() {
             return;
         }
-        self.with(|state, effects| {
+        self.with_state(|state, effects| {
             let origin = connection.origin().clone();
-            let wanted = state.keep(connection);
-            self.trim(state, effects);
-            if wanted {
+            let has_waiters = state.add_idle(connection);
+            self.limit_idle(state, effects);
+            if has_waiters {
                 self.serve(state, &origin, effects);
             }
         });
@@ -124,60 +124,60 @@ impl Pool {
 
     /// A stream of a shared connection has ended.
     fn release(self: &Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            let wanted = state.release(origin, id, effects);
-            self.trim(state, effects);
-            if wanted {
+        self.with_state(|state, effects| {
+            let has_waiters = state.release(origin, id, effects);
+            self.limit_idle(state, effects);
+            if has_waiters {
                 self.serve(state, origin, effects);
             }
         });
     }
 
-    /// Sends nothing more over a shared connection.
+    /// Sends no further requests over a shared connection.
     fn retire(self: &Arc<Self>, origin: &Origin, id: u64) {
-        self.with(|state, effects| {
-            state.lane(origin).0.retire(id);
+        self.with_state(|state, effects| {
+            state.origin_pool(origin).0.retire(id);
             self.serve(state, origin, effects);
         });
     }
 
-    /// Somebody who was to open a connection has done so.
+    /// The holder of a permit has opened a connection.
     fn opened(self: &Arc<Self>, connection: Connection) -> Lease {
-        self.with(|state, effects| {
+        self.with_state(|state, effects| {
             let origin = connection.origin().clone();
-            let kept = state.lane(&origin).0.opened(connection);
+            let handle = state.origin_pool(&origin).0.opened(connection);
             self.serve(state, &origin, effects);
-            self.lease(kept)
+            self.lease(handle)
         })
     }
 
-    /// Somebody who was to open a connection has not: it failed, or nobody wants it any more.
+    /// The holder of a permit has opened no connection: it failed, or it dropped the permit.
     fn not_opened(self: &Arc<Self>, origin: &Origin, failed: bool) {
-        self.with(|state, effects| {
-            let lane = state.lane(origin).0;
-            lane.not_opened(failed);
+        self.with_state(|state, effects| {
+            let origin_pool = state.origin_pool(origin).0;
+            origin_pool.not_opened(failed);
             self.serve(state, origin, effects);
         });
     }
 
-    /// Keeps no more than allowed, and no longer.
-    fn trim(self: &Arc<Self>, state: &mut State, effects: &mut Effects) {
-        while state.idle.len() > self.limits.max_idle && state.close_oldest(effects) {}
+    /// Closes idle connections beyond the limit, and makes sure that the reaper runs.
+    fn limit_idle(self: &Arc<Self>, state: &mut State, effects: &mut Effects) {
+        while state.idle.len() > self.limits.max_idle && state.close_oldest_idle(effects) {}
         if !state.idle.is_empty() && state.reaper.as_ref().is_none_or(tokio::task::AbortHandle::is_finished) {
-            // Outside of a runtime nothing is sent either, and the next that is kept starts it.
+            // Outside of a runtime nothing is sent either, and the next connection that becomes idle starts it.
             let reaping = reap(Arc::downgrade(self));
             state.reaper =
                 tokio::runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(reaping).abort_handle());
         }
     }
 
-    /// Gives to those who wait what there is for them.
+    /// Grants what is available to the requests in the queue, in order.
     fn serve(self: &Arc<Self>, state: &mut State, origin: &Origin, effects: &mut Effects) {
-        let (lane, idle) = state.lane(origin);
-        while let Some((offer, grant)) = lane.serve(&self.limits, idle, effects) {
+        let (origin_pool, idle) = state.origin_pool(origin);
+        while let Some((offer, grant)) = origin_pool.serve(&self.limits, idle, effects) {
             effects.grant(grant, self.grant(origin, offer));
         }
-        state.tidy(origin);
+        state.prune(origin);
     }
 
     fn grant(self: &Arc<Self>, origin: &Origin, offer: Offer) -> Grant {
@@ -191,24 +191,27 @@ impl Pool {
         Lease::new(Arc::clone(self), connection)
     }
 
-    /// What is granted or closed is let go of when the lock is: whoever has left meanwhile gives it back, which takes the lock again.
-    fn with<R>(&self, change: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
+    /// Changes the state under the lock, and applies the effects after it is released: a grant whose receiver is gone is returned, which
+    /// takes the lock again.
+    fn with_state<R>(&self, change: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
         let mut effects = Effects::default();
         let result = {
-            // Nothing in here panics half-way through a change.
+            // No code panics while it holds the lock.
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut state, &mut effects)
         };
-        effects.happen();
+        effects.apply();
         result
     }
 
-    /// Closes what has been idle for too long, and says when to look again.
+    /// Closes connections that have been idle for too long, and returns when to sweep again.
     fn sweep(&self) -> Option<tokio::time::Instant> {
         let max_age = self.limits.max_age;
-        self.with(|state, effects| {
-            while state.oldest().is_some_and(|since| since.elapsed() >= max_age) && state.close_oldest(effects) {}
-            let next = state.oldest().map(|since| since + max_age);
+        self.with_state(|state, effects| {
+            while state.oldest_idle().is_some_and(|since| since.elapsed() >= max_age)
+                && state.close_oldest_idle(effects)
+            {}
+            let next = state.oldest_idle().map(|since| since + max_age);
             if next.is_none() {
                 state.reaper = None;
             }
@@ -219,7 +222,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.with(|state, _| {
+        self.with_state(|state, _| {
             if let Some(reaper) = state.reaper.take() {
                 reaper.abort();
             }
@@ -227,13 +230,13 @@ impl Drop for Pool {
     }
 }
 
-/// At the least this long between two looks, for many connections that were kept one after the other.
-const BREATH: Duration = Duration::from_millis(100);
+/// The least time between two sweeps, so that connections which became idle one after the other are closed together.
+const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Closes connections when they have been idle for long enough; ends when none is.
+/// Closes connections that have been idle for too long. Ends when none is idle.
 async fn reap(pool: Weak<Pool>) {
     loop {
         let Some(next) = pool.upgrade().and_then(|pool| pool.sweep()) else { return };
-        sleep_until(next.max(tokio::time::Instant::now() + BREATH)).await;
+        sleep_until(next.max(tokio::time::Instant::now() + MIN_SWEEP_INTERVAL)).await;
     }
 }

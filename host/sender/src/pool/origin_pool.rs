@@ -1,4 +1,4 @@
-//! One origin: its connections, who opens one, and who waits.
+//! The connections to one origin, and the requests that wait for one.
 
 use super::effects::Effects;
 use super::idle::Idle;
@@ -11,65 +11,65 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// What a request will take.
+/// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// A connection that is open, or one of its own if none will do.
+    /// An open connection, or a new one if none is available.
     Any,
-    /// The same, without waiting for whoever finds out what the origin speaks.
-    Own,
+    /// The same, without waiting until another request has found out the origin's protocol.
+    Immediate,
     /// A new connection.
-    Fresh,
-    /// A stream of a shared connection: one of its own could not be opened.
-    Join,
+    New,
+    /// A stream of a shared connection: a new connection could not be opened.
+    Stream,
 }
 
-/// What a request is offered. A connection that several share is a handle for one of its streams, which counts as in use.
+/// What a request is offered. A handle of a shared connection stands for one stream, which counts as in use.
 pub(super) enum Offer {
     Use(Connection),
     Open,
 }
 
-/// After another shared connection could not be opened, it is not tried again for so long.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long no further shared connection is opened after one could not be.
+const REOPEN_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct OriginPool {
     https: bool,
-    /// What was spoken last. Without TLS there is nothing to agree on, and with it nothing is known before the handshake.
-    speaks: Option<Protocol>,
-    /// Of HTTP/1.1, each with its turn in [`Idle`]; the one that became idle last is at the end.
-    idle: VecDeque<Parked>,
-    /// Of HTTP/2.
+    /// The protocol of the last connection. With TLS it is unknown before the first handshake; without, it is always HTTP/1.1.
+    protocol: Option<Protocol>,
+    /// Idle HTTP/1.1 connections. The one that became idle last is at the end.
+    idle: VecDeque<IdleConnection>,
+    /// HTTP/2 connections.
     shared: Vec<Shared>,
     /// How many connections are being opened.
     opening: usize,
-    /// How many of those that wait may open one for themselves: one that was opened for all has failed.
-    each: usize,
-    not_before: Option<Instant>,
+    /// How many of the waiting requests may open a connection for themselves, after the one opened for all has failed.
+    individual_opens: usize,
+    reopen_not_before: Option<Instant>,
     waiting: VecDeque<(oneshot::Sender<Grant>, Want)>,
 }
 
-struct Parked {
-    turn: u64,
+struct IdleConnection {
+    idle_key: u64,
     connection: Connection,
-    /// Its driver has not yet looked at it since it was given back, and is about to.
-    settles: bool,
+    /// Its driver has not been polled since the connection was returned, and is about to be.
+    awaits_poll: bool,
 }
 
 struct Shared {
     connection: Connection,
     in_use: usize,
-    /// How many streams the peer takes. One request may be sent before it has said so.
-    streams: Option<usize>,
-    /// Its turn in [`Idle`].
-    turn: Option<u64>,
+    /// How many streams the peer allows. Until its settings arrive, one request may be sent.
+    max_streams: Option<usize>,
+    /// Its key in [`Idle`], while it is idle.
+    idle_key: Option<u64>,
     retired: bool,
 }
 
 impl Shared {
-    fn takes_more(&self) -> bool {
-        !self.retired && self.in_use < self.streams.unwrap_or(1) && self.connection.is_open()
+    fn has_free_stream(&self) -> bool {
+        !self.retired && self.in_use < self.max_streams.unwrap_or(1) && self.connection.is_open()
     }
 }
 
@@ -78,39 +78,39 @@ impl OriginPool {
         Self { https, ..Self::default() }
     }
 
-    /// Whether nobody waits.
-    pub(super) fn is_unwanted(&self) -> bool {
+    /// Whether no request waits.
+    pub(super) fn has_no_waiters(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether there are neither connections nor waiting requests.
     pub(super) fn is_empty(&self) -> bool {
         self.idle.is_empty() && self.shared.is_empty() && self.opening == 0 && self.waiting.is_empty()
     }
 
-    /// Whether it is known what is spoken, which would have to be found out again.
-    pub(super) fn knows(&self) -> bool {
-        self.speaks.is_some()
+    /// Whether the protocol is known. It would have to be found out again if this were dropped.
+    pub(super) fn knows_protocol(&self) -> bool {
+        self.protocol.is_some()
     }
 
-    /// Whether there is a shared connection that takes requests, now or when others have ended.
+    /// Whether there is a shared connection that accepts requests, now or when streams have ended.
     pub(super) fn has_shared(&self) -> bool {
-        self.live().next().is_some()
+        self.usable_shared().next().is_some()
     }
 
-    fn live(&self) -> impl Iterator<Item = &Shared> {
+    fn usable_shared(&self) -> impl Iterator<Item = &Shared> {
         self.shared.iter().filter(|shared| !shared.retired && shared.connection.is_open())
     }
 
     pub(super) fn wait(&mut self, grant: oneshot::Sender<Grant>, want: Want) {
         if self.waiting.len() == self.waiting.capacity() {
-            // Before there is more memory for it: those who have left need none.
+            // Before the queue grows: drop the requests that have been cancelled.
             self.waiting.retain(|(grant, _)| !grant.is_closed());
         }
         self.waiting.push_back((grant, want));
     }
 
-    /// What there is for the first that waits, and who that is.
+    /// What is available for the first waiting request, and its channel.
     pub(super) fn serve(
         &mut self,
         limits: &PoolLimits,
@@ -128,7 +128,7 @@ impl OriginPool {
         }
     }
 
-    /// What there is for a request, with so many waiting, itself included.
+    /// What is available for a request. `waiting` is how many requests wait, itself included.
     pub(super) fn offer(
         &mut self,
         waiting: usize,
@@ -137,14 +137,14 @@ impl OriginPool {
         idle: &mut Idle,
         effects: &mut Effects,
     ) -> Option<Offer> {
-        if want != Want::Fresh
+        if want != Want::New
             && let Some(open) = self.take_idle(idle, effects).or_else(|| self.take_stream(idle))
         {
             return Some(Offer::Use(open));
         }
         let opens = match want {
-            Want::Own | Want::Fresh => true,
-            Want::Join => !self.has_shared(),
+            Want::Immediate | Want::New => true,
+            Want::Stream => !self.has_shared(),
             Want::Any => self.may_open(waiting, limits),
         };
         opens.then(|| {
@@ -158,8 +158,8 @@ impl OriginPool {
             let connection = &self.idle.get(at)?.connection;
             let (open, ready) = (connection.is_open(), connection.is_ready());
             if !open || ready {
-                let Parked { turn, connection, .. } = self.idle.remove(at)?;
-                idle.remove(&turn);
+                let IdleConnection { idle_key, connection, .. } = self.idle.remove(at)?;
+                idle.remove(&idle_key);
                 if open {
                     return Some(connection);
                 }
@@ -169,62 +169,62 @@ impl OriginPool {
         None
     }
 
-    /// A stream of the connection that has the most in use, so that the others may become idle.
+    /// A stream of the connection with the most streams in use, so that the others may become idle.
     fn take_stream(&mut self, idle: &mut Idle) -> Option<Connection> {
-        let fits = self.shared.iter_mut().filter(|shared| shared.takes_more());
-        let shared = fits.max_by_key(|shared| shared.in_use)?;
+        let free = self.shared.iter_mut().filter(|shared| shared.has_free_stream());
+        let shared = free.max_by_key(|shared| shared.in_use)?;
         let handle = shared.connection.share()?;
         shared.in_use += 1;
-        if let Some(turn) = shared.turn.take() {
-            idle.remove(&turn);
+        if let Some(idle_key) = shared.idle_key.take() {
+            idle.remove(&idle_key);
         }
         Some(handle)
     }
 
-    /// Whether so many that wait are a reason to open another connection.
+    /// Whether another connection may be opened for this many waiting requests.
     fn may_open(&mut self, waiting: usize, limits: &PoolLimits) -> bool {
-        if self.each > 0 {
-            self.each -= 1;
+        if self.individual_opens > 0 {
+            self.individual_opens -= 1;
             return true;
         }
         if self.has_shared() {
             let full = self.shared.len() + self.opening >= limits.max_open_per_origin;
-            let paused = self.not_before.is_some_and(|at| Instant::now() < at);
-            // As many streams as each of those being opened will have, most likely. Where the peer has not said how many, it is about to.
-            let streams = self.live().map(|shared| shared.streams).min().flatten();
+            let paused = self.reopen_not_before.is_some_and(|at| Instant::now() < at);
+            // The streams that each connection being opened will probably have. None if a peer's settings are still to arrive.
+            let streams = self.usable_shared().map(|shared| shared.max_streams).min().flatten();
             return !full && !paused && streams.is_some_and(|streams| self.opening.saturating_mul(streams) < waiting);
         }
-        match self.speaks {
-            // Each needs one of its own, but for those that will be ready at once.
-            Some(Protocol::Http1) => self.idle.iter().filter(|parked| parked.settles).count() < waiting,
+        match self.protocol {
+            // Each request needs its own, except those served by connections that are about to be ready.
+            Some(Protocol::Http1) => self.idle.iter().filter(|idle| idle.awaits_poll).count() < waiting,
             None if !self.https => true,
-            // One goes first and finds out.
+            // The first request finds out the protocol, and the others wait for it.
             Some(Protocol::Http2) | None => self.opening == 0,
         }
     }
 
-    /// One is open. Gives a handle for who has opened it.
+    /// A connection has been opened. Returns a handle for the request that opened it.
     pub(super) fn opened(&mut self, connection: Connection) -> Connection {
-        (self.opening, self.each) = (self.opening.saturating_sub(1), 0);
-        self.speaks = Some(connection.protocol());
+        (self.opening, self.individual_opens) = (self.opening.saturating_sub(1), 0);
+        self.protocol = Some(connection.protocol());
         let Some(handle) = connection.share() else { return connection };
-        self.shared.push(Shared { connection, in_use: 1, streams: None, turn: None, retired: false });
+        self.shared.push(Shared { connection, in_use: 1, max_streams: None, idle_key: None, retired: false });
         handle
     }
 
-    /// One was not opened. If it has `failed`, there is nothing to wait for.
+    /// A connection was not opened. If that `failed`, the waiting requests need not wait for it any longer.
     pub(super) fn not_opened(&mut self, failed: bool) {
         self.opening = self.opening.saturating_sub(1);
         if failed && self.has_shared() {
-            self.not_before = Some(Instant::now() + PAUSE);
+            self.reopen_not_before = Some(Instant::now() + REOPEN_DELAY);
         } else if failed {
-            self.each = self.waiting.len();
+            self.individual_opens = self.waiting.len();
         }
     }
 
-    pub(super) fn takes_streams(&mut self, id: u64, streams: usize) {
+    pub(super) fn max_streams_changed(&mut self, id: u64, streams: usize) {
         if let Some(shared) = self.find(id) {
-            shared.streams = Some(streams);
+            shared.max_streams = Some(streams);
         }
     }
 
@@ -234,8 +234,8 @@ impl OriginPool {
         }
     }
 
-    /// A stream has ended. Says whether the connection is idle now; if it is not to be kept it is closed.
-    pub(super) fn release(&mut self, id: u64, turn: u64, effects: &mut Effects) -> bool {
+    /// A stream has ended. Returns whether the connection is idle now. One that is retired or broken is closed with its last stream.
+    pub(super) fn release(&mut self, id: u64, idle_key: u64, effects: &mut Effects) -> bool {
         let Some(shared) = self.find(id) else { return false };
         shared.in_use = shared.in_use.saturating_sub(1);
         if shared.in_use > 0 {
@@ -243,42 +243,45 @@ impl OriginPool {
         }
         let kept = !shared.retired && shared.connection.is_open();
         if kept {
-            shared.turn = Some(turn);
+            shared.idle_key = Some(idle_key);
         } else {
-            self.take_shared(id).into_iter().for_each(|shared| effects.close(shared.connection));
+            self.remove_shared(id).into_iter().for_each(|shared| effects.close(shared.connection));
         }
         kept
     }
 
-    /// Keeps a connection of HTTP/1.1.
-    pub(super) fn keep(&mut self, turn: u64, connection: Connection) {
-        let settles = !connection.is_ready();
-        if settles {
-            connection.settle();
+    /// Keeps an idle HTTP/1.1 connection.
+    pub(super) fn add_idle(&mut self, idle_key: u64, connection: Connection) {
+        let awaits_poll = !connection.is_ready();
+        if awaits_poll {
+            connection.request_poll();
         }
-        self.idle.push_back(Parked { turn, connection, settles });
+        self.idle.push_back(IdleConnection { idle_key, connection, awaits_poll });
     }
 
-    /// Its driver has looked at it: if it is not ready now, it waits for the peer, and nobody shall wait for it.
-    pub(super) fn settled(&mut self, id: u64) {
-        if let Some(parked) = self.idle.iter_mut().find(|parked| parked.connection.id() == id) {
-            parked.settles = false;
-            if !parked.connection.is_ready() {
-                parked.connection.settle_later();
+    /// The driver of an idle connection has been polled. If the connection is not ready now, it waits for its peer, and no request
+    /// should wait for it.
+    pub(super) fn polled(&mut self, id: u64) {
+        if let Some(idle_connection) =
+            self.idle.iter_mut().find(|idle_connection| idle_connection.connection.id() == id)
+        {
+            idle_connection.awaits_poll = false;
+            if !idle_connection.connection.is_ready() {
+                idle_connection.connection.report_next_poll();
             }
         }
     }
 
-    /// Takes out a connection, whatever it is doing.
-    pub(super) fn forget(&mut self, id: u64, idle: &mut Idle, effects: &mut Effects) {
-        if let Some(at) = self.idle.iter().position(|parked| parked.connection.id() == id)
-            && let Some(Parked { turn, connection, .. }) = self.idle.remove(at)
+    /// Removes a connection, whatever its state.
+    pub(super) fn remove(&mut self, id: u64, idle: &mut Idle, effects: &mut Effects) {
+        if let Some(at) = self.idle.iter().position(|idle_connection| idle_connection.connection.id() == id)
+            && let Some(IdleConnection { idle_key, connection, .. }) = self.idle.remove(at)
         {
-            idle.remove(&turn);
+            idle.remove(&idle_key);
             effects.close(connection);
         }
-        if let Some(Shared { connection, turn, .. }) = self.take_shared(id) {
-            turn.into_iter().for_each(|turn| drop(idle.remove(&turn)));
+        if let Some(Shared { connection, idle_key, .. }) = self.remove_shared(id) {
+            idle_key.into_iter().for_each(|idle_key| drop(idle.remove(&idle_key)));
             effects.close(connection);
         }
     }
@@ -287,7 +290,7 @@ impl OriginPool {
         self.shared.iter_mut().find(|shared| shared.connection.id() == id)
     }
 
-    fn take_shared(&mut self, id: u64) -> Option<Shared> {
+    fn remove_shared(&mut self, id: u64) -> Option<Shared> {
         let at = self.shared.iter().position(|shared| shared.connection.id() == id)?;
         Some(self.shared.swap_remove(at))
     }

@@ -1,7 +1,7 @@
-//! All origins, and what is idle.
+//! All origins, and the index of idle connections.
 
 use super::effects::Effects;
-use super::idle::{Idle, Waiting};
+use super::idle::{Idle, IdleEntry};
 use super::origin_pool::OriginPool;
 use crate::connection::Connection;
 use crate::origin::Origin;
@@ -11,80 +11,80 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) lanes: HashMap<Origin, OriginPool>,
+    pub(super) origins: HashMap<Origin, OriginPool>,
     pub(super) idle: Idle,
-    /// Rises with each connection that becomes idle.
-    turn: u64,
+    /// The last key used in [`Idle`].
+    idle_key: u64,
     pub(super) reaper: Option<AbortHandle>,
-    /// So many lanes there were after the last look for empty ones.
-    in_use: usize,
+    /// How many origins remained after the last removal of empty ones.
+    retained: usize,
 }
 
-/// Origins of which it is kept what they speak, beside as many as have connections. What is forgotten is found out again.
-const MOST_KNOWN: usize = 1_024;
+/// How many origins without connections are retained, for their protocol, beside those with connections. What is dropped is found out again.
+const MAX_RETAINED: usize = 1_024;
 
 impl State {
-    /// The lane of an origin, and what is idle anywhere.
-    pub(super) fn lane(&mut self, origin: &Origin) -> (&mut OriginPool, &mut Idle) {
-        if !self.lanes.contains_key(origin) {
-            self.lanes.insert(origin.clone(), OriginPool::new(origin.is_https()));
+    /// The pool of an origin, created if missing, and the idle connections of all origins.
+    pub(super) fn origin_pool(&mut self, origin: &Origin) -> (&mut OriginPool, &mut Idle) {
+        if !self.origins.contains_key(origin) {
+            self.origins.insert(origin.clone(), OriginPool::new(origin.is_https()));
         }
-        #[expect(clippy::expect_used, reason = "it is there since the line above")]
-        let lane = self.lanes.get_mut(origin).expect("the lane");
-        (lane, &mut self.idle)
+        #[expect(clippy::expect_used, reason = "inserted above if it was missing")]
+        let origin_pool = self.origins.get_mut(origin).expect("the origin's pool");
+        (origin_pool, &mut self.idle)
     }
 
-    /// Keeps a connection of HTTP/1.1 for the next request, and says whether one waits.
-    pub(super) fn keep(&mut self, connection: Connection) -> bool {
-        let (origin, turn) = (connection.origin().clone(), self.next_turn());
-        self.idle.insert(turn, Waiting { origin: origin.clone(), id: connection.id(), since: Instant::now() });
-        let lane = self.lane(&origin).0;
-        lane.keep(turn, connection);
-        !lane.is_unwanted()
+    /// Keeps an idle HTTP/1.1 connection. Returns whether a request waits for one.
+    pub(super) fn add_idle(&mut self, connection: Connection) -> bool {
+        let (origin, idle_key) = (connection.origin().clone(), self.next_idle_key());
+        self.idle.insert(idle_key, IdleEntry { origin: origin.clone(), id: connection.id(), since: Instant::now() });
+        let origin_pool = self.origin_pool(&origin).0;
+        origin_pool.add_idle(idle_key, connection);
+        !origin_pool.has_no_waiters()
     }
 
-    /// A stream has ended: the connection is idle if it was the last. Says whether somebody waits.
+    /// A stream has ended, and the connection is idle if it was the last. Returns whether a request waits.
     pub(super) fn release(&mut self, origin: &Origin, id: u64, effects: &mut Effects) -> bool {
-        let turn = self.next_turn();
-        let (lane, idle) = self.lane(origin);
-        if lane.release(id, turn, effects) {
-            idle.insert(turn, Waiting { origin: origin.clone(), id, since: Instant::now() });
+        let idle_key = self.next_idle_key();
+        let (origin_pool, idle) = self.origin_pool(origin);
+        if origin_pool.release(id, idle_key, effects) {
+            idle.insert(idle_key, IdleEntry { origin: origin.clone(), id, since: Instant::now() });
         }
-        !lane.is_unwanted()
+        !origin_pool.has_no_waiters()
     }
 
-    /// Takes out a connection, whatever it is doing.
-    pub(super) fn forget(&mut self, origin: &Origin, id: u64, effects: &mut Effects) {
-        let (lane, idle) = self.lane(origin);
-        lane.forget(id, idle, effects);
+    /// Removes a connection, whatever its state.
+    pub(super) fn remove(&mut self, origin: &Origin, id: u64, effects: &mut Effects) {
+        let (origin_pool, idle) = self.origin_pool(origin);
+        origin_pool.remove(id, idle, effects);
     }
 
-    /// When the one that has been idle for longest became so.
-    pub(super) fn oldest(&self) -> Option<Instant> {
+    /// When the connection that has been idle for longest became idle.
+    pub(super) fn oldest_idle(&self) -> Option<Instant> {
         self.idle.first_key_value().map(|(_, waiting)| waiting.since)
     }
 
-    /// Closes the one that has been idle for longest.
-    pub(super) fn close_oldest(&mut self, effects: &mut Effects) -> bool {
-        let Some((_, Waiting { origin, id, .. })) = self.idle.pop_first() else { return false };
-        self.forget(&origin, id, effects);
-        self.tidy(&origin);
+    /// Closes the connection that has been idle for longest. Returns whether there was one.
+    pub(super) fn close_oldest_idle(&mut self, effects: &mut Effects) -> bool {
+        let Some((_, IdleEntry { origin, id, .. })) = self.idle.pop_first() else { return false };
+        self.remove(&origin, id, effects);
+        self.prune(&origin);
         true
     }
 
-    /// Forgets a lane that nothing is known of or, if many are, that only its protocol is.
-    pub(super) fn tidy(&mut self, origin: &Origin) {
-        if self.lanes.get(origin).is_some_and(|lane| lane.is_empty() && !lane.knows()) {
-            self.lanes.remove(origin);
+    /// Removes the origin's pool if it is empty and its protocol unknown. If there are many pools, removes all that are empty.
+    pub(super) fn prune(&mut self, origin: &Origin) {
+        if self.origins.get(origin).is_some_and(|origin_pool| origin_pool.is_empty() && !origin_pool.knows_protocol()) {
+            self.origins.remove(origin);
         }
-        if self.lanes.len() > MOST_KNOWN + 2 * self.in_use {
-            self.lanes.retain(|_, lane| !lane.is_empty());
-            self.in_use = self.lanes.len();
+        if self.origins.len() > MAX_RETAINED + 2 * self.retained {
+            self.origins.retain(|_, origin_pool| !origin_pool.is_empty());
+            self.retained = self.origins.len();
         }
     }
 
-    fn next_turn(&mut self) -> u64 {
-        self.turn += 1;
-        self.turn
+    fn next_idle_key(&mut self) -> u64 {
+        self.idle_key += 1;
+        self.idle_key
     }
 }

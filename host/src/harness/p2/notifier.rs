@@ -1,11 +1,11 @@
-//! What wakes a component that waits.
+//! Wakes a component that waits.
 
 use std::sync::Arc;
 use tokio::sync::Notify;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
-/// Notified when the component is to come back from waiting. Once is enough, however often it is notified before that.
+/// Makes the component return from waiting. Several notifications before it waits count as one.
 #[derive(Clone, Default)]
 pub(super) struct Notifier(Arc<Notify>);
 
@@ -14,7 +14,7 @@ impl Notifier {
         self.0.notify_one();
     }
 
-    /// A pollable that is ready when it is notified.
+    /// A pollable that becomes ready when the notifier is notified.
     pub(super) fn pollable(&self, table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPollable>> {
         let notifier = table.push(self.clone())?;
         subscribe(table, notifier)

@@ -1,8 +1,8 @@
-//! Bodies that never enter the component, from its streams to their readers.
+//! Unread bodies, forwarded from the component's streams to their readers.
 
 use super::future::receive;
 use crate::bindings::p3::batch as wit;
-use crate::harness::body::{PIECE, PIECES, UnreadBody};
+use crate::harness::body::{CHUNK_BYTES, MAX_BUFFERED_CHUNKS, UnreadBody};
 use crate::harness::state::State;
 use bytes::Bytes;
 use fantail_conversions::Convert;
@@ -22,22 +22,22 @@ pub(super) fn unread(
     end: FutureReader<Result<Vec<wit::Header>, wit::Failure>>,
     status: u16,
 ) -> wasmtime::Result<UnreadBody> {
-    let (pieces, pieces_reader) = mpsc::channel(PIECES);
+    let (chunks, chunks_reader) = mpsc::channel(MAX_BUFFERED_CHUNKS);
     let alive = store.as_context().data().alive.clone();
-    bytes.pipe(store.as_context_mut(), Pieces { pieces: PollSender::new(pieces), _alive: alive })?;
-    let broken = Arc::clone(&store.as_context().data().broken);
+    bytes.pipe(store.as_context_mut(), ChunkConsumer { chunks: PollSender::new(chunks), _alive: alive })?;
+    let broken_reason = Arc::clone(&store.as_context().data().broken_reason);
     let cancelled = Box::pin(store.as_context().data().cancelled.clone().cancelled_owned());
     let end = receive(store, end, |end| end.map_err(Convert::convert))?;
-    Ok(UnreadBody { pieces: pieces_reader, end: Some(end), status, broken, cancelled })
+    Ok(UnreadBody { chunks: chunks_reader, end: Some(end), status, broken_reason, cancelled })
 }
 
-struct Pieces {
-    pieces: PollSender<Bytes>,
-    /// Keeps the batch going until the body has ended.
+struct ChunkConsumer {
+    chunks: PollSender<Bytes>,
+    /// Keeps the batch running until the body has ended.
     _alive: Option<mpsc::Sender<()>>,
 }
 
-impl StreamConsumer<State> for Pieces {
+impl StreamConsumer<State> for ChunkConsumer {
     type Item = u8;
 
     fn poll_consume(
@@ -48,19 +48,19 @@ impl StreamConsumer<State> for Pieces {
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
         store.data_mut().sandbox.computing = Duration::ZERO;
-        match self.pieces.poll_reserve(cx) {
+        match self.chunks.poll_reserve(cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
             Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
             Poll::Pending => return Poll::Pending,
         }
         let mut direct = source.as_direct(store);
-        let piece = direct.remaining();
-        let count = piece.len().min(PIECE);
-        let sent = piece.get(..count).filter(|piece| !piece.is_empty()).map(Bytes::copy_from_slice);
-        if let Some(piece) = sent {
+        let chunk = direct.remaining();
+        let count = chunk.len().min(CHUNK_BYTES);
+        let sent = chunk.get(..count).filter(|chunk| !chunk.is_empty()).map(Bytes::copy_from_slice);
+        if let Some(chunk) = sent {
             direct.mark_read(count);
-            if self.pieces.send_item(piece).is_err() {
+            if self.chunks.send_item(chunk).is_err() {
                 return Poll::Ready(Ok(StreamResult::Dropped));
             }
         }

@@ -1,4 +1,4 @@
-//! From a future of the component to one of the host.
+//! Converts a future of the component to one of the host.
 
 use crate::harness::state::State;
 use futures::channel::oneshot;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use wasmtime::component::{FutureConsumer, FutureReader, Lift, Source};
 use wasmtime::{AsContextMut, StoreContextMut};
 
-/// The value that the component will write, if it does. What the host drops is not missed by the component.
+/// Receives the value that the component writes, if it does. The component does not notice if the receiver is dropped.
 pub(super) fn receive<T, U>(
     mut store: impl AsContextMut<Data = State>,
     future: FutureReader<T>,
@@ -27,7 +27,7 @@ where
 struct Delivery<T, U> {
     receiver: Option<oneshot::Sender<U>>,
     convert: fn(T) -> U,
-    /// Keeps the batch going until the value has come.
+    /// Keeps the batch running until the value has arrived.
     _alive: Option<mpsc::Sender<()>>,
 }
 
@@ -48,7 +48,7 @@ where
         let mut value = None;
         source.read(store, &mut value)?;
         if let (Some(receiver), Some(value)) = (self.receiver.take(), value) {
-            // Nobody has to be interested.
+            // The receiver may have been dropped.
             let _ = receiver.send((self.convert)(value));
         }
         Poll::Ready(Ok(()))

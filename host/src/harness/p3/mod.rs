@@ -1,11 +1,11 @@
-//! The component for WASI 0.3, which goes on by itself: it is fed and asked for outcomes side by side.
+//! Runs the component for WASI 0.3, which makes progress on its own: requests are pushed and outcomes taken concurrently.
 
 mod body;
 mod future;
 
 use super::channels::{Channels, DidNotStop};
 use super::input::Input;
-use super::state::{Answered, State};
+use super::state::{ComponentOutcome, State};
 use super::{Body, End, Outbox, Outcome, PolicyRefused, Response};
 use crate::bindings::p3::FantailPre;
 use crate::bindings::p3::batch::{self as wit, Guest};
@@ -29,8 +29,8 @@ struct Batch<'a> {
     batch: ResourceAny,
 }
 
-/// Hands the batch over to the component and waits for its summary.
-pub(super) async fn converse(
+/// Runs the batch in the component, up to its summary.
+pub(super) async fn run(
     component: &FantailPre<State>,
     store: &mut Store<State>,
     policy: &Policy,
@@ -38,24 +38,24 @@ pub(super) async fn converse(
     channels: Channels,
     cancelled: &CancellationToken,
 ) -> wasmtime::Result<End> {
-    let Channels { asked, outcomes, accepted } = channels;
+    let Channels { demanded, outcomes, policy_result } = channels;
     let instance = component.instantiate_async(&mut *store).await?;
-    let conversation = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
+    let result = store.run_concurrent(async move |store| -> wasmtime::Result<_> {
         let guest = instance.fantail_fetch_batch();
         let policy = convert::policy(guest, store, policy).await?;
         let batch = match guest.batch().call_start(store, policy).await? {
             Ok(batch) => Batch { store, guest, batch },
             Err(wit::PolicyError { field, reason }) => {
-                let _ = accepted.send(Err(PolicyRefused::by_component(&field, reason)));
+                let _ = policy_result.send(Err(PolicyRefused::by_component(&field, reason)));
                 return Ok(End::Finished(None));
             }
         };
-        let _ = accepted.send(Ok(()));
-        // It is fed while nothing else may be under way.
+        let _ = policy_result.send(Ok(()));
+        // The batch is kept open explicitly: requests may be pushed while no other call is in progress.
         guest.batch().call_keep_open(store, batch.batch).await?;
-        // Nothing is read before the reader has asked.
+        // Nothing is read before the reader first polls.
         tokio::select! {
-            asked = asked => if asked.is_err() {
+            demanded = demanded => if demanded.is_err() {
                 batch.cancel().await?;
                 return batch.summary().await.map(End::Finished);
             },
@@ -64,7 +64,7 @@ pub(super) async fn converse(
                 return batch.summary().await.map(End::Cancelled);
             }
         }
-        store.with(|mut store| store.data_mut().begin());
+        store.with(|mut store| store.data_mut().start());
         let mut feeding = pin!(batch.feed(input, &outcomes));
         let mut taking = pin!(batch.take(&outcomes, cancelled));
         let stopped = tokio::select! {
@@ -76,43 +76,47 @@ pub(super) async fn converse(
         };
         batch.summary().await.map(if stopped { End::Cancelled } else { End::Finished })
     });
-    conversation.await?
+    result.await?
 }
 
 impl Batch<'_> {
-    /// Gives the component what the input has, as far as it has room.
+    /// Pushes the input to the component, as far as it has room.
     async fn feed(&self, input: &mut Input, outcomes: &Outbox) -> wasmtime::Result<()> {
         loop {
             let room = self.guest.batch().call_room(self.store, self.batch).await?;
             if room == 0 {
                 return Ok(());
             }
-            poll_fn(|cx| input.poll_ahead(cx)).await;
-            let given = self.store.with(|mut store| store.data_mut().take_from(input, room));
-            if given.requests.is_empty() && !given.is_last {
-                // It says that it has room, again and again, and gives no outcome.
+            poll_fn(|cx| input.poll_peek(cx)).await;
+            let handover = self.store.with(|mut store| store.data_mut().take_from(input, room));
+            if handover.requests.is_empty() && !handover.is_last {
+                // It keeps reporting room without giving an outcome.
                 return Err(Error::msg("the component takes more requests than it may hold"));
             }
-            let numbers: Vec<u32> = given.requests.iter().map(|(number, _)| *number).collect();
+            let numbers: Vec<u32> = handover.requests.iter().map(|(number, _)| *number).collect();
             let mut requests = Vec::with_capacity(numbers.len());
-            for (number, request) in given.requests {
+            for (number, request) in handover.requests {
                 requests.push(convert::request(self.guest, self.store, number, request).await?);
             }
             if !requests.is_empty() && self.guest.batch().call_push(self.store, self.batch, requests).await?.is_err() {
                 self.refused(numbers, outcomes).await;
                 return Ok(());
             }
-            if given.is_last {
+            if handover.is_last {
                 return self.guest.batch().call_finish(self.store, self.batch).await;
             }
         }
     }
 
-    /// The batch stopped while these were on their way.
+    /// Makes outcomes for requests that the component refused because the batch had stopped.
     async fn refused(&self, numbers: Vec<u32>, outcomes: &Outbox) {
         for number in numbers {
             let outcome: Option<Outcome> = self.store.with(|mut store| {
-                store.data_mut().not_taken(number, Cause::Cancelled, "the batch had stopped before it was begun")
+                store.data_mut().not_taken(
+                    number,
+                    Cause::Cancelled,
+                    "the batch had stopped before this request was started",
+                )
             });
             if let Some(outcome) = outcome {
                 let _ = outcomes.send(outcome).await;
@@ -120,48 +124,48 @@ impl Batch<'_> {
         }
     }
 
-    /// Takes outcomes as there are places for them, until there are no more. Whether it was stopped because the reader has cancelled it.
+    /// Takes outcomes, as fast as the reader reads them, to the end. Returns whether the batch was stopped because the reader cancelled it.
     async fn take(&self, outcomes: &Outbox, cancelled: &CancellationToken) -> wasmtime::Result<bool> {
-        let patience = self.store.with(|mut store| store.data_mut().sandbox.limits.stall);
+        let stall = self.store.with(|mut store| store.data_mut().sandbox.limits.stall);
         let mut stopped = false;
         loop {
-            let left = tokio::select! {
-                // Given back at once: it is taken again with the outcome.
-                place = outcomes.reserve() => place.is_err(),
+            let reader_dropped = tokio::select! {
+                // The permit is released at once: the outcome acquires it again.
+                permit = outcomes.reserve() => permit.is_err(),
                 () = cancelled.cancelled(), if !stopped => {
                     stopped = true;
-                    self.stop(patience).await?;
+                    self.stop(stall).await?;
                     continue;
                 }
             };
-            if left {
+            if reader_dropped {
                 self.cancel().await?;
                 return Ok(stopped);
             }
-            let places = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
-            let Some(taken) = self.next(places, outcomes, cancelled, &mut stopped, patience).await? else {
+            let capacity = u32::try_from(outcomes.capacity()).unwrap_or(u32::MAX);
+            let Some(taken) = self.next(capacity, outcomes, cancelled, &mut stopped, stall).await? else {
                 return Ok(stopped);
             };
             for outcome in taken {
                 if let Some(outcome) = self.accept(outcome)? {
-                    // If the reader has left, the next look finds out.
+                    // If the reader has been dropped, the next turn finds out.
                     let _ = outcomes.send(outcome).await;
                 }
             }
         }
     }
 
-    /// Waits for outcomes. Once the batch is stopped they are all there, so that it waits no longer than its patience lasts.
+    /// Waits for outcomes. Once the batch has stopped they are all available, so that it waits no longer than `stall`.
     async fn next(
         &self,
-        places: u32,
+        capacity: u32,
         outcomes: &Outbox,
         cancelled: &CancellationToken,
         stopped: &mut bool,
-        patience: Duration,
+        stall: Duration,
     ) -> wasmtime::Result<Option<Vec<wit::Outcome>>> {
         let methods = self.guest.batch();
-        let mut next = pin!(methods.call_next(self.store, self.batch, places));
+        let mut next = pin!(methods.call_next(self.store, self.batch, capacity));
         loop {
             tokio::select! {
                 taken = &mut next => return taken,
@@ -171,23 +175,23 @@ impl Batch<'_> {
                 }
                 () = cancelled.cancelled(), if !*stopped => {
                     *stopped = true;
-                    self.stop(patience).await?;
+                    self.stop(stall).await?;
                 }
-                () = sleep(patience), if *stopped => return Err(DidNotStop.into()),
+                () = sleep(stall), if *stopped => return Err(DidNotStop.into()),
             }
         }
     }
 
-    /// Has every request that was pushed get its outcome now.
-    async fn stop(&self, patience: Duration) -> wasmtime::Result<()> {
+    /// Stops the batch: every request that was pushed gets its outcome now.
+    async fn stop(&self, stall: Duration) -> wasmtime::Result<()> {
         let methods = self.guest.batch();
         tokio::select! {
             stopped = methods.call_stop(self.store, self.batch) => stopped,
-            () = sleep(patience) => Err(DidNotStop.into()),
+            () = sleep(stall) => Err(DidNotStop.into()),
         }
     }
 
-    /// Cancels the batch, and waits until it is over.
+    /// Cancels the batch, and waits until it has ended.
     async fn cancel(&self) -> wasmtime::Result<()> {
         self.guest.batch().call_cancel(self.store, self.batch).await?;
         self.guest.batch().call_next(self.store, self.batch, 1).await.map(drop)
@@ -198,7 +202,7 @@ impl Batch<'_> {
         Ok(summary.map(|summary| Box::new(summary.convert())))
     }
 
-    /// The outcome as the reader gets it; none if it belongs to no request.
+    /// Converts an outcome for the reader. Returns none if it belongs to no request.
     fn accept(&self, outcome: wit::Outcome) -> wasmtime::Result<Option<Outcome>> {
         self.store.with(|mut store| {
             let wit::Outcome { id: number, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
@@ -217,16 +221,16 @@ impl Batch<'_> {
                 Err(failure) => Err(failure.convert()),
             };
             let (timing, last_attempt) = (timing.convert(), last_attempt.convert());
-            let answered = Answered { url, attempts, hops, timing, last_attempt, result };
-            // Only now that nothing more can go wrong with it.
-            Ok(store.data_mut().close(number, answered))
+            let received = ComponentOutcome { url, attempts, hops, timing, last_attempt, result };
+            // Closed last, when nothing can fail any more.
+            Ok(store.data_mut().close(number, received))
         })
     }
 }
 
-/// Sees the unread bodies that were handed out to their end.
-pub(super) async fn unread_bodies(store: &mut Store<State>, mut last_gone: mpsc::Receiver<()>) {
+/// Waits until the unread bodies that were handed out have ended.
+pub(super) async fn unread_bodies(store: &mut Store<State>, mut bodies_done: mpsc::Receiver<()>) {
     // They pass through the store.
     store.data_mut().alive = None;
-    let _ = store.run_concurrent(async |_| last_gone.recv().await).await;
+    let _ = store.run_concurrent(async |_| bodies_done.recv().await).await;
 }
