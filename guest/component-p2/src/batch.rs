@@ -52,12 +52,12 @@ impl wit::GuestBatch for Batch {
 
     fn stop(&self) {
         self.caller.stop();
-        self.go_on();
+        self.poll_batch();
     }
 
     fn cancel(&self) {
         self.caller.cancel();
-        self.go_on();
+        self.poll_batch();
     }
 
     fn summary(&self) -> Option<wit::Summary> {
@@ -68,9 +68,9 @@ impl wit::GuestBatch for Batch {
 impl Batch {
     /// Lets the batch go on until there are outcomes or it is over, or until `also` is ready. Without that nobody can push while this waits.
     fn wait(&self, max: u32, also: Option<&Pollable>) -> Option<Vec<wit::Outcome>> {
-        self.caller.ask();
+        self.caller.demand();
         loop {
-            self.go_on();
+            self.poll_batch();
             let taken = self.caller.take(max)?;
             if !taken.is_empty() {
                 return Some(convert::outcomes(taken));
@@ -78,14 +78,14 @@ impl Batch {
             if also.is_none() && self.caller.is_idle() {
                 self.caller.finish();
             } else if reactor::wait(also.as_slice()) {
-                self.go_on();
+                self.poll_batch();
                 return self.caller.take(max).map(convert::outcomes);
             }
         }
     }
 
     /// Lets the batch take in what has happened.
-    fn go_on(&self) {
+    fn poll_batch(&self) {
         let mut running = self.running.borrow_mut();
         if !running.is_terminated() {
             let _ = running.poll_unpin(&mut Context::from_waker(Waker::noop()));

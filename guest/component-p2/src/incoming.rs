@@ -23,9 +23,9 @@ pub(crate) struct Incoming {
 impl Incoming {
     pub(crate) fn new(response: &http::IncomingResponse) -> Result<Self, Failed> {
         // Both are there once, and nobody has asked before.
-        let once = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
-        let body = response.consume().map_err(once)?;
-        let bytes = body.stream().map_err(once)?;
+        let missing_body = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
+        let body = response.consume().map_err(missing_body)?;
+        let bytes = body.stream().map_err(missing_body)?;
         Ok(Self { bytes, body, broken: None })
     }
 }
@@ -53,9 +53,9 @@ impl fantail_shell::Incoming for Incoming {
         }
     }
 
-    async fn whole(self) {}
+    async fn release(self) {}
 
-    async fn end(self) -> Result<(), Failed> {
+    async fn finish(self) -> Result<(), Failed> {
         let Self { bytes, body, broken } = self;
         drop(bytes);
         match broken {
@@ -66,8 +66,8 @@ impl fantail_shell::Incoming for Incoming {
 
     fn hand_out(self, status: u16, repeatable: bool) -> (Handle, LocalBoxFuture<'static, ()>) {
         let Self { bytes, body, .. } = self;
-        let (open, ended) = oneshot::channel();
-        let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, open));
+        let (end_guard, ended) = oneshot::channel();
+        let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, end_guard));
         (handle, ended.map(drop).boxed_local())
     }
 }

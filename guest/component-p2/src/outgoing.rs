@@ -15,11 +15,11 @@ pub(crate) type Upload = (http::OutgoingBody, Arc<Request>);
 pub(crate) fn prepare(
     request: &Arc<Request>,
     url: &Url,
-    asks: Option<&str>,
+    attempt_number: Option<&str>,
 ) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
-    let outgoing = http::OutgoingRequest::new(fields(request, asks)?);
+    let outgoing = http::OutgoingRequest::new(fields(request, attempt_number)?);
     let unusable = |()| Failed::new(Cause::HttpRequestUriInvalid, None);
-    address(&outgoing, request, url).map_err(unusable)?;
+    set_target(&outgoing, request, url).map_err(unusable)?;
     let upload = match &request.body {
         Some(_) => Some((outgoing.body().map_err(unusable)?, Arc::clone(request))),
         None => None,
@@ -61,7 +61,7 @@ async fn write(stream: OutputStream, mut bytes: &[u8]) -> Result<(), StreamError
 
 fantail_shell::requests!(http::OutgoingRequest);
 
-fn refused(error: http::HeaderError) -> Failed {
+fn header_error(error: http::HeaderError) -> Failed {
     match error {
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {
             Failed::new(Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))

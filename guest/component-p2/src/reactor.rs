@@ -62,8 +62,8 @@ impl Entry {
 /// Waits until something that a future waits for is ready, or one of `also`: then true. Does not wait for nothing.
 pub(crate) fn wait(also: &[&Pollable]) -> bool {
     WAITING.with_borrow_mut(|waiting| {
-        let of_futures = waiting.iter().filter_map(|(key, entry)| Some((key, entry.pollable.as_ref()?)));
-        let (keys, mut pollables): (Vec<usize>, Vec<&Pollable>) = of_futures.unzip();
+        let entries = waiting.iter().filter_map(|(key, entry)| Some((key, entry.pollable.as_ref()?)));
+        let (keys, mut pollables): (Vec<usize>, Vec<&Pollable>) = entries.unzip();
         pollables.extend_from_slice(also);
         if pollables.is_empty() {
             return true;

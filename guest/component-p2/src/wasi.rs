@@ -58,9 +58,9 @@ impl Wasi for Wasi2 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        asks: Option<&str>,
+        attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, upload) = outgoing::prepare(request, url, asks)?;
+        let (outgoing, upload) = outgoing::prepare(request, url, attempt_number)?;
         let options = self.options();
         let sent = async move {
             let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::failed)?;

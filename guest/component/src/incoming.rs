@@ -37,11 +37,11 @@ impl fantail_shell::Incoming for Incoming {
         (read, if matches!(result, StreamResult::Complete(_)) { More::Yes } else { More::No })
     }
 
-    async fn whole(self) {
+    async fn release(self) {
         let _ = self.processed.write(Ok(())).await;
     }
 
-    async fn end(self) -> Result<(), Failed> {
+    async fn finish(self) -> Result<(), Failed> {
         drop(self.bytes);
         let (_, trailers) = futures::join!(self.processed.write(Ok(())), self.trailers.into_future());
         drop(self.transmission);

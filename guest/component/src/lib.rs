@@ -30,14 +30,14 @@ impl wit::Guest for Component {
         requests: Vec<wit::Request>,
         policy: Option<wit::Policy>,
     ) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
-        not_at_once().await;
+        yield_before_return().await;
         let requests = requests.into_iter().map(convert::request).collect();
         let outcomes = fantail_shell::fetch_all::<Wasi3>(requests, &convert::policy(policy)).await?;
         Ok(convert::outcomes(outcomes))
     }
 
     async fn get_all(urls: Vec<String>, policy: Option<wit::Policy>) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
-        not_at_once().await;
+        yield_before_return().await;
         let outcomes = fantail_shell::get_all::<Wasi3>(urls, &convert::policy(policy)).await?;
         Ok(convert::outcomes(outcomes))
     }
@@ -45,6 +45,6 @@ impl wit::Guest for Component {
 
 /// wasmtime 48 never frees the task of a call that has returned and ended before its caller runs again: so a call after which
 /// nothing goes on takes a turn.
-async fn not_at_once() {
+async fn yield_before_return() {
     yield_async().await;
 }

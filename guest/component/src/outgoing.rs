@@ -13,16 +13,16 @@ use wit_bindgen::rt::async_support::FutureReader;
 pub(crate) type Transmission = FutureReader<Result<(), http::ErrorCode>>;
 
 /// Bytes of a body that are copied to be sent: a stream takes what is its own.
-const PIECE: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Makes a request ready to be sent, with the future that has to run while it is sent.
 pub(crate) fn prepare(
     options: &http::RequestOptions,
     request: &Arc<Request>,
     url: &Url,
-    asks: Option<&str>,
+    attempt_number: Option<&str>,
 ) -> Result<(http::Request, Transmission, Upload), Failed> {
-    let fields = fields(request, asks)?;
+    let fields = fields(request, attempt_number)?;
     let (no_trailers, trailers) = bindings::wit_future::new(|| Ok(None));
     let (contents, body) = match &request.body {
         Some(_) => {
@@ -32,12 +32,12 @@ pub(crate) fn prepare(
         None => (None, None),
     };
     let (outgoing, transmission) = http::Request::new(fields, contents, trailers, Some(options.clone()));
-    address(&outgoing, request, url).map_err(|()| Failed::new(Cause::HttpRequestUriInvalid, None))?;
+    set_target(&outgoing, request, url).map_err(|()| Failed::new(Cause::HttpRequestUriInvalid, None))?;
     let upload = async move {
         if let Some((mut writer, request)) = body {
-            for piece in request.body.iter().flat_map(|bytes| bytes.chunks(PIECE)) {
+            for chunk in request.body.iter().flat_map(|bytes| bytes.chunks(CHUNK_BYTES)) {
                 // What is not taken is not wanted any more.
-                if !writer.write_all(piece.to_vec()).await.is_empty() {
+                if !writer.write_all(chunk.to_vec()).await.is_empty() {
                     break;
                 }
             }
@@ -49,7 +49,7 @@ pub(crate) fn prepare(
 
 fantail_shell::requests!(http::Request);
 
-fn refused(error: http::HeaderError) -> Failed {
+fn header_error(error: http::HeaderError) -> Failed {
     match error {
         http::HeaderError::SizeExceeded => Failed::new(Cause::HttpRequestHeaderSectionSize, None),
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {

@@ -43,9 +43,9 @@ impl Wasi for Wasi3 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        asks: Option<&str>,
+        attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, asks)?;
+        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, attempt_number)?;
         let sent = async {
             let response = client::send(outgoing).await.map_err(error_code::failed)?;
             let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());

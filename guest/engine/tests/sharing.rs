@@ -130,5 +130,5 @@ fn a_pile_of_followers_that_ran_out_of_time_is_cleared_away() {
         driver.pass(MS);
         assert_eq!(driver.take().len(), 1);
     }
-    assert!(driver.engine.held() < 400, "{}", driver.engine.held());
+    assert!(driver.engine.entries() < 400, "{}", driver.engine.entries());
 }

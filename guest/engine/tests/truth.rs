@@ -145,7 +145,7 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
     driver.running.remove(&attempt);
     let seen = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
     let failed =
-        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(Box::new(seen)) };
+        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), report: Some(Box::new(seen)) };
     driver.tell(Event::Failed { attempt, failed });
     let outcomes = driver.take();
     let Failure { phase, sent, detail, .. } = failure(&outcomes);
@@ -161,7 +161,7 @@ fn a_protocol_error_may_pass_unless_the_host_knows_better() {
         let seen = seen.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
         while let Some(attempt) = driver.running.keys().next().copied() {
             driver.running.remove(&attempt);
-            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen: seen.clone() };
+            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, report: seen.clone() };
             driver.tell(Event::Failed { attempt, failed });
             driver.pass(10 * MS);
         }

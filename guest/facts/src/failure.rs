@@ -1,6 +1,6 @@
 //! The text of an error.
 
-use crate::field::{add, described, entries};
+use crate::field::{push_entry, description, entries};
 use crate::{read, write};
 use fantail_engine::{Cause, Facts, Phase, Sent};
 
@@ -23,19 +23,19 @@ pub struct FailureReport {
 }
 
 /// It as the text of an `internal-error`.
-pub fn write_failure(told: &FailureReport) -> String {
-    let mut list = write(&told.facts);
-    let FailureReport { cause, phase, sent, detail, .. } = told;
-    add(&mut list, format_args!("cause;desc=\"{}\"", cause.name()));
-    add(&mut list, format_args!("phase;desc=\"{}\"", phase.name()));
-    add(&mut list, format_args!("sent;desc=\"{}\"", sent.name()));
+pub fn write_failure(report: &FailureReport) -> String {
+    let mut list = write(&report.facts);
+    let FailureReport { cause, phase, sent, detail, .. } = report;
+    push_entry(&mut list, format_args!("cause;desc=\"{}\"", cause.name()));
+    push_entry(&mut list, format_args!("phase;desc=\"{}\"", phase.name()));
+    push_entry(&mut list, format_args!("sent;desc=\"{}\"", sent.name()));
     format!("{BEGIN}{list}\n{detail}")
 }
 
 /// What [`write_failure`] has written; none if it is another text.
 pub fn read_failure(text: &str) -> Option<FailureReport> {
     let (list, detail) = text.strip_prefix(BEGIN)?.split_once('\n')?;
-    let named = |wanted| entries(list).find(|(name, _)| *name == wanted).and_then(|(_, named)| described(named));
+    let named = |wanted| entries(list).find(|(name, _)| *name == wanted).and_then(|(_, named)| description(named));
     Some(FailureReport {
         cause: named("cause")?.parse().ok()?,
         phase: named("phase").and_then(Phase::named)?,
@@ -55,14 +55,14 @@ mod tests {
         let facts = Facts { queued: Some(Duration::from_millis(3)), ..Facts::default() };
         for cause in Cause::ALL {
             for (facts, detail) in [(facts, "10.0.0.1:80: refused, \"so\"\nit said"), (Facts::default(), "")] {
-                let told = FailureReport {
+                let report = FailureReport {
                     cause: *cause,
                     phase: cause.phase(),
                     sent: cause.sent(),
                     facts,
                     detail: detail.to_owned(),
                 };
-                assert_eq!(read_failure(&write_failure(&told)), Some(told));
+                assert_eq!(read_failure(&write_failure(&report)), Some(report));
             }
         }
     }

@@ -13,29 +13,29 @@ pub fn write(facts: &Facts) -> String {
     for (name, span) in spans {
         if let Some(span) = span {
             let micros = span.as_micros();
-            add(&mut text, format_args!("{name};dur={}.{:03}", micros / 1_000, micros % 1_000));
+            push_entry(&mut text, format_args!("{name};dur={}.{:03}", micros / 1_000, micros % 1_000));
         }
     }
     if let Some(started) = started {
-        add(&mut text, format_args!("started;desc=\"{started}\""));
+        push_entry(&mut text, format_args!("started;desc=\"{started}\""));
     }
     if let Some(remote) = remote {
-        add(&mut text, format_args!("remote;desc=\"{remote}\""));
+        push_entry(&mut text, format_args!("remote;desc=\"{remote}\""));
     }
     match protocol {
-        Some(Protocol::Http1) => add(&mut text, format_args!("h1")),
-        Some(Protocol::Http2) => add(&mut text, format_args!("h2")),
+        Some(Protocol::Http1) => push_entry(&mut text, format_args!("h1")),
+        Some(Protocol::Http2) => push_entry(&mut text, format_args!("h2")),
         None => {}
     }
     match reused {
-        Some(true) => add(&mut text, format_args!("reused")),
-        Some(false) => add(&mut text, format_args!("fresh")),
+        Some(true) => push_entry(&mut text, format_args!("reused")),
+        Some(false) => push_entry(&mut text, format_args!("fresh")),
         None => {}
     }
     text
 }
 
-pub(crate) fn add(text: &mut String, entry: std::fmt::Arguments<'_>) {
+pub(crate) fn push_entry(text: &mut String, entry: std::fmt::Arguments<'_>) {
     if !text.is_empty() {
         text.push_str(", ");
     }
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Facts {
             "send" => &mut facts.send,
             "head" => &mut facts.head,
             _ => {
-                other(&mut facts, name, parameter);
+                read_other(&mut facts, name, parameter);
                 continue;
             }
         };
@@ -64,11 +64,11 @@ pub fn read(text: &str) -> Facts {
     facts
 }
 
-fn other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
-    let described = || described(parameter);
+fn read_other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
+    let description = || description(parameter);
     match name {
-        "started" => facts.started = described().and_then(|text| text.parse().ok()),
-        "remote" => facts.remote = described().and_then(|text| text.parse().ok()),
+        "started" => facts.started = description().and_then(|text| text.parse().ok()),
+        "remote" => facts.remote = description().and_then(|text| text.parse().ok()),
         "h1" => facts.protocol = Some(Protocol::Http1),
         "h2" => facts.protocol = Some(Protocol::Http2),
         "reused" => facts.reused = Some(true),
@@ -85,7 +85,7 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> 
     })
 }
 
-pub(crate) fn described(parameter: Option<&str>) -> Option<&str> {
+pub(crate) fn description(parameter: Option<&str>) -> Option<&str> {
     parameter?.strip_prefix("desc=\"")?.strip_suffix('"')
 }
 

@@ -4,14 +4,14 @@
 /// requests.
 #[macro_export]
 macro_rules! error_codes {
-    ($way_out:literal) => {
+    ($interface:literal) => {
         /// The cause of the same name, and what the code's payload tells people. Of a request that asked for facts, what the host says.
         pub(crate) fn failed(code: ErrorCode) -> $crate::Failed {
             use $crate::engine::Cause;
             let (cause, detail) = match code {
                 ErrorCode::InternalError(Some(text)) => match $crate::read_failure(&text) {
-                    Some(told) => return $crate::told(told),
-                    None => (internal(&text), Some(text)),
+                    Some(report) => return $crate::failed_from_report(report),
+                    None => (internal_error_cause(&text), Some(text)),
                 },
                 ErrorCode::InternalError(None) => (Cause::InternalError, None),
                 ErrorCode::DnsTimeout => (Cause::DnsTimeout, None),
@@ -59,9 +59,9 @@ macro_rules! error_codes {
         }
 
         /// Spin reports an import that the application did not pass on to its dependency as an internal error in these words.
-        fn internal(detail: &str) -> $crate::engine::Cause {
+        fn internal_error_cause(detail: &str) -> $crate::engine::Cause {
             use $crate::engine::Cause;
-            if detail.contains($way_out) && detail.contains("not permitted") {
+            if detail.contains($interface) && detail.contains("not permitted") {
                 return Cause::NotGranted;
             }
             Cause::InternalError

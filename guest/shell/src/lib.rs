@@ -15,7 +15,7 @@ mod response;
 mod timer;
 mod wasi;
 
-pub use attempt::told;
+pub use attempt::failed_from_report;
 pub use batch::Batch;
 pub use list::{fetch_all, get_all};
 pub use message::{announced_length, path_with_query};

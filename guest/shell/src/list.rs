@@ -28,7 +28,7 @@ pub async fn fetch_all<W: Wasi>(
             for outcome in taken {
                 let place = usize::try_from(outcome.id).ok().and_then(|place| places.get_mut(place));
                 if let Some((id, place)) = place {
-                    *place = Some(fit(Outcome { id: *id, ..outcome }, &mut bytes));
+                    *place = Some(fit_into_list(Outcome { id: *id, ..outcome }, &mut bytes));
                 }
             }
         }
@@ -47,7 +47,7 @@ pub async fn get_all<W: Wasi>(
 }
 
 /// The outcome, without its response if that is too much for one list.
-fn fit<I: Incoming>(mut outcome: Outcome<Response<I>>, bytes: &mut usize) -> Outcome<Response<I>> {
+fn fit_into_list<I: Incoming>(mut outcome: Outcome<Response<I>>, bytes: &mut usize) -> Outcome<Response<I>> {
     let Ok(response) = &outcome.result else { return outcome };
     let size = size(&outcome);
     if *bytes + size <= MAX_BYTES {

@@ -7,9 +7,9 @@ use url::Url;
 /// The length to announce, if the caller has not. A request without a body says so where its method could have one (RFC
 /// 9110, section 8.6); else a host that cannot know sends an empty one in chunks.
 pub fn announced_length(request: &Request) -> Option<usize> {
-    let given = |(name, _): &Header| name.eq_ignore_ascii_case("content-length");
+    let is_content_length = |(name, _): &Header| name.eq_ignore_ascii_case("content-length");
     match &request.body {
-        _ if request.headers.iter().any(given) => None,
+        _ if request.headers.iter().any(is_content_length) => None,
         Some(body) => Some(body.len()),
         None if matches!(request.method.as_str(), "GET" | "HEAD") => None,
         None => Some(0),

@@ -19,13 +19,13 @@ pub(crate) type Read = (Vec<Request>, bool);
 
 /// What the caller has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(crate) enum ReaderEvent {
     /// It waits for outcomes.
-    Asks,
+    Demand,
     /// It has taken so many.
-    Took(u32),
+    Taken(u32),
     /// It wants every outcome now.
-    Stops,
+    Stopped,
     /// It is gone.
     Left,
 }
@@ -38,12 +38,12 @@ struct Queues<I: Incoming> {
     /// Another task may push while nothing is under way.
     kept_open: bool,
     /// How many requests the engine waits for.
-    wanted: usize,
+    requested: usize,
     /// The engine knows that no more requests come.
     ended: bool,
     outcomes: VecDeque<Outcome<Response<I>>>,
     /// Requests pushed whose outcome has not been taken.
-    open: usize,
+    outstanding: usize,
     /// Requests pushed so far.
     pushed: u64,
     window: usize,
@@ -53,12 +53,12 @@ struct Queues<I: Incoming> {
     /// Bytes that the engine holds.
     held_bytes: u64,
     /// Whether outcomes have been asked for.
-    asked: bool,
+    has_demand: bool,
     /// What the caller has done and the engine has not heard of.
-    asks: bool,
-    taken: u32,
-    stops: bool,
-    left: bool,
+    demand_pending: bool,
+    taken_pending: u32,
+    stop_pending: bool,
+    left_pending: bool,
     cancelled: bool,
     /// There when the batch is over.
     summary: Option<Summary>,
@@ -95,20 +95,20 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, BatchEnd<I
         requests: VecDeque::new(),
         closed: false,
         kept_open: false,
-        wanted: 0,
+        requested: 0,
         ended: false,
         outcomes: VecDeque::new(),
-        open: 0,
+        outstanding: 0,
         pushed: 0,
         window: settings.window as usize,
         window_bytes: settings.window_bytes,
         pushed_bytes: 0,
         held_bytes: 0,
-        asked: false,
-        asks: false,
-        taken: 0,
-        stops: false,
-        left: false,
+        has_demand: false,
+        demand_pending: false,
+        taken_pending: 0,
+        stop_pending: false,
+        left_pending: false,
         cancelled: false,
         summary: None,
         batch: Wakers::default(),
@@ -148,7 +148,7 @@ impl<I: Incoming> Caller<I> {
         for request in requests {
             let bytes = request.size();
             queues.pushed_bytes += bytes;
-            queues.open += 1;
+            queues.outstanding += 1;
             queues.pushed += 1;
             queues.requests.push_back((request, bytes));
         }
@@ -160,8 +160,8 @@ impl<I: Incoming> Caller<I> {
     pub fn room(&self) -> u32 {
         let queues = self.0.borrow();
         // One always has room.
-        let full = queues.open > 0 && queues.pushed_bytes.saturating_add(queues.held_bytes) >= queues.window_bytes;
-        let room = if queues.closed || full { 0 } else { queues.window.saturating_sub(queues.open) };
+        let full = queues.outstanding > 0 && queues.pushed_bytes.saturating_add(queues.held_bytes) >= queues.window_bytes;
+        let room = if queues.closed || full { 0 } else { queues.window.saturating_sub(queues.outstanding) };
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
@@ -190,10 +190,10 @@ impl<I: Incoming> Caller<I> {
     }
 
     /// Says that outcomes are wanted: before that, nothing is sent.
-    pub fn ask(&self) {
+    pub fn demand(&self) {
         let mut queues = self.0.borrow_mut();
-        if !std::mem::replace(&mut queues.asked, true) {
-            queues.asks = true;
+        if !std::mem::replace(&mut queues.has_demand, true) {
+            queues.demand_pending = true;
             queues.batch.wake();
         }
     }
@@ -212,8 +212,8 @@ impl<I: Incoming> Caller<I> {
         });
         let count = fitting.count();
         let taken = queues.outcomes.drain(..count).collect();
-        queues.open = queues.open.saturating_sub(count);
-        queues.taken = queues.taken.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        queues.outstanding = queues.outstanding.saturating_sub(count);
+        queues.taken_pending = queues.taken_pending.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         queues.batch.wake();
         queues.pushers.wake();
         Some(taken)
@@ -227,7 +227,7 @@ impl<I: Incoming> Caller<I> {
         }
         match self.take(max) {
             Some(taken) if taken.is_empty() => {
-                self.ask();
+                self.demand();
                 self.0.borrow_mut().takers.add(cx);
                 Poll::Pending
             }
@@ -236,7 +236,7 @@ impl<I: Incoming> Caller<I> {
     }
 
     /// Whether there is something to take, or the batch is over.
-    pub fn has_news(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         let queues = self.0.borrow();
         !queues.outcomes.is_empty() || queues.summary.is_some()
     }
@@ -249,13 +249,13 @@ impl<I: Incoming> Caller<I> {
     /// Whether no request is under way, and more may come.
     pub fn is_idle(&self) -> bool {
         let queues = self.0.borrow();
-        queues.open == 0 && !queues.closed
+        queues.outstanding == 0 && !queues.closed
     }
 
     /// Ends the batch: what has no outcome gets one, and all of them can be taken.
     pub fn stop(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.stops, queues.closed) = (true, true);
+        (queues.stop_pending, queues.closed) = (true, true);
         queues.batch.wake();
         queues.pushers.wake();
     }
@@ -263,7 +263,7 @@ impl<I: Incoming> Caller<I> {
     /// Cancels the batch. What is there and was not taken is dropped.
     pub fn cancel(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.left, queues.cancelled, queues.closed, queues.open) = (true, true, true, 0);
+        (queues.left_pending, queues.cancelled, queues.closed, queues.outstanding) = (true, true, true, 0);
         let dropped = std::mem::take(&mut queues.outcomes);
         queues.batch.wake();
         queues.pushers.wake();
@@ -287,23 +287,23 @@ impl<I: Incoming> Drop for Caller<I> {
 impl<I: Incoming> BatchEnd<I> {
     /// The engine wants so many requests.
     pub(crate) fn read(&self, count: u32) {
-        self.0.borrow_mut().wanted = count as usize;
+        self.0.borrow_mut().requested = count as usize;
     }
 
     /// The engine gives up reading. What has been pushed still comes.
     pub(crate) fn close(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.wanted, queues.closed) = (usize::MAX, true);
+        (queues.requested, queues.closed) = (usize::MAX, true);
         queues.pushers.wake();
     }
 
     /// One answer to each read, or to the close in its place.
     pub(crate) fn next_read(&self) -> Option<Read> {
-        let Queues { requests, closed, wanted, ended, pushed_bytes, held_bytes, .. } = &mut *self.0.borrow_mut();
-        if *wanted == 0 || *ended || (requests.is_empty() && !*closed) {
+        let Queues { requests, closed, requested, ended, pushed_bytes, held_bytes, .. } = &mut *self.0.borrow_mut();
+        if *requested == 0 || *ended || (requests.is_empty() && !*closed) {
             return None;
         }
-        let count = std::mem::take(wanted).min(requests.len());
+        let count = std::mem::take(requested).min(requests.len());
         let (read, bytes): (Vec<Request>, Vec<u64>) = requests.drain(..count).unzip();
         let bytes = bytes.into_iter().sum();
         *pushed_bytes = pushed_bytes.saturating_sub(bytes);
@@ -314,25 +314,25 @@ impl<I: Incoming> BatchEnd<I> {
     }
 
     /// What the caller has done meanwhile.
-    pub(crate) fn next_reader(&self) -> Option<Reader> {
-        let Queues { asks, taken, stops, left, .. } = &mut *self.0.borrow_mut();
-        if std::mem::take(left) {
-            return Some(Reader::Left);
+    pub(crate) fn next_reader_event(&self) -> Option<ReaderEvent> {
+        let Queues { demand_pending, taken_pending, stop_pending, left_pending, .. } = &mut *self.0.borrow_mut();
+        if std::mem::take(left_pending) {
+            return Some(ReaderEvent::Left);
         }
-        if std::mem::take(stops) {
-            return Some(Reader::Stops);
+        if std::mem::take(stop_pending) {
+            return Some(ReaderEvent::Stopped);
         }
-        if std::mem::take(asks) {
-            return Some(Reader::Asks);
+        if std::mem::take(demand_pending) {
+            return Some(ReaderEvent::Demand);
         }
-        match std::mem::take(taken) {
+        match std::mem::take(taken_pending) {
             0 => None,
-            taken => Some(Reader::Took(taken)),
+            taken => Some(ReaderEvent::Taken(taken)),
         }
     }
 
     /// So many bytes are held now.
-    pub(crate) fn hold(&self, bytes: u64) {
+    pub(crate) fn set_held_bytes(&self, bytes: u64) {
         let mut queues = self.0.borrow_mut();
         if std::mem::replace(&mut queues.held_bytes, bytes) > bytes {
             queues.pushers.wake();
@@ -340,7 +340,7 @@ impl<I: Incoming> BatchEnd<I> {
     }
 
     /// Has the batch woken when the caller does something.
-    pub(crate) fn wait(&self, cx: &Context<'_>) {
+    pub(crate) fn register(&self, cx: &Context<'_>) {
         self.0.borrow_mut().batch.add(cx);
     }
 
@@ -355,7 +355,7 @@ impl<I: Incoming> BatchEnd<I> {
     }
 
     /// The batch is over.
-    pub(crate) fn end(&self, summary: Summary) {
+    pub(crate) fn finish(&self, summary: Summary) {
         let mut queues = self.0.borrow_mut();
         (queues.summary, queues.closed) = (Some(summary), true);
         queues.takers.wake();
@@ -391,9 +391,9 @@ mod tests {
             (into, More::No)
         }
 
-        async fn whole(self) {}
+        async fn release(self) {}
 
-        async fn end(self) -> Result<(), Failed> {
+        async fn finish(self) -> Result<(), Failed> {
             Ok(())
         }
 
@@ -420,9 +420,9 @@ mod tests {
 
     #[test]
     fn what_is_taken_at_once_is_bounded_in_number_and_in_bytes_and_is_never_nothing() {
-        let (caller, ends) = windows(10);
+        let (caller, batch) = windows(10);
         for (id, bytes) in [(0, 10), (1, 10), (2, 10), (3, 300 << 10), (4, 300 << 10), (5, 8 << 20), (6, 10)] {
-            ends.emit(outcome(id, bytes));
+            batch.emit(outcome(id, bytes));
         }
         assert_eq!(taken(&caller, 2), Some(vec![0, 1]));
         assert_eq!(taken(&caller, 10), Some(vec![2, 3]), "the next would be too much");
@@ -430,59 +430,59 @@ mod tests {
         assert_eq!(taken(&caller, 10), Some(vec![5]), "one alone may be larger");
         assert_eq!(taken(&caller, 10), Some(vec![6]));
         assert_eq!(taken(&caller, 10), Some(vec![]), "there is none now");
-        ends.end(Summary::default());
+        batch.finish(Summary::default());
         assert_eq!(taken(&caller, 10), None, "it is over");
     }
 
     #[test]
     fn a_caller_that_cancels_gets_nothing_that_was_decided_meanwhile() {
-        let (caller, ends) = windows(10);
-        ends.emit(outcome(0, 1));
+        let (caller, batch) = windows(10);
+        batch.emit(outcome(0, 1));
         caller.cancel();
-        ends.emit(outcome(1, 1));
+        batch.emit(outcome(1, 1));
         assert_eq!((taken(&caller, 10), caller.room()), (Some(vec![]), 0));
-        assert_eq!(ends.next_reader(), Some(Reader::Left));
+        assert_eq!(batch.next_reader_event(), Some(ReaderEvent::Left));
     }
 
     /// L3: however few requests there are, their bytes leave no room for more.
     #[test]
     fn there_is_room_for_requests_as_long_as_there_is_room_for_their_bytes() {
-        let (caller, ends) = windows(100);
+        let (caller, batch) = windows(100);
         let large = || {
             let body = Some(vec![0; 600 << 10]);
             [Request { body, ..Request::get(0, "http://origin.test/") }].into_iter()
         };
         assert_eq!((caller.push(large()), caller.room()), (Ok(()), 99));
         assert_eq!((caller.push(large()), caller.room()), (Ok(()), 0));
-        ends.read(100);
-        assert!(ends.next_read().is_some());
+        batch.read(100);
+        assert!(batch.next_read().is_some());
         assert_eq!(caller.room(), 0, "the engine holds them now");
-        ends.hold(700 << 10);
+        batch.set_held_bytes(700 << 10);
         assert_eq!(caller.room(), 98);
     }
 
     #[test]
     fn a_caller_that_stops_pushes_no_more_and_takes_all_that_comes_of_it() {
-        let (caller, ends) = windows(10);
+        let (caller, batch) = windows(10);
         caller.stop();
         assert_eq!((caller.push([Request::get(0, "")].into_iter()), caller.room()), (Err(Closed), 0));
-        assert_eq!((ends.next_reader(), ends.next_reader()), (Some(Reader::Stops), None));
-        ends.emit(outcome(0, 1));
+        assert_eq!((batch.next_reader_event(), batch.next_reader_event()), (Some(ReaderEvent::Stopped), None));
+        batch.emit(outcome(0, 1));
         assert_eq!(taken(&caller, 10), Some(vec![0]));
     }
 
     #[test]
     fn what_is_pushed_beyond_the_window_waits_and_is_bounded_too() {
-        let (caller, ends) = windows(4);
+        let (caller, batch) = windows(4);
         let requests = |count: usize| (0..count).map(|id| Request::get(id as u64, "http://origin.test/"));
         assert_eq!((caller.push(requests(6)), caller.room()), (Ok(()), 0));
-        ends.read(4);
-        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((4, false)));
-        assert!(ends.next_read().is_none(), "none was asked for");
+        batch.read(4);
+        assert_eq!(batch.next_read().map(|(read, ended)| (read.len(), ended)), Some((4, false)));
+        assert!(batch.next_read().is_none(), "none was asked for");
         assert_eq!(caller.push(requests(MAX_WAITING)), Err(Closed));
         caller.finish();
         assert_eq!(caller.push(requests(1)), Err(Closed));
-        ends.read(4);
-        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((2, true)));
+        batch.read(4);
+        assert_eq!(batch.next_read().map(|(read, ended)| (read.len(), ended)), Some((2, true)));
     }
 }

@@ -57,7 +57,7 @@ impl<I: Incoming> Response<I> {
 pub enum More {
     /// It may.
     Yes,
-    /// The body has ended, or is broken: [`Incoming::end`] says which.
+    /// The body has ended, or is broken: [`Incoming::finish`] says which.
     No,
 }
 
@@ -70,10 +70,10 @@ pub trait Incoming: Sized + 'static {
     fn read(&mut self, into: Vec<u8>) -> impl Future<Output = (Vec<u8>, More)>;
 
     /// After the last byte that was announced: there is nothing left to ask, which would cost as much as a short body.
-    fn whole(self) -> impl Future<Output = ()>;
+    fn release(self) -> impl Future<Output = ()>;
 
     /// After the last byte of a body that announced no length, or broke its word: whether the body is whole.
-    fn end(self) -> impl Future<Output = Result<(), Failed>>;
+    fn finish(self) -> impl Future<Output = Result<(), Failed>>;
 
     /// Hands the body out unread, with a future that resolves when it has ended.
     fn hand_out(self, status: u16, repeatable: bool) -> (Self::Unread, LocalBoxFuture<'static, ()>);

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::task::{Context, Poll};
 
-/// Rings once at or after the time it was set to. One that is set to ring earlier than needed is left alone: ringing for
+/// Rings once at or after the time it was set to. One that is set to ring earlier than needed is left alone: elapsed for
 /// nothing once in a while costs less than arming a timer anew for each request.
 #[derive(Default)]
 pub(crate) struct Timer {
@@ -23,9 +23,9 @@ impl Timer {
     }
 
     pub(crate) fn poll(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((at, ringing)) = &mut self.armed else { return Poll::Pending };
+        let Some((at, elapsed)) = &mut self.armed else { return Poll::Pending };
         // Over WASI 0.2 the time may have come without anybody having looked.
-        if now < *at && ringing.poll_unpin(cx).is_pending() {
+        if now < *at && elapsed.poll_unpin(cx).is_pending() {
             return Poll::Pending;
         }
         self.armed = None;

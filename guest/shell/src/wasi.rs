@@ -27,12 +27,12 @@ pub trait Wasi: Sized + 'static {
     fn wait_until(at: Instant) -> LocalBoxFuture<'static, ()>;
 
     /// Begins to send a request: a future of the response's head, and one that sends the body, to be run beside it until the response's body
-    /// has ended. `asks` is the number with which the host is asked for facts (`fantail_facts`).
+    /// has ended. `attempt_number` is the number with which the host is asked for facts (`fantail_facts`).
     fn start(
         &self,
         request: &Arc<Request>,
         url: &Url,
-        asks: Option<&str>,
+        attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Self::Incoming>>, Upload), Failed>;
 }
 

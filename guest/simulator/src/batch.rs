@@ -119,7 +119,7 @@ impl Batch {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
             wishes.extend(self.perform(now, action, names)?);
         }
-        let (held, settings) = (self.engine.held(), self.engine.settings());
+        let (held, settings) = (self.engine.entries(), self.engine.settings());
         self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
         self.ledger.check_step(now, held, &self.running, settings)?;
         self.turns.look(now, &self.running, self.ledger.unread(&self.running), settings);

@@ -87,7 +87,7 @@ impl Scenario {
         let others = batches.iter().skip(1).map(|_| if rng.bool() { policy.clone() } else { policy::draw(&mut rng) });
         let others: Vec<Policy> = others.collect();
         let limited = others.iter().chain([&policy]).all(|policy| policy.retry_per_second < Some(10_000));
-        let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
+        let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MAX };
         let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let (paced, steady) = (false, false);
         Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
@@ -101,7 +101,7 @@ impl Scenario {
         let mut policies: Vec<Policy> = (0..batches).map(|_| policy::draw_paced(&mut rng)).collect();
         // One, or as many as cannot all be known.
         let origins = vec![Character::Healthy; if rng.bool() { 1 } else { rng.usize(2..30) }];
-        let capacity = if rng.bool() { Origins::MOST } else { rng.usize(1..=origins.len()) };
+        let capacity = if rng.bool() { Origins::MAX } else { rng.usize(1..=origins.len()) };
         let requests = |rng: &mut Rng| {
             let planned = |path| Planned {
                 token: None,
@@ -150,7 +150,7 @@ impl Scenario {
             seed,
             policy,
             others: Vec::new(),
-            capacity: Origins::MOST,
+            capacity: Origins::MAX,
             paced: false,
             batches,
             origins,

@@ -1,30 +1,31 @@
-//! The table of a policy's fields. All else that is said of a field comes from here: [`Policy`], [`Settings`], the setters of the WIT
-//! interface, the JSON form, the options of the command line, and the tables in README and in the interface.
+//! The table of a policy's fields. Everything else about a field is generated from it: [`Policy`], [`Settings`], the
+//! setters of the WIT interface, the JSON form, the options of the command line, and the tables in README and in the
+//! interface.
 
 use super::bounds::{Bounds, checked};
 use super::{BodyMode, FieldValue, Hedge, MAX_BODY, Order, PolicyError, Until, Value, WINDOW_BYTES};
 use std::time::Duration;
 
-/// One field of a policy, for whoever reads, writes or explains policies.
+/// One field of a policy, for code that reads, writes or explains policies.
 #[derive(Debug)]
 pub struct Field {
     /// Its name in Rust. In the WIT interface its setter is `set-` and this with dashes.
     pub name: &'static str,
-    /// Its place in the JSON form, such as `timeouts.connect`. None: no caller sets it there.
+    /// Its path in the JSON form, such as `timeouts.connect`. None if callers cannot set it.
     pub json: Option<&'static str>,
     /// Its long option on the command line, without dashes.
     pub option: Option<&'static str>,
     /// What it does, in one sentence or a few.
     pub doc: &'static str,
-    /// What it is when nobody sets it, in words.
+    /// Its default, in words.
     pub default: &'static str,
-    /// What it may be, if it can be out of bounds.
+    /// The values it accepts, if any can be out of bounds.
     pub bounds: Option<Bounds>,
-    /// Some value of its kind.
+    /// A value of its kind.
     pub example: fn() -> Value,
     /// Its value in a policy.
     pub get: fn(&Policy) -> Option<Value>,
-    /// Sets it. False: the value is of another kind.
+    /// Sets it. Returns false if the value is of another kind.
     pub set: fn(&mut Policy, Value) -> bool,
 }
 
@@ -121,7 +122,7 @@ macro_rules! fields {
         )*];
 
         impl Policy {
-            /// What is set here, and where nothing is, what `base` says.
+            /// This policy, with the fields that are not set taken from `base`.
             #[must_use]
             pub fn over(&self, base: &Policy) -> Policy {
                 Policy { $($name: self.$name.or(base.$name),)* }
