@@ -1,4 +1,4 @@
-//! A batch as its caller holds it. It goes on inside the caller's `next`.
+//! A batch as its caller holds it. It runs inside the caller's `next`.
 
 use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 use crate::bindings::wasi::io::poll::Pollable;
@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 
 pub(crate) struct Batch {
     caller: Caller<Incoming>,
-    /// What is done for it. Borrowed for one call at a time.
+    /// The running batch. Borrowed for one call at a time.
     running: RefCell<futures::future::Fuse<LocalBoxFuture<'static, ()>>>,
 }
 
@@ -66,7 +66,8 @@ impl wit::GuestBatch for Batch {
 }
 
 impl Batch {
-    /// Lets the batch go on until there are outcomes or it is over, or until `also` is ready. Without that nobody can push while this waits.
+    /// Runs the batch until there are outcomes, it ends, or `also` is ready. Without `also` nobody can push while this
+    /// waits.
     fn wait(&self, max: u32, also: Option<&Pollable>) -> Option<Vec<wit::Outcome>> {
         self.caller.demand();
         loop {
@@ -84,7 +85,7 @@ impl Batch {
         }
     }
 
-    /// Lets the batch take in what has happened.
+    /// Lets the batch handle what has happened.
     fn poll_batch(&self) {
         let mut running = self.running.borrow_mut();
         if !running.is_terminated() {
@@ -95,7 +96,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        // What all batches know of origins must not wait for this one.
+        // Releases at once what the batch holds of the origins that all batches share.
         wit::GuestBatch::cancel(self);
     }
 }

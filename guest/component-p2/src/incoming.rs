@@ -12,17 +12,17 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 
-/// A body as wasi:http gives it. The stream has to go first: it is a child of the body.
+/// A body as wasi:http gives it. The stream has to be dropped first: it is a child of the body.
 pub(crate) struct Incoming {
     bytes: InputStream,
     body: http::IncomingBody,
-    /// Why it broke.
+    /// Why it broke off.
     broken: Option<Failed>,
 }
 
 impl Incoming {
     pub(crate) fn new(response: &http::IncomingResponse) -> Result<Self, Failed> {
-        // Both are there once, and nobody has asked before.
+        // Each can be taken once, and this is the first time.
         let missing_body = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
         let body = response.consume().map_err(missing_body)?;
         let bytes = body.stream().map_err(missing_body)?;
@@ -38,7 +38,7 @@ impl fantail_shell::Incoming for Incoming {
             let room = (into.capacity() - into.len()).max(1);
             match self.bytes.read(room as u64) {
                 Ok(bytes) if bytes.is_empty() => ready(self.bytes.subscribe()).await,
-                // Not copied if it is all there is room for.
+                // Not copied if it fills the whole buffer.
                 Ok(bytes) if bytes.len() == into.capacity() => return (bytes, More::Yes),
                 Ok(bytes) => {
                     into.extend_from_slice(&bytes);

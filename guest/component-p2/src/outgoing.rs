@@ -11,7 +11,7 @@ use url::Url;
 /// A body on its way out.
 pub(crate) type Upload = (http::OutgoingBody, Arc<Request>);
 
-/// Makes a request ready to be sent, with the body that has to be written meanwhile.
+/// Prepares a request, with the body that has to be written while it is sent.
 pub(crate) fn prepare(
     request: &Arc<Request>,
     url: &Url,
@@ -34,7 +34,7 @@ pub(crate) async fn send((body, request): Upload) {
         Ok(stream) => write(stream, bytes).await,
         Err(()) => return,
     };
-    // What goes wrong here, the response tells.
+    // Errors here show in the response.
     if written.is_ok() {
         let _ = http::OutgoingBody::finish(body, None);
     }
@@ -52,7 +52,7 @@ async fn write(stream: OutputStream, mut bytes: &[u8]) -> Result<(), StreamError
         }
     }
     stream.flush()?;
-    // Until it is flushed there is no room.
+    // The stream has no capacity until it is flushed.
     while stream.check_write()? == 0 {
         ready(stream.subscribe()).await;
     }

@@ -11,13 +11,13 @@ use fantail_engine::Failure;
 use futures::channel::oneshot;
 use std::cell::RefCell;
 
-/// The stream has to go before the body: it is its child.
+/// The stream has to be dropped before the body: it is its child.
 pub(crate) struct UnreadBody {
     bytes: RefCell<Option<InputStream>>,
     body: IncomingBody,
     status: u16,
     repeatable: bool,
-    /// Its batch learns of the end when this is gone.
+    /// Dropping it tells the batch that the body has ended.
     _end_guard: oneshot::Sender<()>,
 }
 

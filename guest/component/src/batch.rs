@@ -1,4 +1,4 @@
-//! A batch as its caller holds it. It goes on by itself, in the task of the call that started it.
+//! A batch as its caller holds it. It runs in the task of the call that started it.
 
 use crate::bindings::exports::fantail::fetch::batch as wit;
 use crate::incoming::Incoming;
@@ -55,7 +55,7 @@ impl wit::GuestBatch for Batch {
     async fn next(&self, max: u32) -> Option<Vec<wit::Outcome>> {
         let max = max.max(1);
         if self.0.is_ready() {
-            // Before anything is taken: who gives the call up now loses nothing.
+            // Before anything is taken, so that a caller that cancels the call now loses nothing.
             yield_before_return().await;
         }
         poll_fn(|cx| self.0.poll_take(max, cx)).await.map(convert::outcomes)

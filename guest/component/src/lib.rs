@@ -1,6 +1,7 @@
 //! The engine over WASI 0.3: a component that exports `fantail:fetch/batch` and imports wasi:http and wasi:clocks.
 //!
-//! Only the calls of that version are here, the rest is in `fantail_shell`. Nothing here may panic: a trap would take
+//! Only what is specific to this version is here; the rest is in `fantail_shell`. Nothing here may panic: a trap would
+//! take
 //! every other batch of the instance with it.
 
 mod batch;
@@ -43,8 +44,8 @@ impl wit::Guest for Component {
     }
 }
 
-/// wasmtime 48 never frees the task of a call that has returned and ended before its caller runs again: so a call after which
-/// nothing goes on takes a turn.
+/// wasmtime 48 never frees the task of a call that returns and ends before its caller runs again, so a call that would
+/// end at once yields first.
 async fn yield_before_return() {
     yield_async().await;
 }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use url::Url;
 use wit_bindgen::rt::async_support::FutureReader;
 
-/// Tells how sending went. It must live until the response's body has ended, or the request may be cut short.
+/// The result of sending. It must live until the response's body has ended, or the request may be cut short.
 pub(crate) type Transmission = FutureReader<Result<(), http::ErrorCode>>;
 
-/// Bytes of a body that are copied to be sent: a stream takes what is its own.
+/// Bytes of a body copied at once to be sent, because a stream takes ownership of its bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Makes a request ready to be sent, with the future that has to run while it is sent.
+/// Prepares a request, with the future that has to be polled while it is sent.
 pub(crate) fn prepare(
     options: &http::RequestOptions,
     request: &Arc<Request>,
@@ -36,7 +36,7 @@ pub(crate) fn prepare(
     let upload = async move {
         if let Some((mut writer, request)) = body {
             for chunk in request.body.iter().flat_map(|bytes| bytes.chunks(CHUNK_BYTES)) {
-                // What is not taken is not wanted any more.
+                // The host has stopped reading the body.
                 if !writer.write_all(chunk.to_vec()).await.is_empty() {
                     break;
                 }

@@ -1,4 +1,4 @@
-//! For whoever calls the component: another component, or a host.
+//! For callers of the component: another component, or a host.
 
 /// Defines `policy`, `options` and `request` for a component that imports the interface. Needs [`types!`](crate::types) beside it.
 #[macro_export]
@@ -24,7 +24,7 @@ macro_rules! guest_setters {
 
         macro_rules! option_setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
+                /// None if everything is at its default.
                 fn options(source: &$crate::engine::Overrides) -> Option<wit::RequestOptions> {
                     if *source == $crate::engine::Overrides::default() {
                         return None;
@@ -49,9 +49,9 @@ macro_rules! guest_setters {
     };
 }
 
-/// Defines `policy` and `request` for a host made with wasmtime. `store`, of the type source, is what its calls take, and the
-/// expression gives it for one more. Needs [`types!`](crate::types) beside it, and a function `names` from a list of strings to what a
-/// call takes for it.
+/// Defines `policy` and `request` for a host built on wasmtime. `store`, of the given type, is what its calls take, and
+/// the expression reborrows it for another call. Needs [`types!`](crate::types) beside it, and a function `names` from
+/// a list of strings to the argument of a call.
 #[macro_export]
 macro_rules! host_setters {
     ($store:ident: $Store:ty => $reborrow:expr) => {
@@ -60,7 +60,7 @@ macro_rules! host_setters {
     (($d:tt) $store:ident: $Store:ty => $reborrow:expr) => {
         macro_rules! setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
+                /// None if everything is at its default.
                 pub(crate) async fn policy(
                     guest: &wit::Guest,
                     $store: $Store,
@@ -84,7 +84,7 @@ macro_rules! host_setters {
 
         macro_rules! option_setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
+                /// None if everything is at its default.
                 async fn options(
                     guest: &wit::Guest,
                     $store: $Store,
@@ -119,7 +119,7 @@ macro_rules! host_setters {
     };
 }
 
-/// What is to be set, if there is anything.
+/// The value to set, if there is one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! set_value {
@@ -131,7 +131,7 @@ macro_rules! set_value {
     };
 }
 
-/// A value as a setter takes it: lists of names as the caller's bindings have them, all else converted.
+/// A value as a setter takes it: lists of names as the caller's bindings have them, everything else converted.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! argument {

@@ -1,4 +1,4 @@
-//! The value of the header.
+//! The value of the facts header.
 
 use fantail_engine::{Facts, Protocol};
 use std::fmt::Write;
@@ -39,11 +39,11 @@ pub(crate) fn push_entry(text: &mut String, entry: std::fmt::Arguments<'_>) {
     if !text.is_empty() {
         text.push_str(", ");
     }
-    // A string takes whatever is written.
+    // Writing to a string cannot fail.
     let _ = text.write_fmt(entry);
 }
 
-/// The facts in a header's value. What is not understood is left out.
+/// The facts in a header's value. Entries that cannot be parsed are skipped.
 pub fn read(text: &str) -> Facts {
     let mut facts = Facts::default();
     for (name, parameter) in entries(text) {
@@ -77,7 +77,7 @@ fn read_other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
     }
 }
 
-/// Names, each with the parameter it has, if any. No description that is written here has a comma or a semicolon.
+/// Names, each with its parameter, if any. Our descriptions contain neither commas nor semicolons.
 pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     text.split(", ").map(|entry| match entry.split_once(';') {
         Some((name, parameter)) => (name, Some(parameter)),
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn facts_can_be_written_and_read_back() {
         let span = |micros| Some(Duration::from_micros(micros));
         let facts = Facts {
             started: Some(1_780_000_000_123_456_789),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_left_out() {
+    fn entries_that_cannot_be_parsed_are_skipped() {
         let strange = "head;dur=x, connect;dur=18446744073709551615.9, tls;desc=\"1\", new;dur=1.000, remote;desc=\"nowhere\", ;;";
         assert_eq!(read(strange), Facts::default());
         assert_eq!(read("resolve, head;dur=2.000").head, Some(Duration::from_millis(2)));

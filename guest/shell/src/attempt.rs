@@ -18,13 +18,13 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use url::Url;
 
-/// Bytes that a body may have for its connection to be worth saving when nobody wants it.
+/// The longest unwanted body that is read to its end, so that its connection can be used again.
 const MAX_DRAINED_BYTES: usize = 64 * 1024;
 
 /// Bytes read at once from a body of unknown length.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Bytes of a body for which room is made because they are announced, before they arrive.
+/// Bytes allocated for a body because its length is announced, before they arrive.
 const MAX_PREALLOCATED_BYTES: usize = 128 * 1024;
 
 /// What all attempts of a batch share.
@@ -37,7 +37,7 @@ struct Shared<W> {
     max_body: u64,
     host_facts: bool,
     events: RefCell<Vec<AttemptEvent>>,
-    /// Attempts that wait for what they wanted.
+    /// Attempts that wait for a grant.
     waiting: RefCell<Sorted<AttemptId, Waker>>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum AttemptEvent {
         location: Option<String>,
         facts: Option<Facts>,
     },
-    /// It has read as much as it may hold, and wants to hold so much.
+    /// It has read as much as it may hold, and wants to hold this many bytes in all.
     Wants { attempt: AttemptId, bytes: u64 },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
@@ -87,12 +87,12 @@ impl<W: Wasi> Context<W> {
         self.shared.events.borrow_mut().push(event);
     }
 
-    /// Lets an attempt hold what it wanted.
+    /// Lets an attempt hold as much as it wanted.
     pub(crate) fn grant(&self, attempt: AttemptId) {
         self.shared.waiting.borrow_mut().remove(&attempt).into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until an attempt may hold so much of its response.
+    /// Waits until an attempt may hold `bytes` of its response.
     async fn wait_for_grant(&self, attempt: AttemptId, bytes: u64) {
         self.report(AttemptEvent::Wants { attempt, bytes });
         let mut asked = false;
@@ -142,7 +142,8 @@ async fn exchange<W: Wasi>(
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body).map(|bytes| Length {
             bytes,
-            // Our sender takes off a length that did not frame the body; another host may leave it (RFC 9112, section 6.3).
+            // Our sender removes a length that did not frame the body; other hosts may leave it (RFC 9112, section
+            // 6.3).
             frames: facts.is_some(),
         });
         let (body, count) = match mode {
@@ -161,13 +162,14 @@ async fn exchange<W: Wasi>(
         };
         Ok((Response { status, headers, body }, count))
     };
-    // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
+    // A server may answer before it has read the whole request, and then stop reading: the attempt ends with the
+    // answer.
     let (result, sending) = match select(pin!(receive), &mut upload).await {
         Either::Left((result, _)) => (result, request.body.is_some()),
         Either::Right(((), receive)) => (receive.await, false),
     };
     if let Some(ended) = unread {
-        // Who answers while it reads may want the rest for what it says.
+        // A server that answers while it reads may need the rest of the request for its answer.
         let ended = async move {
             if sending {
                 select(ended, upload).then(wait_for_body).await;
@@ -181,21 +183,21 @@ async fn exchange<W: Wasi>(
     result
 }
 
-/// The end of a body, whether or not the request's own has ended before.
+/// Waits for the end of a response's body, if the upload ended first.
 async fn wait_for_body(first: Either<((), Upload), ((), LocalBoxFuture<'static, ()>)>) {
     if let Either::Right(((), ended)) = first {
         ended.await;
     }
 }
 
-/// Takes what the host says of an attempt off its response.
+/// Removes the host's facts from a response's headers.
 pub(crate) fn take_facts(headers: &mut Vec<Header>) -> Option<Facts> {
     let place = headers.iter().position(|(name, _)| name == FACTS)?;
     let (_, value) = headers.remove(place);
     Some(std::str::from_utf8(&value).map(fantail_facts::read).unwrap_or_default())
 }
 
-/// What the host says of an attempt that failed.
+/// A failure with the host's report.
 pub fn failed_from_report(report: FailureReport) -> Failed {
     let FailureReport { cause, phase, sent, facts, detail } = report;
     Failed {
@@ -209,18 +211,18 @@ pub fn failed_from_report(report: FailureReport) -> Failed {
 #[derive(Clone, Copy)]
 struct Length {
     bytes: u64,
-    /// The body ends there. Else that is known only when it has ended.
+    /// Whether the body ends there. Otherwise its length is known only when it has ended.
     frames: bool,
 }
 
 impl Length {
-    /// Whether a body has come to its end that has so many bytes.
+    /// Whether a body ends after this many bytes.
     fn is_reached(length: Option<Self>, bytes: usize) -> bool {
         length.is_some_and(|length| length.frames && length.bytes == bytes as u64)
     }
 }
 
-/// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.
+/// Reads a short body to its end, so that its connection can be used again; drops a longer one. Returns the bytes read.
 async fn discard(mut incoming: impl Incoming, length: Option<Length>) -> Result<u64, Failed> {
     if length.is_some_and(|length| length.bytes > MAX_DRAINED_BYTES as u64) {
         return Ok(0);
@@ -243,7 +245,7 @@ async fn discard(mut incoming: impl Incoming, length: Option<Length>) -> Result<
     Ok(count as u64)
 }
 
-/// What an attempt may hold of its response.
+/// How much an attempt may hold of its response.
 struct BodyBudget<'a, W> {
     context: &'a Context<W>,
     attempt: AttemptId,
@@ -251,7 +253,7 @@ struct BodyBudget<'a, W> {
 }
 
 impl<W: Wasi> BodyBudget<'_, W> {
-    /// Waits until so many bytes may be held.
+    /// Waits until this many bytes may be held.
     async fn reserve(&mut self, bytes: usize) {
         let bytes = bytes as u64;
         if bytes > self.held {
@@ -261,7 +263,7 @@ impl<W: Wasi> BodyBudget<'_, W> {
     }
 }
 
-/// Reads a body whole, unless it is longer than is accepted.
+/// Reads a whole body, unless it is longer than accepted.
 async fn collect<W: Wasi>(
     mut incoming: impl Incoming,
     length: Option<Length>,
@@ -281,7 +283,7 @@ async fn collect<W: Wasi>(
             return Ok(body);
         }
         if body.len() == body.capacity() {
-            // More than a little that is announced is believed only as it arrives.
+            // Beyond a first allocation, memory is allocated only as bytes arrive.
             let first = if length.is_some() { MAX_PREALLOCATED_BYTES } else { CHUNK_BYTES };
             let more = body.len().max(first).min(announced.saturating_sub(body.len()).max(1));
             budget.reserve(body.len() + more).await;

@@ -1,4 +1,4 @@
-//! One batch: carries events to the engine and its actions out, until the engine says that it is over.
+//! One batch: passes events to the engine and performs its actions, until the engine finishes.
 
 use crate::attempt::{self, AttemptEvent, Context as AttemptContext};
 use crate::events::{self, Events};
@@ -14,8 +14,8 @@ use std::cell::RefCell;
 use std::task::{Context, Poll};
 
 thread_local! {
-    /// What all batches of this instance have learned of origins. Lent to an engine for one event at a time, and an engine calls
-    /// nobody: it is never lent twice.
+    /// What all batches of this instance have learned about origins. Lent to an engine for one event at a time; engines
+    /// do not call back, so it is never borrowed twice.
     static ORIGINS: RefCell<Origins> = RefCell::default();
 }
 
@@ -29,22 +29,22 @@ pub struct Batch<W: Wasi> {
     timer: Timer,
     context: AttemptContext<W>,
     attempts: FuturesUnordered<Abortable<LocalBoxFuture<'static, Event<Answer<W>>>>>,
-    /// By the attempt's slot: twice as many as `window` at most.
+    /// By the attempt's slot: at most twice as many as `window`.
     running: Vec<Option<Running>>,
-    /// There if the engine wants to know when attempts are sent, and the host may say.
+    /// Present if the engine wants to know when attempts are sent, and the host may report it.
     events: Option<Events<W::Incoming>>,
-    /// Bodies handed out and not ended: as many as `max-unread` at most.
+    /// Bodies that were handed out and have not ended: at most `max-unread`.
     unread: FuturesUnordered<LocalBoxFuture<'static, AttemptId>>,
 }
 
 struct Running {
-    /// What the host knows it by.
+    /// The host's number for this attempt.
     number: u64,
     handle: AbortHandle,
 }
 
 impl<W: Wasi> Batch<W> {
-    /// A batch that `engine` decides, and its caller's end. It goes on while it is [run](Self::run).
+    /// A batch driven by `engine`, and its caller's end. It makes progress while it is [run](Self::run).
     pub fn new(engine: Engine<Answer<W>>) -> (Self, Caller<W::Incoming>) {
         let (caller, queues) = queues(engine.settings());
         let context = AttemptContext::new(engine.settings());
@@ -52,7 +52,7 @@ impl<W: Wasi> Batch<W> {
         let batch = Self {
             events: (host_facts && hedge.is_some()).then(|| Events::read(context.wasi())),
             context,
-            // No secret is made of it: it only keeps instances from waiting in step.
+            // The seed is not secret: it only keeps instances from retrying in step.
             engine: engine.with_seed(W::now().as_nanos()).with_copies(Response::copy).with_sizes(Response::size),
             queues,
             timer: Timer::default(),
@@ -77,7 +77,7 @@ impl<W: Wasi> Batch<W> {
         }
     }
 
-    /// Sees the bodies that were handed out to their end.
+    /// Waits until the bodies that were handed out have ended.
     pub async fn unread_bodies(&mut self) {
         while self.unread.next().await.is_some() {}
     }
@@ -117,15 +117,15 @@ impl<W: Wasi> Batch<W> {
         None
     }
 
-    /// Takes in everything that has happened; ready if anything has. All of it counts as happening now: reading the clock
-    /// for each event would cost more than it tells.
+    /// Passes everything that has happened to the engine; ready if anything has. All of it gets the same time, since
+    /// reading the clock for each event would cost more than it is worth.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = W::now();
         let mut happened = false;
         while let Poll::Ready(Some(ended)) = self.attempts.poll_next_unpin(cx) {
             happened = true;
             self.take_events(now);
-            // An aborted attempt was the engine's own wish.
+            // The engine itself aborted the others.
             if let Ok(event) = ended {
                 self.handle(now, event);
             }
@@ -168,7 +168,7 @@ impl<W: Wasi> Batch<W> {
         ORIGINS.with_borrow_mut(|origins| self.engine.handle(now, event, origins));
     }
 
-    /// Takes what attempts have reported on their way.
+    /// Passes on what attempts have reported before they end.
     fn take_events(&mut self, now: Instant) -> bool {
         let events = self.context.take_events();
         let happened = !events.is_empty();

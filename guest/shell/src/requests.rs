@@ -1,7 +1,7 @@
 //! From the engine's request to wasi:http's, which both versions have under nearly the same names.
 
-/// Defines `address` and `fields`: what is asked of whom in the type given, and with which headers. `http`, the module of wasi:http's types, has to be in scope, and
-/// `header_error`, which says what an error of its headers means.
+/// Defines `set_target` and `fields`: the target of a request of the given type, and its headers. `http`, the module of
+/// wasi:http's types, has to be in scope, and `header_error`, which says what an error of its headers means.
 #[macro_export]
 macro_rules! requests {
     ($Request:ty) => {
@@ -29,8 +29,12 @@ macro_rules! requests {
             }
         }
 
-        /// The request's headers, with the length of its body and the number with which it attempt_number for facts. The engine has found them fit; a host may think otherwise.
-        fn fields(request: &$crate::engine::Request, attempt_number: Option<&str>) -> Result<http::Fields, $crate::Failed> {
+        /// The request's headers, with the length of its body and the number with which it asks for facts. The engine
+        /// has checked them; a host may still refuse them.
+        fn fields(
+            request: &$crate::engine::Request,
+            attempt_number: Option<&str>,
+        ) -> Result<http::Fields, $crate::Failed> {
             let length = $crate::announced_length(request);
             if request.headers.is_empty() && length.is_none() && attempt_number.is_none() {
                 return Ok(http::Fields::new());
