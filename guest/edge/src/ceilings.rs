@@ -63,52 +63,52 @@ impl Ceilings {
     }
 
     /// A policy under these ceilings: what it leaves open is lowered to them, what it asks beyond them is refused.
-    pub(crate) fn apply(&self, asked: Policy) -> Result<Policy, Problem> {
+    pub(crate) fn apply(&self, requested: Policy) -> Result<Policy, Problem> {
         let default =
             Policy::default().resolve().map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
-        if asked.body == Some(BodyMode::Unread) {
+        if requested.body == Some(BodyMode::Unread) {
             let detail = "unread bodies cannot be written into lines: use discard or bytes";
             return Err(refuse_field(StatusCode::UNPROCESSABLE_ENTITY, "policy.body", detail));
         }
-        let concurrency = under("concurrency", asked.concurrency, self.max_concurrency, default.concurrency)?;
+        let concurrency = at_most("concurrency", requested.concurrency, self.max_concurrency, default.concurrency)?;
         // The window is what memory is made of, so it is under the same ceiling.
-        let window = under("window", asked.window, self.max_concurrency * 2, concurrency * 2)?;
+        let window = at_most("window", requested.window, self.max_concurrency * 2, concurrency * 2)?;
         Ok(Policy {
             concurrency: Some(concurrency),
             window: Some(window),
-            max_body: Some(under("max_body", asked.max_body, self.max_body_bytes, default.max_body)?),
-            deadline: Some(under("deadline", asked.deadline, self.max_deadline, self.max_deadline)?),
-            ..asked
+            max_body: Some(at_most("max_body", requested.max_body, self.max_body_bytes, default.max_body)?),
+            deadline: Some(at_most("deadline", requested.deadline, self.max_deadline, self.max_deadline)?),
+            ..requested
         })
     }
 
     /// That a batch is longer than it may be.
     pub(crate) fn too_many_bytes(&self) -> Problem {
         let detail = format!("the batch has more than {} bytes: split it", self.max_batch_bytes);
-        beyond(StatusCode::PAYLOAD_TOO_LARGE, "body", Ceiling::Count(self.max_batch_bytes), detail)
+        exceeded(StatusCode::PAYLOAD_TOO_LARGE, "body", Ceiling::Count(self.max_batch_bytes), detail)
     }
 
     /// That a batch has more requests than it may have.
     pub(crate) fn too_many_requests(&self) -> Problem {
         let detail = format!("the batch has more than {} requests: split it", self.max_requests);
-        beyond(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
+        exceeded(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
     }
 }
 
 /// What is asked for if it is not beyond the ceiling; the default, or less, if nothing is.
-fn under<T: Ord + Copy + Into<Measure>>(field: &str, asked: Option<T>, ceiling: T, default: T) -> Result<T, Problem> {
-    match asked {
-        Some(asked) if asked > ceiling => {
+fn at_most<T: Ord + Copy + Into<Measure>>(field: &str, requested: Option<T>, ceiling: T, default: T) -> Result<T, Problem> {
+    match requested {
+        Some(requested) if requested > ceiling => {
             let Measure(ceiling) = ceiling.into();
             let detail = format!("more than this application allows: ask for at most {}", in_words(ceiling));
-            Err(beyond(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{}", policy_path(field)), ceiling, detail))
+            Err(exceeded(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{}", policy_path(field)), ceiling, detail))
         }
-        Some(asked) => Ok(asked),
+        Some(requested) => Ok(requested),
         None => Ok(default.min(ceiling)),
     }
 }
 
-fn beyond(status: StatusCode, field: &str, ceiling: Ceiling, detail: String) -> Problem {
+fn exceeded(status: StatusCode, field: &str, ceiling: Ceiling, detail: String) -> Problem {
     Problem { ceiling: Some(ceiling), ..refuse_field(status, field, detail) }
 }
 

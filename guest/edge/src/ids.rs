@@ -10,14 +10,14 @@ pub(crate) struct Ids(RefCell<Slab<u64>>);
 
 impl Ids {
     /// The number that the component shall know a request by.
-    pub(crate) fn enter(&self, id: u64) -> u32 {
+    pub(crate) fn insert(&self, id: u64) -> u32 {
         let place = self.0.borrow_mut().insert(id);
         // There are as many as the window has room for, and one list of a batch: far fewer than 2^32.
         u32::try_from(place).unwrap_or(u32::MAX)
     }
 
     /// The client's id of a request that has its outcome.
-    pub(crate) fn leave(&self, number: u32) -> Option<u64> {
+    pub(crate) fn remove(&self, number: u32) -> Option<u64> {
         self.0.borrow_mut().try_remove(number as usize)
     }
 }
@@ -29,9 +29,9 @@ mod tests {
     #[test]
     fn an_id_comes_back_once_however_often_it_was_given() {
         let ids = Ids::default();
-        let numbers = [7, u64::MAX, 7].map(|id| ids.enter(id));
-        assert_eq!(numbers.map(|number| ids.leave(number)), [Some(7), Some(u64::MAX), Some(7)]);
-        assert_eq!(ids.leave(numbers[0]), None);
-        assert!(ids.enter(1) < 3, "places are used again");
+        let numbers = [7, u64::MAX, 7].map(|id| ids.insert(id));
+        assert_eq!(numbers.map(|number| ids.remove(number)), [Some(7), Some(u64::MAX), Some(7)]);
+        assert_eq!(ids.remove(numbers[0]), None);
+        assert!(ids.insert(1) < 3, "places are used again");
     }
 }

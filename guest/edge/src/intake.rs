@@ -33,7 +33,7 @@ pub(crate) enum Requests<B> {
     /// A JSON batch, which has to be there whole to be read at all.
     List(Vec<Request>),
     /// Lines, of which the first is already there.
-    Lines { first: Option<Request>, from: u64, lines: Box<Lines<B>> },
+    Lines { first: Option<Request>, preceding_lines: u64, lines: Box<Lines<B>> },
 }
 
 impl<B: Body> Intake<B> {
@@ -44,7 +44,7 @@ impl<B: Body> Intake<B> {
             return Err(ceilings.too_many_bytes());
         }
         match content_type(headers).as_str() {
-            "application/json" => whole(body, ceilings).await,
+            "application/json" => read_batch(body, ceilings).await,
             "application/x-ndjson" => first_line(body, ceilings).await,
             other => {
                 let detail = format!("the content type is {other:?}: use application/json or application/x-ndjson");
@@ -63,9 +63,9 @@ fn content_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-async fn whole<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
-    let most = usize::try_from(ceilings.max_batch_bytes).unwrap_or(usize::MAX);
-    let bytes = match Limited::new(body, most).collect().await {
+async fn read_batch<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
+    let max_bytes = usize::try_from(ceilings.max_batch_bytes).unwrap_or(usize::MAX);
+    let bytes = match Limited::new(body, max_bytes).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(ceilings.too_many_bytes()),
         Err(error) => return Err(refuse(StatusCode::BAD_REQUEST, format!("the body broke off: {error}"))),
@@ -98,12 +98,12 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
     let policy = first.as_ref().and_then(|line| Some((line.number, policy_from_line(line.text()?)?)));
     if let Some((number, policy)) = policy {
         let policy = policy.map_err(|error| malformed(WireError { line: Some(number), ..error }))?;
-        return Ok(Intake { policy, requests: Requests::Lines { first: None, from: number, lines } });
+        return Ok(Intake { policy, requests: Requests::Lines { first: None, preceding_lines: number, lines } });
     }
     let first = first
         .map(|line| line.request(0).map_err(|error| malformed(WireError { line: Some(line.number), ..error })))
         .transpose()?;
-    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, from: 0, lines } })
+    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, preceding_lines: 0, lines } })
 }
 
 impl Line {
@@ -113,16 +113,16 @@ impl Line {
     }
 
     /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.
-    pub(crate) fn request(&self, before: u64) -> Result<Request, WireError> {
-        let id = self.id(before);
+    pub(crate) fn request(&self, preceding_lines: u64) -> Result<Request, WireError> {
+        let id = self.id(preceding_lines);
         let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None, column: None };
         let text = self.text().ok_or_else(not_text)?;
         let request = request_from_line(text, id, |url| Request::get(id, url))?;
         Ok(checked(request, self.number))
     }
 
-    pub(crate) fn id(&self, before: u64) -> u64 {
-        self.number.saturating_sub(before + 1)
+    pub(crate) fn id(&self, preceding_lines: u64) -> u64 {
+        self.number.saturating_sub(preceding_lines + 1)
     }
 }
 

@@ -107,12 +107,12 @@ mod tests {
     use std::convert::Infallible;
 
     /// All lines of a body that comes in these pieces.
-    fn lines(pieces: &[&'static str], most: u64) -> (Vec<(u64, String)>, Option<Cut>) {
+    fn lines(pieces: &[&'static str], max_bytes: u64) -> (Vec<(u64, String)>, Option<Cut>) {
         let frames = pieces
             .iter()
             .map(|piece| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(piece.as_bytes()))));
         let body = StreamBody::new(futures::stream::iter(frames.collect::<Vec<_>>()));
-        let mut lines = Lines::new(body, Ceilings { max_batch_bytes: most, ..Ceilings::default() });
+        let mut lines = Lines::new(body, Ceilings { max_batch_bytes: max_bytes, ..Ceilings::default() });
         let mut all = Vec::new();
         loop {
             match lines.next().now_or_never().unwrap() {

@@ -8,20 +8,20 @@ use fantail_engine::{BodyMode, Cause, Failure, Request, Summary};
 use fantail_wire::Outcome;
 
 /// Begins what no URL can begin with.
-const MARK: &str = "\u{0}malformed ";
+const PREFIX: &str = "\u{0}malformed ";
 
 /// The request in place of a line.
-pub(crate) fn stand_in(id: u64, reason: &str) -> Request {
+pub(crate) fn placeholder(id: u64, reason: &str) -> Request {
     // Well within the length of a URL, beyond which the component would not say it back.
     let reason = reason.char_indices().nth(1_000).map_or(reason, |(end, _)| reason.get(..end).unwrap_or_default());
-    Request::get(id, format!("{MARK}{reason}"))
+    Request::get(id, format!("{PREFIX}{reason}"))
 }
 
 /// A request that has a body mode for which lines have no form is malformed here.
 pub(crate) fn checked(request: Request, line: u64) -> Request {
     match request.overrides.body {
         Some(BodyMode::Unread) => {
-            stand_in(request.id, &format!("line {line}: overrides.body: unread bodies cannot be written into lines"))
+            placeholder(request.id, &format!("line {line}: overrides.body: unread bodies cannot be written into lines"))
         }
         Some(BodyMode::Discard | BodyMode::Bytes) | None => request,
     }
@@ -29,7 +29,7 @@ pub(crate) fn checked(request: Request, line: u64) -> Request {
 
 /// Turns the outcome of a stand-in into that of its line; says whether it was one.
 pub(crate) fn restore(outcome: &mut Outcome) -> bool {
-    let Some(reason) = outcome.url.strip_prefix(MARK) else { return false };
+    let Some(reason) = outcome.url.strip_prefix(PREFIX) else { return false };
     outcome.result = Err(Failure::new(Cause::InvalidRequest, true).with_detail(reason));
     outcome.url = String::new();
     true
@@ -53,15 +53,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn a_stand_in_is_refused_for_its_url_and_nothing_else() {
+    fn a_placeholder_is_refused_for_its_url_and_nothing_else() {
         for reason in ["line 3: not UTF-8", &"é".repeat(5_000)] {
-            let refused = stand_in(7, reason).check().err().map(|failure| failure.cause);
+            let refused = placeholder(7, reason).check().err().map(|failure| failure.cause);
             assert_eq!(refused, Some(Cause::InvalidUrl));
         }
     }
 
     #[test]
-    fn stand_ins_are_counted_as_what_they_stand_for() {
+    fn placeholders_are_counted_as_malformed_requests() {
         let mut summary = Summary { by_cause: BTreeMap::from([(Cause::InvalidUrl, 3)]), ..Summary::default() };
         recount(&mut summary, 2);
         assert_eq!(summary.by_cause, BTreeMap::from([(Cause::InvalidUrl, 1), (Cause::InvalidRequest, 2)]));

@@ -59,20 +59,20 @@ mod tests {
     #[test]
     fn spin_toml_hands_every_variable_on_with_the_default_that_is_ours() {
         let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
-        let handed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
+        let passed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
         let mut declared = manifest["variables"].as_table().unwrap().clone();
         assert!(declared.remove("upstreams").unwrap()["required"].as_bool().unwrap(), "for the host, not for us");
         let names: Vec<&str> = [token::VARIABLE].into_iter().chain(Ceilings::VARIABLES).collect();
         let mut ceilings = Ceilings { max_requests: 1, max_concurrency: 1, ..Ceilings::default() };
         for name in &names {
-            assert_eq!(handed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
+            assert_eq!(passed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
             let default = declared.remove(*name).unwrap()["default"].as_str().unwrap().to_owned();
             if *name != token::VARIABLE {
                 ceilings.set(name, &default).unwrap();
             }
         }
         assert_eq!(ceilings, Ceilings::default());
-        assert_eq!((declared.len(), handed_on.len()), (0, names.len()), "and no others");
+        assert_eq!((declared.len(), passed_on.len()), (0, names.len()), "and no others");
     }
 
     #[test]

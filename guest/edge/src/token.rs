@@ -20,16 +20,16 @@ impl Token {
     /// Whether the `authorization` header shows this token (RFC 6750, section 2.1). Takes as long for a token that is wrong
     /// in its first byte as for one that is wrong in its last; only its length can be measured.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let shown = headers.get("authorization").and_then(|value| bearer(value.as_bytes()));
-        let right = shown.is_some_and(|shown| self.0.as_bytes().ct_eq(shown).into());
-        right.then_some(()).ok_or_else(|| {
-            let detail = if shown.is_some() { "this is not the token" } else { "no token is given" };
+        let presented = headers.get("authorization").and_then(|value| bearer(value.as_bytes()));
+        let matches = presented.is_some_and(|presented| self.0.as_bytes().ct_eq(presented).into());
+        matches.then_some(()).ok_or_else(|| {
+            let detail = if presented.is_some() { "this is not the token" } else { "no token is given" };
             refuse(StatusCode::UNAUTHORIZED, format!("{detail}: send `authorization: Bearer TOKEN`"))
         })
     }
 
     pub(crate) fn missing() -> Problem {
-        let detail = "no token is configured, so nobody may ask: set the variable api_token \
+        let detail = "no token is configured, so every request is refused: set the variable api_token \
                       (SPIN_VARIABLE_API_TOKEN=…, or --variable api_token=…)";
         refuse(StatusCode::SERVICE_UNAVAILABLE, detail)
     }

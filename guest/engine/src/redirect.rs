@@ -38,7 +38,7 @@ pub(crate) fn next_hop<R>(pending: &Pending<R>, max_hops: u32) -> Option<Result<
     let asked_before = |(method, before): (&String, &Url)| *method == request.method && *before == url;
     let hops = pending.history.hops.iter().map(|hop| (&hop.method, &hop.url));
     if hops.chain([(&pending.request.method, &pending.url)]).any(asked_before) {
-        return refuse(Cause::RedirectLimit, "the redirects go in a circle".to_owned());
+        return refuse(Cause::RedirectLimit, "the redirects form a loop".to_owned());
     }
     Some(Ok(NextHop { request, url }))
 }
@@ -52,10 +52,10 @@ fn target(from: &Url, location: &str) -> Result<Url, String> {
         return Err("it groups from https to http".to_owned());
     }
     if !to.username().is_empty() || to.password().is_some() {
-        return Err("its location carries a user name or password".to_owned());
+        return Err("the location carries a user name or password".to_owned());
     }
     if to.as_str().len() > crate::MAX_URL {
-        return Err(format!("its location has {} bytes", to.as_str().len()));
+        return Err(format!("the location has {} bytes", to.as_str().len()));
     }
     crate::request::check_host(&to)?;
     to.set_fragment(None);

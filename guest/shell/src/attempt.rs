@@ -290,7 +290,7 @@ async fn collect<W: Wasi>(
             if body.try_reserve_exact(more).is_err() {
                 return Err(Failed::new(
                     Cause::BodyTooLarge,
-                    Some("the component has no memory left for it".to_owned()),
+                    Some("the component has no memory left for the body".to_owned()),
                 ));
             }
         }

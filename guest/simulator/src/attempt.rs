@@ -7,14 +7,14 @@ use fantail_engine::{BodyMode, Header, Instant};
 pub struct Response {
     /// Its status.
     pub status: u16,
-    pub(crate) asked: Asked,
+    pub(crate) wire_request: WireRequest,
     /// Bytes that it holds.
     pub(crate) size: u64,
 }
 
 /// What an origin sees of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct WireRequest {
     pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) headers: Vec<Header>,
@@ -26,7 +26,7 @@ pub(crate) struct Running {
     pub(crate) origin: usize,
     pub(crate) path: u32,
     pub(crate) body: BodyMode,
-    pub(crate) asked: Asked,
+    pub(crate) wire_request: WireRequest,
     pub(crate) started: Instant,
     /// Of which request.
     pub(crate) id: u64,

@@ -1,6 +1,6 @@
 //! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
 
-use crate::attempt::{Asked, Response, Running};
+use crate::attempt::{WireRequest, Response, Running};
 use crate::broken::Broken;
 use crate::truth::Truth;
 use fantail_engine::{
@@ -14,7 +14,7 @@ const LATE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 pub(crate) struct Ledger {
-    begun: Option<Instant>,
+    started_at: Option<Instant>,
     closed: bool,
     left: bool,
     /// The reader has wanted every outcome at once.
@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
     /// Requests without an outcome, and by when they must have one.
     waiting: BTreeMap<u64, Waiting>,
     read: u64,
-    given: u64,
+    emitted: u64,
     taken: u64,
     last: Option<u64>,
     responses: u64,
@@ -34,9 +34,9 @@ pub(crate) struct Ledger {
     attempts: BTreeMap<AttemptId, (u64, bool)>,
     started: BTreeMap<u64, u32>,
     /// Must not be sent again.
-    spent: BTreeSet<u64>,
+    must_not_resend: BTreeSet<u64>,
     /// Attempts whose head leads somewhere else.
-    led_on: BTreeSet<AttemptId>,
+    redirecting: BTreeSet<AttemptId>,
     pub(crate) peak: usize,
     truth: Truth,
     /// Requests that were sent a second time beside the first.
@@ -53,7 +53,7 @@ pub(crate) struct Ledger {
 struct Waiting {
     until: Instant,
     /// As it was read.
-    asked: Asked,
+    wire_request: WireRequest,
     /// Whether it may be sent twice without harm.
     repeatable: bool,
 }
@@ -64,33 +64,33 @@ impl Ledger {
         for request in requests {
             let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
             let Request { id, method, url, headers, .. } = request;
-            let asked = Asked { method: method.clone(), url: url.clone(), headers: headers.clone() };
+            let wire_request = WireRequest { method: method.clone(), url: url.clone(), headers: headers.clone() };
             let (until, repeatable) = (now + timeout + LATE, request.is_repeatable());
-            self.waiting.insert(*id, Waiting { until, asked, repeatable });
+            self.waiting.insert(*id, Waiting { until, wire_request, repeatable });
             self.read += 1;
         }
         self.closed |= closed;
     }
 
     /// The engine is about to be told this.
-    pub(crate) fn told(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
+    pub(crate) fn record_event(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
         match event {
-            Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Demand => _ = self.started_at.get_or_insert(now),
             Event::Sent { .. } | Event::Wants { .. } => {}
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
             Event::Stop => self.stopped = true,
             Event::Head { attempt, location, .. } => {
                 self.truth.head(*attempt);
-                self.touch(*attempt);
+                self.mark_possibly_sent(*attempt);
                 match location {
-                    Some(_) => _ = self.led_on.insert(*attempt),
+                    Some(_) => _ = self.redirecting.insert(*attempt),
                     None => self.reached(*attempt),
                 }
             }
             Event::Failed { attempt, failed: Failed { cause, .. } } => {
                 if cause.sent() != Sent::No {
-                    self.touch(*attempt);
+                    self.mark_possibly_sent(*attempt);
                     self.reached(*attempt);
                 }
             }
@@ -111,22 +111,22 @@ impl Ledger {
 
     /// This attempt was given up.
     pub(crate) fn cancelled(&mut self, attempt: AttemptId) {
-        self.touch(attempt);
+        self.mark_possibly_sent(attempt);
         self.reached(attempt);
     }
 
-    fn touch(&mut self, attempt: AttemptId) {
+    fn mark_possibly_sent(&mut self, attempt: AttemptId) {
         if let Some((id, _)) = self.attempts.get(&attempt) {
-            self.truth.touch(*id);
+            self.truth.mark_possibly_sent(*id);
         }
     }
 
     /// An origin may have seen this attempt.
     pub(crate) fn reached(&mut self, attempt: AttemptId) {
         if let Some((id, false)) = self.attempts.get(&attempt)
-            && !self.led_on.contains(&attempt)
+            && !self.redirecting.contains(&attempt)
         {
-            self.spent.insert(*id);
+            self.must_not_resend.insert(*id);
         }
     }
 
@@ -150,22 +150,22 @@ impl Ledger {
             };
             Broken::unless(hedged && due, || format!("request {id} was sent a second time beside the first"))?;
         } else {
-            let may_have_second = |attempt: AttemptId, other: u64| {
+            let may_hedge = |attempt: AttemptId, other: u64| {
                 self.attempts.get(&attempt).is_some_and(|(_, repeatable)| *repeatable) && !self.hedged.contains(&other)
             };
-            self.truth.check_turn(now, running, settings, may_have_second)?;
+            self.truth.check_turn(now, running, settings, may_hedge)?;
         }
         self.truth.started(id);
         Broken::unless(self.attempts.insert(attempt, (id, request.is_repeatable())).is_none(), || {
             format!("{attempt:?} was started twice")
         })?;
         Broken::unless(self.waiting.contains_key(&id), || format!("request {id} was sent after its outcome"))?;
-        Broken::unless(!self.spent.contains(&id), || format!("request {id} must not be sent again"))?;
+        Broken::unless(!self.must_not_resend.contains(&id), || format!("request {id} must not be sent again"))?;
         let started = self.started.entry(id).or_default();
         *started += 1;
         // A second one beside another, and one for a connection that was closed.
-        let most = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
-        Broken::unless(*started <= most, || format!("request {id} was sent {started} times"))
+        let max = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
+        Broken::unless(*started <= max, || format!("request {id} was sent {started} times"))
     }
 
     pub(crate) fn emitted(
@@ -175,28 +175,28 @@ impl Ledger {
         settings: &Settings,
     ) -> Result<(), Broken> {
         let id = outcome.id;
-        let Some(Waiting { until, asked, repeatable }) = self.waiting.remove(&id) else {
+        let Some(Waiting { until, wire_request, repeatable }) = self.waiting.remove(&id) else {
             return Err(Broken(format!("an outcome too much for request {id}")));
         };
         let held_back = settings.order == Order::Input;
         Broken::unless(held_back || now <= until, || format!("the outcome of request {id} is late"))?;
         Broken::unless(!held_back || self.last < Some(id), || format!("request {id} out of order"))?;
         self.last = Some(id);
-        self.given += 1;
+        self.emitted += 1;
         let started = self.started.get(&id).copied().unwrap_or_default();
-        let told = outcome.attempts;
-        Broken::unless(told == started, || format!("request {id} says {told} attempts of {started}"))?;
+        let claimed = outcome.attempts;
+        Broken::unless(claimed == started, || format!("request {id} says {claimed} attempts of {started}"))?;
         Broken::unless(outcome.hops.len() <= settings.redirects as usize, || format!("request {id} hopped on"))?;
-        self.reported.0 += u64::from(told);
+        self.reported.0 += u64::from(claimed);
         self.reported.1 += outcome.hops.len() as u64;
         match &outcome.result {
             Ok(response) => {
                 self.responses += 1;
-                self.shared += u64::from(told == 0);
+                self.shared += u64::from(claimed == 0);
                 // A redirect may have made another request of it.
-                let same = !outcome.hops.is_empty() || response.asked == asked;
+                let same = !outcome.hops.is_empty() || response.wire_request == wire_request;
                 let from = outcome.hops.first().unwrap_or(&outcome.url);
-                Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
+                Broken::unless(same && *from == wire_request.url, || format!("request {id} got what another wire_request for"))?;
             }
             Err(failure) => {
                 self.truth.check(outcome, failure, repeatable, settings)?;
@@ -230,18 +230,18 @@ impl Ledger {
         for attempt in running.values() {
             *by_origin.entry(attempt.origin).or_default() += 1;
         }
-        let most = by_origin.values().max().copied().unwrap_or_default();
-        Broken::unless(most <= settings.per_origin, || format!("{most} in flight to one origin"))?;
+        let max = by_origin.values().max().copied().unwrap_or_default();
+        Broken::unless(max <= settings.per_origin, || format!("{max} in flight to one origin"))?;
         let unread = unread_running(running) + self.unread.1.len();
         Broken::unless(unread <= settings.max_unread as usize, || format!("{unread} unread bodies"))?;
         let untaken = self.read - self.taken;
         let within = self.closed || self.left || untaken <= u64::from(settings.window);
         Broken::unless(within, || format!("{untaken} in a window of {}", settings.window))?;
-        let most = 300 + 30 * settings.window as usize;
-        Broken::unless(held <= most, || format!("{held} entries held, {most} allowed"))?;
+        let max = 300 + 30 * settings.window as usize;
+        Broken::unless(held <= max, || format!("{held} entries held, {max} allowed"))?;
         let missing = self.waiting.keys().next().filter(|_| self.stopped && !self.left);
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome after the stop"))?;
-        let over = settings.deadline.zip(self.begun).is_some_and(|(deadline, begun)| begun + deadline + LATE < now);
+        let over = settings.deadline.zip(self.started_at).is_some_and(|(deadline, started_at)| started_at + deadline + LATE < now);
         let done = self.waiting.is_empty() || self.left || settings.order == Order::Input;
         Broken::unless(!over || done, || "outcomes are missing after the deadline".to_owned())
     }
@@ -278,8 +278,8 @@ impl Ledger {
         }
         let missing = self.waiting.keys().next();
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome"))?;
-        equal("outcomes", self.given, self.read)?;
-        equal("outcomes taken", self.taken, self.given)?;
+        equal("outcomes", self.emitted, self.read)?;
+        equal("outcomes taken", self.taken, self.emitted)?;
         Broken::unless(self.shared <= summary.coalesced, || "a response without an attempt".to_owned())?;
         equal("responses handed out", summary.responses, self.responses)?;
         equal("attempts in outcomes", self.reported.0, attempts)?;

@@ -65,13 +65,13 @@ impl Memory {
         let all = settings.order == Order::Completion;
         let sent = |id: &u64| running.values().any(|one| one.id == *id);
         let requests = self.requests.iter().filter(|(id, _)| all || sent(id)).map(|(_, size)| size);
-        let least = requests.sum::<u64>() + self.untaken;
-        Broken::unless(least <= held, || format!("{least} bytes are held, and counted are {held}"))?;
+        let min = requests.sum::<u64>() + self.untaken;
+        Broken::unless(min <= held, || format!("{min} bytes are held, and counted are {held}"))?;
         // In the input's order, that of the request which the others wait for, and one that has its place.
         let beyond = if all { 1 } else { 2 };
         let records = RECORD * u64::from(settings.window);
-        let most = settings.window_bytes + self.latest + beyond * MAX_SIZE + FIRST_GRANT + records;
-        Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
+        let max = settings.window_bytes + self.latest + beyond * MAX_SIZE + FIRST_GRANT + records;
+        Broken::unless(held <= max, || format!("{held} bytes held in a window of {}", settings.window_bytes))
     }
 }
 

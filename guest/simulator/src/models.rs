@@ -29,8 +29,8 @@ impl Schedule {
     pub(crate) fn check(&self, now: Instant, late: Duration, rate: u32, burst: u64) -> Result<(), Broken> {
         let nanos = u64::try_from((now.since(self.first()) + late).as_nanos()).unwrap_or(u64::MAX);
         // The engine counts in whole nanoseconds from one to the next.
-        let most = burst + nanos / (1_000_000_000 / u64::from(rate));
-        Broken::unless(self.count <= most, || format!("asked {} times at {rate} a second, not {most}", self.count))
+        let max = burst + nanos / (1_000_000_000 / u64::from(rate));
+        Broken::unless(self.count <= max, || format!("asked {} times at {rate} a second, not {max}", self.count))
     }
 }
 
@@ -39,7 +39,7 @@ impl Schedule {
 pub(crate) struct Circuit {
     state: State,
     /// How many attempts were made before each that is in flight.
-    made: BTreeMap<Attempt, u64>,
+    started_before: BTreeMap<Attempt, u64>,
     count: u64,
 }
 
@@ -59,7 +59,7 @@ impl Default for State {
 impl Circuit {
     /// Nothing is sent while it is open, and nothing but one probe while it is half-open.
     pub(crate) fn started(&mut self, now: Instant, attempt: Attempt, settings: &Settings) -> Result<(), Broken> {
-        self.made.insert(attempt, self.count);
+        self.started_before.insert(attempt, self.count);
         self.count += 1;
         if settings.breaker_percent == 0 {
             return Ok(());
@@ -72,20 +72,20 @@ impl Circuit {
     }
 
     pub(crate) fn ended(&mut self, now: Instant, attempt: Attempt, failed: bool, settings: &Settings) {
-        let made = self.made.remove(&attempt).unwrap_or_default();
+        let started_before = self.started_before.remove(&attempt).unwrap_or_default();
         let (second, open) = (now.as_nanos() / 1_000_000_000, State::Open(now + settings.breaker_open));
         match &mut self.state {
-            State::Closed(since, results) if made >= *since => {
+            State::Closed(since, results) if started_before >= *since => {
                 results.push((second, failed));
                 results.retain(|(of, _)| of + 10 > second);
-                let bad = results.iter().filter(|(_, failed)| *failed).count();
+                let failures = results.iter().filter(|(_, failed)| *failed).count();
                 let enough = results.len() >= settings.breaker_minimum as usize;
-                if enough && bad * 100 >= results.len() * settings.breaker_percent as usize {
+                if enough && failures * 100 >= results.len() * settings.breaker_percent as usize {
                     self.state = open;
                 }
             }
             State::Probing(probe, _) if *probe == attempt => {
-                self.state = if failed { open } else { State::Closed(made + 1, Vec::new()) };
+                self.state = if failed { open } else { State::Closed(started_before + 1, Vec::new()) };
             }
             State::Closed(..) | State::Open(_) | State::Probing(..) => {}
         }
@@ -98,30 +98,30 @@ impl Circuit {
 
 /// What an adaptive limit is at most: that of gradient2 as long as answers come as fast as usual, in windows of a round trip.
 pub(crate) struct Limit {
-    most: f64,
+    max: f64,
     /// A result of an attempt as young as this ends the window.
     since: u64,
     count: u64,
     dropped: bool,
-    made: BTreeMap<Attempt, u64>,
+    started_before: BTreeMap<Attempt, u64>,
 }
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { most: 10.0, since: 0, count: 0, dropped: false, made: BTreeMap::new() }
+        Self { max: 10.0, since: 0, count: 0, dropped: false, started_before: BTreeMap::new() }
     }
 }
 
 impl Limit {
     pub(crate) fn started(&mut self, attempt: Attempt) {
-        self.made.insert(attempt, self.count);
+        self.started_before.insert(attempt, self.count);
         self.count += 1;
     }
 
     pub(crate) fn ended(&mut self, attempt: Attempt, dropped: bool) {
         self.dropped |= dropped;
-        if self.made.remove(&attempt).is_some_and(|made| made >= self.since) {
-            self.most = if self.dropped { (self.most * 0.9).max(1.0) } else { self.most + 0.2 * 4.0 };
+        if self.started_before.remove(&attempt).is_some_and(|made| made >= self.since) {
+            self.max = if self.dropped { (self.max * 0.9).max(1.0) } else { self.max + 0.2 * 4.0 };
             (self.since, self.dropped) = (self.count, false);
         }
     }
@@ -129,8 +129,8 @@ impl Limit {
     /// So many may be in flight once one more is made.
     pub(crate) fn check(&self, in_flight: u32, settings: &Settings) -> Result<(), Broken> {
         let Some(floor) = settings.per_origin_floor else { return Ok(()) };
-        let most = self.most.max(f64::from(floor));
-        Broken::unless(f64::from(in_flight) <= most, || format!("{in_flight} in flight, {most} allowed"))
+        let max = self.max.max(f64::from(floor));
+        Broken::unless(f64::from(in_flight) <= max, || format!("{in_flight} in flight, {max} allowed"))
     }
 }
 

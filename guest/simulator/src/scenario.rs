@@ -51,7 +51,7 @@ pub struct Planned {
     pub path: u32,
     overrides: Overrides,
     /// It cannot be sent.
-    pub(crate) unfit: bool,
+    pub(crate) invalid: bool,
     /// Whose credentials it carries.
     token: Option<&'static str>,
 }
@@ -60,7 +60,7 @@ impl Planned {
     /// The request, if origins are found under these URLs (such as `http://origin-0.test`).
     pub fn request(&self, id: u64, origins: &[String]) -> Request {
         let origin = origins.get(self.origin).map_or("", String::as_str);
-        let url = if self.unfit { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
+        let url = if self.invalid { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
         let body = self.body.map(|bytes| vec![b'a'; usize::try_from(bytes).unwrap_or_default()]);
         let overrides = self.overrides.clone();
         let headers = self.token.map(|token| ("authorization".to_owned(), token.into())).into_iter().collect();
@@ -76,9 +76,9 @@ impl Scenario {
         let origins: Vec<Character> = (0..rng.usize(1..5)).map(|_| Character::draw(&mut rng)).collect();
         let batches = if rng.u32(0..4) == 0 { rng.usize(2..4) } else { 1 };
         // Some are so long that a pile would show.
-        let most = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
-        let batches = (0..batches).map(|_| draw_requests(&mut rng, most, origins.len())).collect();
-        let micros = |rng: &mut Rng, most| Duration::from_micros(rng.u64(0..most));
+        let max = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
+        let batches = (0..batches).map(|_| draw_requests(&mut rng, max, origins.len())).collect();
+        let micros = |rng: &mut Rng, max| Duration::from_micros(rng.u64(0..max));
         // One that looks all the time makes a run of nothing else.
         let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000) + Duration::from_micros(20));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
@@ -110,7 +110,7 @@ impl Scenario {
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
-                unfit: false,
+                invalid: false,
             };
             (0..200).map(planned).collect()
         };
@@ -141,7 +141,7 @@ impl Scenario {
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
-                unfit: rng.u32(0..30) == 0,
+                invalid: rng.u32(0..30) == 0,
             }
         });
         let batches = vec![requests.collect()];
@@ -215,9 +215,9 @@ fn steady(Answer { after, does }: Answer, path: u32, visit: u32) -> Answer {
     Answer { after: after.min(Duration::from_millis(20)), does }
 }
 
-fn draw_requests(rng: &mut Rng, most: usize, origins: usize) -> Vec<Planned> {
+fn draw_requests(rng: &mut Rng, max: usize, origins: usize) -> Vec<Planned> {
     let paths = if rng.bool() { 1_000 } else { 8 };
-    let count = rng.usize(0..most);
+    let count = rng.usize(0..max);
     (0..count).map(|_| draw_request(rng, paths, origins)).collect()
 }
 
@@ -235,5 +235,5 @@ fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
     // Some origins are asked more than others.
     let origin = rng.usize(0..origins).min(rng.usize(0..origins));
     let token = *rng.choice(&[None, None, Some("one"), Some("two")]).unwrap_or(&None);
-    Planned { method, body, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0, token }
+    Planned { method, body, origin, path: rng.u32(0..paths), overrides, invalid: rng.u32(0..40) == 0, token }
 }

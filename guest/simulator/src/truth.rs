@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Truth {
     /// Those of which a peer may have seen an attempt.
-    touched: BTreeSet<u64>,
+    possibly_sent: BTreeSet<u64>,
     /// Those that have an answer after which they may be sent again, and have not been.
     answered: BTreeSet<u64>,
     /// Attempts whose heads have come.
@@ -18,7 +18,7 @@ pub(crate) struct Truth {
 }
 
 /// Statuses after which a request may be sent again.
-const PASSING: [u16; 6] = [408, 429, 500, 502, 503, 504];
+const RETRYABLE_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
 impl Truth {
     pub(crate) fn head(&mut self, attempt: AttemptId) {
@@ -26,14 +26,14 @@ impl Truth {
     }
 
     /// A peer may have seen an attempt of this request.
-    pub(crate) fn touch(&mut self, id: u64) {
-        self.touched.insert(id);
+    pub(crate) fn mark_possibly_sent(&mut self, id: u64) {
+        self.possibly_sent.insert(id);
     }
 
     pub(crate) fn ended(&mut self, attempt: AttemptId, status: u16, running: &BTreeMap<AttemptId, Running>) {
         let Some(Running { id, body, .. }) = running.get(&attempt) else { return };
         let alone = running.iter().all(|(other, running)| *other == attempt || running.id != *id);
-        if alone && PASSING.contains(&status) && *body != BodyMode::Unread {
+        if alone && RETRYABLE_STATUSES.contains(&status) && *body != BodyMode::Unread {
             self.answered.insert(*id);
         }
     }
@@ -50,17 +50,17 @@ impl Truth {
         repeatable: bool,
         settings: &Settings,
     ) -> Result<(), Broken> {
-        let unsent = failure.sent == Sent::No && self.touched.contains(id);
+        let unsent = failure.sent == Sent::No && self.possibly_sent.contains(id);
         Broken::unless(!unsent, || format!("request {id} was sent, and says that it was not"))?;
         // Also of one that shares what another got, of which nothing was sent itself.
         let unanswered = failure.sent != Sent::Yes && !hops.is_empty();
         Broken::unless(!unanswered, || format!("request {id} was redirected, and says that nobody answered it"))?;
         let harmful = failure.retryable && failure.sent != Sent::No && !repeatable;
         Broken::unless(!harmful, || format!("request {id} says that it may be sent again, which may do harm"))?;
-        let ours =
+        let local_failure =
             matches!(failure.cause, Cause::BreakerOpen | Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
         // Without room it may have been dropped.
-        let lost = ours && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(id);
+        let lost = local_failure && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(id);
         Broken::unless(!lost, || format!("request {id} had an answer, and fails with {}", failure.cause))
     }
 
@@ -70,7 +70,7 @@ impl Truth {
         now: Instant,
         running: &BTreeMap<AttemptId, Running>,
         settings: &Settings,
-        may_have_second: impl Fn(AttemptId, u64) -> bool,
+        may_hedge: impl Fn(AttemptId, u64) -> bool,
     ) -> Result<(), Broken> {
         const LATE: Duration = Duration::from_millis(5);
         let Some(Hedge::After(delay)) = settings.hedge.filter(|_| is_unlimited(settings)) else { return Ok(()) };
@@ -82,7 +82,7 @@ impl Truth {
                 && one.body != BodyMode::Unread
                 && !self.heads.contains(attempt)
                 && at_origin < settings.per_origin as usize
-                && may_have_second(*attempt, one.id);
+                && may_hedge(*attempt, one.id);
             Broken::unless(!due, || format!("request {} waits for its second attempt, and another begins", one.id))?;
         }
         Ok(())

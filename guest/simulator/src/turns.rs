@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Turns {
     waiting: BTreeMap<u64, Waiting>,
     /// How often each other origin had a turn since this one had its own, or could first have one.
-    passed_by: BTreeMap<Group, BTreeMap<usize, u32>>,
+    overtaken_by: BTreeMap<Group, BTreeMap<usize, u32>>,
 }
 
 /// The requests of one priority to one origin: they have one turn, whatever becomes of their bodies.
@@ -30,7 +30,7 @@ struct Waiting {
 
 /// Turns of another origin at most. Two, because one that has had a turn for a body of one mode moves behind the others with the
 /// other mode, and does so no earlier than it comes to the front with that.
-const MOST: u32 = 2;
+const MAX_TURNS: u32 = 2;
 
 impl Turns {
     /// This was read, and can be sent.
@@ -55,19 +55,19 @@ impl Turns {
         unread: usize,
         settings: &Settings,
     ) -> Result<(), Broken> {
-        self.look(now, running, unread, settings);
+        self.update(now, running, unread, settings);
         let Some(Waiting { group, .. }) = self.waiting.remove(&id) else {
             // Of whatever priority it is.
-            self.passed_by.retain(|group, _| group.origin != origin);
+            self.overtaken_by.retain(|group, _| group.origin != origin);
             return Ok(());
         };
-        self.passed_by.remove(&group);
-        for (other, passed_by) in &mut self.passed_by {
+        self.overtaken_by.remove(&group);
+        for (other, overtaken_by) in &mut self.overtaken_by {
             if other.origin != origin && other.priority >= group.priority {
-                let turns = passed_by.entry(origin).or_default();
+                let turns = overtaken_by.entry(origin).or_default();
                 *turns += 1;
-                let most = *turns <= MOST;
-                Broken::unless(most, || {
+                let within = *turns <= MAX_TURNS;
+                Broken::unless(within, || {
                     format!("origin {} waits, and origin {origin} has {turns} turns", other.origin)
                 })?;
             }
@@ -76,25 +76,25 @@ impl Turns {
     }
 
     /// Notes which may go now. Whoever may not has no turn to miss.
-    pub(crate) fn look(
+    pub(crate) fn update(
         &mut self,
         now: Instant,
         running: &BTreeMap<AttemptId, Running>,
         unread: usize,
         settings: &Settings,
     ) {
-        let mut may_go = BTreeSet::new();
+        let mut ready = BTreeSet::new();
         if has_only_slots(settings) && !settings.coalesce {
             let mut in_flight: BTreeMap<usize, u32> = BTreeMap::new();
             running.values().for_each(|one| *in_flight.entry(one.origin).or_default() += 1);
             let has_room = |origin| in_flight.get(&origin).is_none_or(|count| *count < settings.per_origin);
             let may_read = |body| body != BodyMode::Unread || unread < settings.max_unread as usize;
             let waiting = self.waiting.values().filter(|one| now < one.until && may_read(one.body));
-            may_go.extend(waiting.map(|one| one.group).filter(|group| has_room(group.origin)));
+            ready.extend(waiting.map(|one| one.group).filter(|group| has_room(group.origin)));
         }
-        self.passed_by.retain(|group, _| may_go.contains(group));
-        for group in may_go {
-            self.passed_by.entry(group).or_default();
+        self.overtaken_by.retain(|group, _| ready.contains(group));
+        for group in ready {
+            self.overtaken_by.entry(group).or_default();
         }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         for id in 0..5 {
             turns.read(now, id, usize::from(id == 4), &Overrides::default(), &settings);
         }
-        let mut goes = |id| turns.started(now, (id, 0), &nothing, 0, &settings).is_ok();
-        assert_eq!([goes(0), goes(1), goes(2)], [true, true, false]);
+        let mut starts = |id| turns.started(now, (id, 0), &nothing, 0, &settings).is_ok();
+        assert_eq!([starts(0), starts(1), starts(2)], [true, true, false]);
     }
 }

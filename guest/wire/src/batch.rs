@@ -48,13 +48,13 @@ struct Item(RequestJson);
 
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(ItemVisitor)
     }
 }
 
-struct Either;
+struct ItemVisitor;
 
-impl<'de> Visitor<'de> for Either {
+impl<'de> Visitor<'de> for ItemVisitor {
     type Value = Item;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,24 +70,24 @@ impl<'de> Visitor<'de> for Either {
     }
 }
 
-/// Requests, no more of them than [`MOST`] says: what is longer would take much more memory than its text.
+/// Requests, no more of them than [`REQUEST_LIMIT`] says: what is longer would take much more memory than its text.
 struct Items(Vec<Item>);
 
 thread_local! {
     /// For the time of one parse, how many requests a batch may have, and whether it had more. Serde has no other way to hand
     /// a number into a derived type.
-    static MOST: Cell<(u64, bool)> = const { Cell::new((0, false)) };
+    static REQUEST_LIMIT: Cell<(u64, bool)> = const { Cell::new((0, false)) };
 }
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(NotTooMany)
+        deserializer.deserialize_seq(ItemsVisitor)
     }
 }
 
-struct NotTooMany;
+struct ItemsVisitor;
 
-impl<'de> Visitor<'de> for NotTooMany {
+impl<'de> Visitor<'de> for ItemsVisitor {
     type Value = Items;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,11 +95,11 @@ impl<'de> Visitor<'de> for NotTooMany {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
-        let (most, _) = MOST.get();
+        let (max_requests, _) = REQUEST_LIMIT.get();
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
-            if items.len() as u64 >= most {
-                MOST.set((most, true));
+            if items.len() as u64 >= max_requests {
+                REQUEST_LIMIT.set((max_requests, true));
                 return Err(A::Error::custom("too many requests"));
             }
             items.push(item);
@@ -109,10 +109,10 @@ impl<'de> Visitor<'de> for NotTooMany {
 }
 
 /// A batch of `most` requests at most, from an object. A request's id is its place, from 0, if it names none.
-pub fn batch_from_json(text: &str, most: u64) -> Result<Batch, BatchError> {
-    MOST.set((most, false));
+pub fn batch_from_json(text: &str, max_requests: u64) -> Result<Batch, BatchError> {
+    REQUEST_LIMIT.set((max_requests, false));
     let BatchJson { policy: PolicyJson(policy), requests: Items(requests) } =
-        parse(text).map_err(|error| match MOST.get() {
+        parse(text).map_err(|error| match REQUEST_LIMIT.get() {
             (_, true) => BatchError::TooMany,
             (_, false) => BatchError::Malformed(error),
         })?;

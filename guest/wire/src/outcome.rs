@@ -146,7 +146,7 @@ enum ProtocolJson {
 
 /// The outcome as an object on one line, with the line's end, behind what is there already: a large body is written once, and not copied
 /// after that.
-pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
+pub fn write_outcome(outcome: Outcome, out: &mut Vec<u8>) {
     let Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
     let (mut body, mut body_base64, mut body_file) = (None, None, None);
     let (status, headers, error) = match result {
@@ -169,20 +169,20 @@ pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
         body_us: timing.body.map(micros),
         total_us: micros(timing.total),
     };
-    write(&BeforeBody { id, url, attempts, hops, status, headers }, into);
+    write(&BeforeBody { id, url, attempts, hops, status, headers }, out);
     if let Some(text) = body {
-        reopen(into);
-        into.extend_from_slice(b"\"body\":");
-        write_text(&text, into);
-        into.push(b'}');
+        reopen(out);
+        out.extend_from_slice(b"\"body\":");
+        write_text(&text, out);
+        out.push(b'}');
     }
-    reopen(into);
-    let from = into.len();
+    reopen(out);
+    let from = out.len();
     let last_attempt = last_attempt.map(facts_json);
-    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, into);
+    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, out);
     // It goes on with its fields, not with another object.
-    into.remove(from);
-    into.push(b'\n');
+    out.remove(from);
+    out.push(b'\n');
 }
 
 /// The same as a text of its own, without the line's end.
@@ -201,12 +201,12 @@ fn reopen(object: &mut [u8]) {
     }
 }
 
-fn write<T: Serialize>(value: &T, into: &mut Vec<u8>) {
+fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     #[expect(
         clippy::expect_used,
         reason = "strings, numbers and maps with string keys can always be written to memory"
     )]
-    serde_json::to_writer(into, value).expect("our own types can be written");
+    serde_json::to_writer(out, value).expect("our own types can be written");
 }
 
 fn error_json(failure: Failure) -> ErrorJson {
@@ -240,7 +240,7 @@ pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
             Ok(Response { status, headers: json.headers.unwrap_or_default().0, body })
         }
         (None, Some(error)) => Err(failure(error)?),
-        (Some(_), Some(_)) => return Err(WireError::at("error", "given beside status")),
+        (Some(_), Some(_)) => return Err(WireError::at("error", "given together with status")),
         (None, None) => return Err(WireError::at("status", "neither status nor error is given")),
     };
     let span = Duration::from_micros;

@@ -49,19 +49,19 @@ impl Serialize for PolicyJson {
 impl<'de> Deserialize<'de> for PolicyJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut policy = Policy::default();
-        Group { policy: &mut policy, prefix: "" }.deserialize(deserializer)?;
+        GroupSeed { policy: &mut policy, prefix: "" }.deserialize(deserializer)?;
         Ok(Self(policy))
     }
 }
 
 /// An object with fields and groups of fields.
-struct Group<'a> {
+struct GroupSeed<'a> {
     policy: &'a mut Policy,
     /// Empty, or the group's name and a dot.
     prefix: &'a str,
 }
 
-impl<'de> DeserializeSeed<'de> for Group<'_> {
+impl<'de> DeserializeSeed<'de> for GroupSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -69,7 +69,7 @@ impl<'de> DeserializeSeed<'de> for Group<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Group<'_> {
+impl<'de> Visitor<'de> for GroupSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,28 +81,28 @@ impl<'de> Visitor<'de> for Group<'_> {
         let paths = || FIELDS.iter().filter_map(|field| Some((field, field.json?.strip_prefix(prefix)?)));
         while let Some(name) = map.next_key::<String>()? {
             if let Some((field, _)) = paths().find(|(_, path)| *path == name) {
-                map.next_value_seed(One { policy, field })?;
+                map.next_value_seed(FieldSeed { policy, field })?;
                 continue;
             }
             let group = format!("{prefix}{name}.");
             if FIELDS.iter().filter_map(|field| field.json).any(|path| path.starts_with(&group)) {
-                map.next_value_seed(Group { policy, prefix: &group })?;
+                map.next_value_seed(GroupSeed { policy, prefix: &group })?;
                 continue;
             }
             let siblings = paths().filter_map(|(_, path)| path.split('.').next());
-            map.next_value_seed(Unknown(unknown(&name, siblings.collect())))?;
+            map.next_value_seed(UnknownField(unknown(&name, siblings.collect())))?;
         }
         Ok(())
     }
 }
 
 /// The value of one field.
-struct One<'a> {
+struct FieldSeed<'a> {
     policy: &'a mut Policy,
     field: &'a Field,
 }
 
-impl<'de> DeserializeSeed<'de> for One<'_> {
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -116,9 +116,9 @@ impl<'de> DeserializeSeed<'de> for One<'_> {
 }
 
 /// The value of a field that is not known: an error, raised there so that it has the field's path.
-struct Unknown(String);
+struct UnknownField(String);
 
-impl<'de> DeserializeSeed<'de> for Unknown {
+impl<'de> DeserializeSeed<'de> for UnknownField {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {

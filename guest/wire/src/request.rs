@@ -89,14 +89,14 @@ pub struct Readable {
 pub fn readable(text: &str) -> Readable {
     let mut readable = Readable::default();
     // That something is wrong is known.
-    let _ = Fields(&mut readable).deserialize(&mut serde_json::Deserializer::from_str(text));
+    let _ = ReadableSeed(&mut readable).deserialize(&mut serde_json::Deserializer::from_str(text));
     readable
 }
 
 /// Notes fields as they come, and passes over what is wrong with their values.
-struct Fields<'a>(&'a mut Readable);
+struct ReadableSeed<'a>(&'a mut Readable);
 
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
+impl<'de> DeserializeSeed<'de> for ReadableSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -104,7 +104,7 @@ impl<'de> DeserializeSeed<'de> for Fields<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Fields<'_> {
+impl<'de> Visitor<'de> for ReadableSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +139,7 @@ impl RequestJson {
                     .decode(encoded)
                     .map_err(|error| WireError::at("body_base64", format!("not base64: {error}")))?,
             ),
-            (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given beside body: use one of them")),
+            (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given together with body: use one of them")),
         };
         let overrides = self.overrides.map_or_else(Overrides::default, |overrides| Overrides {
             timeout: overrides.timeout.map(|Span(span)| span),

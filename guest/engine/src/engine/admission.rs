@@ -52,7 +52,7 @@ impl<R> Engine<R> {
     /// Ends a request that its origin's open breaker rejects.
     pub(super) fn reject_by_breaker(&mut self, now: Instant, key: Key, next_probe: Instant) {
         let probe = next_probe.since(now);
-        let detail = format!("the origin failed too often and is left alone: next probe in {probe:?}");
+        let detail = format!("the origin failed too often: next probe in {probe:?}");
         self.end_unsent(now, key, Cause::BreakerOpen, Some(detail));
     }
 
@@ -67,7 +67,7 @@ impl<R> Engine<R> {
             }
             let cause = if too_late { Cause::TimeoutTotal } else { Cause::Deadline };
             let wait = until.since(now);
-            let detail = format!("the rate lets its origin be asked in {wait:?}, which is too late");
+            let detail = format!("the rate limit allows the next attempt in {wait:?}, which is too late");
             self.disband_group(key);
             return self.end_unsent(now, key, cause, Some(detail));
         }

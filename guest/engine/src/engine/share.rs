@@ -73,7 +73,7 @@ impl<R> Engine<R> {
                 return self.promote_follower(identity.clone(), followers.iter().skip(place).copied().collect());
             }
             let no_memory =
-                || Failure::new(Cause::BodyTooLarge, true).with_detail("there is no memory for a copy of it");
+                || Failure::new(Cause::BodyTooLarge, true).with_detail("no memory is left for a copy of the response");
             let copy = match result {
                 Ok(response) => self.copy.and_then(|copy| copy(response)).ok_or_else(no_memory),
                 Err(failure) => Err(failure.clone()),
