@@ -1,4 +1,4 @@
-//! Answers that are there whole: the page, and what went wrong before anything was sent.
+//! Answers that are complete at once: the page, and problems found before anything was sent.
 
 use bytes::Bytes;
 use fantail_wire::{Problem, problem_to_json};
@@ -51,12 +51,17 @@ pub(crate) fn refuse(status: StatusCode, detail: impl Into<String>) -> Problem {
     Problem { title, status: status.as_u16(), detail: detail.into(), ..Problem::default() }
 }
 
-/// Problems are written by name of their status: 400 what cannot be read, 413 too much, 422 asking for too much.
+/// A problem with a field. 400: it cannot be parsed; 413: too large; 422: beyond a limit.
 pub(crate) fn refuse_field(status: StatusCode, field: impl Into<String>, detail: impl Into<String>) -> Problem {
     Problem { field: Some(field.into()), ..refuse(status, detail) }
 }
 
-fn complete_response(status: StatusCode, content_type: &str, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
+fn complete_response(
+    status: StatusCode,
+    content_type: &str,
+    body: impl Into<Bytes>,
+    headers: &[(&str, &str)],
+) -> Answer {
     let body = body.into();
     let mut response = http::Response::builder().status(status).header("content-type", content_type);
     response = response.header("content-length", body.len());

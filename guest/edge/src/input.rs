@@ -1,4 +1,4 @@
-//! Hands requests to the component, as they arrive and as it has room for them.
+//! Pushes requests to the component, as they arrive and as it has room for them.
 
 use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
@@ -11,10 +11,10 @@ use crate::malformed::placeholder;
 use fantail_engine::Request;
 use fantail_wire::{Problem, readable};
 
-/// Requests handed over at once at most.
+/// Requests pushed at once at most.
 const MAX_PUSHED: usize = 256;
 
-/// Hands over all requests, unless the batch has enough before. The problem is why not all of them were taken.
+/// Pushes all requests, unless the batch ends before. The problem says why not all of them were accepted.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
     (batch, ids): (&Batch, &Ids),
@@ -23,13 +23,15 @@ pub(crate) async fn feed<B: Body>(
     let fed = match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
-            // The first go without asking for room: most lists are no longer.
+            // The first ones are pushed without asking for room: most lists are no longer.
             if push(batch, ids, requests.by_ref().take(MAX_PUSHED)) {
                 hand_over(batch, ids, requests).await;
             }
             Ok(None)
         }
-        Requests::Lines { first, preceding_lines, lines } => feed_lines(first, preceding_lines, lines, (batch, ids), ceilings).await,
+        Requests::Lines { first, preceding_lines, lines } => {
+            feed_lines(first, preceding_lines, lines, (batch, ids), ceilings).await
+        }
     };
     batch.finish();
     fed
@@ -45,7 +47,7 @@ async fn feed_lines<B: Body>(
     let mut remaining = ceilings.max_requests;
     let mut arrived = Vec::from_iter(first);
     loop {
-        // What has arrived goes out before more is waited for.
+        // Requests that have arrived are pushed before waiting for more.
         while arrived.len() < MAX_PUSHED
             && let Some(line) = lines.next_arrived()
         {
@@ -64,17 +66,17 @@ async fn feed_lines<B: Body>(
             Ok(Some(line)) => arrived = vec![request(&line, preceding_lines)],
             Ok(None) => return Ok(None),
             Err(Cut::TooLong(problem)) => return Ok(Some(problem)),
-            // A body breaks off when its client has gone (RFC 9112, section 8), and nothing else may tell us so.
+            // A body breaks off when its client has gone (RFC 9112, section 8), which may be the only sign of that.
             Err(Cut::Broken(_)) => return Err(ClientGone),
         }
     }
 }
 
-/// Pushes requests as the window has room for them. Whether the batch took all of them.
+/// Pushes requests as the window has room for them. Returns whether the batch accepted all of them.
 async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Request>) -> bool {
     while !requests.as_slice().is_empty() {
         let room = batch.room().await;
-        // No room at all: it takes no more.
+        // No room at all means that it accepts no more.
         if room == 0 || !push(batch, ids, requests.by_ref().take(room as usize)) {
             return false;
         }
@@ -82,13 +84,13 @@ async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Re
     true
 }
 
-/// Whether the batch took them.
+/// Returns whether the batch accepted them.
 fn push(batch: &Batch, ids: &Ids, requests: impl IntoIterator<Item = Request>) -> bool {
     let requests = requests.into_iter().map(|request| convert::request(ids.insert(request.id), request));
     batch.push(requests.collect()).is_ok()
 }
 
-/// The request of a line; one that fails in its place if the line has none.
+/// The request of a line, or a placeholder that fails if the line has none.
 fn request(line: &Line, preceding_lines: u64) -> Request {
     let malformed = |error| {
         let id = line.text().and_then(|text| readable(text).id);

@@ -18,23 +18,23 @@ use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 use std::pin::pin;
 use std::time::Duration;
 
-/// Outcomes taken from the component at once at most.
+/// Outcomes taken from the component in one call at most.
 const MAX_TAKEN: u32 = 64;
 
-/// While there is nothing to write, this often the client is asked whether it is still there.
+/// How often the client is checked while there is nothing to write.
 const PROBE: Duration = Duration::from_millis(50);
 
-/// The head of the answer. Its body follows while requests are handed over.
+/// The head of the answer. Its body is streamed while requests are pushed.
 pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, ceilings: Ceilings) -> Response {
     let (body, body_reader) = wit_stream::new();
-    // Without its summary an answer is not whole, and has to look so.
+    // An answer without its summary is incomplete, and must be recognisable as such.
     let broken_off = || Err(ErrorCode::HttpResponseIncomplete);
     let (trailers, trailers_reader) = wit_future::new(broken_off);
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
-        // When the client has left there is nobody to tell, and what it asked for is dropped.
+        // When the client has gone, the batch is dropped.
         let ids = Ids::default();
-        // The client's lines may come while nothing else is under way.
+        // The client may send more lines while no request is pending.
         batch.keep_open();
         let feed = feed(requests, (&batch, &ids), ceilings);
         if let Ok(client) = stream_outcomes(Client::new(body), (&batch, &ids), feed).await {
@@ -52,30 +52,30 @@ fn headers() -> Fields {
         ("x-content-type-options", "nosniff"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    // Names and values are as they should be.
+    // These names and values are valid.
     Fields::from_list(&headers).unwrap_or_else(|_| Fields::new())
 }
 
-/// What goes on beside the taking of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
-/// host for everything that is polled.
+/// Tasks beside the taking of outcomes. In a set of their own, which polls only what was woken: every poll costs calls
+/// to the host.
 struct SideTasks<'a> {
     futures: FuturesUnordered<LocalBoxFuture<'a, SideEvent>>,
-    /// None while something is written to it.
+    /// None while a write or a check is under way.
     client: Option<Client>,
-    /// Why the component was not fed with all there was.
+    /// Why not all requests were pushed.
     cut: Option<Problem>,
 }
 
 enum SideEvent {
-    /// No more is fed to the component.
+    /// No more requests will be pushed.
     Fed(Result<Option<Problem>, ClientGone>),
     /// The client has taken what was written.
     Written(Result<Client, ClientGone>),
-    /// Time to ask whether the client is still there.
+    /// Time to check whether the client is still connected.
     Probe,
 }
 
-/// Feeds the component and writes what comes of it. Gives the client back after the last line.
+/// Feeds the component and writes its outcomes. Returns the client after the last line.
 async fn stream_outcomes(
     client: Client,
     (batch, ids): (&Batch, &Ids),
@@ -84,11 +84,11 @@ async fn stream_outcomes(
     let futures = FuturesUnordered::from_iter([feed.map(SideEvent::Fed).boxed_local(), probe()]);
     let mut side_tasks = SideTasks { futures, client: Some(client), cut: None };
     let mut malformed_lines = 0;
-    // More is taken while what was taken before is written.
+    // The next outcomes are taken while the previous ones are written.
     while let Some(taken) = side_tasks.run_until(batch.next(MAX_TAKEN)).await? {
         let mut lines = Vec::new();
         for outcome in taken {
-            // The component gives one outcome for each request that it was given.
+            // The component returns one outcome for each request that was pushed.
             let Some(id) = ids.remove(outcome.id) else { continue };
             let mut outcome = convert::outcome(id, outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
@@ -101,7 +101,7 @@ async fn stream_outcomes(
     let mut summary = batch.summary().map(Convert::convert).unwrap_or_default();
     malformed::recount(&mut summary, malformed_lines);
     let mut end = side_tasks.cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
-    // Nothing more is wanted of what may still arrive.
+    // Input that may still arrive is not read.
     drop(side_tasks);
     end.push_str(&summary_to_line(&summary));
     end.push('\n');
@@ -109,7 +109,7 @@ async fn stream_outcomes(
 }
 
 impl SideTasks<'_> {
-    /// Waits for this, and sees to what happens meanwhile.
+    /// Waits for `wanted`, and handles side events meanwhile.
     async fn run_until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, ClientGone> {
         let mut wanted = pin!(wanted);
         loop {
@@ -120,7 +120,7 @@ impl SideTasks<'_> {
         }
     }
 
-    /// The client, when it has taken all that was written.
+    /// Waits until the client has taken all that was written.
     async fn client(&mut self) -> Result<Client, ClientGone> {
         loop {
             if let Some(client) = self.client.take() {
@@ -136,7 +136,7 @@ impl SideTasks<'_> {
             SideEvent::Fed(fed) => self.cut = fed?,
             SideEvent::Written(written) => self.client = Some(written?),
             SideEvent::Probe => {
-                // One that is being written to says by itself when it has gone.
+                // While a write is under way, the write itself reports that the client has gone.
                 if let Some(client) = self.client.take() {
                     self.futures.push(client.check().map(SideEvent::Written).boxed_local());
                 }

@@ -14,18 +14,18 @@ use std::fmt;
 /// A policy and the requests it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Empty if none is given.
+    /// The default if the batch has none.
     pub policy: Policy,
     /// In the order they were written.
     pub requests: Vec<Request>,
 }
 
-/// Why a text is no batch.
+/// Why a text is not a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
-    /// It cannot be read.
+    /// It cannot be parsed.
     Malformed(WireError),
-    /// It has more requests than asked for. How many is not known: nothing is read beyond.
+    /// It has more requests than allowed. How many is unknown, because reading stops there.
     TooMany,
 }
 
@@ -43,7 +43,7 @@ struct PolicyLine {
     policy: PolicyJson,
 }
 
-/// A request as an object or as a bare URL. Not an untagged enum: that would lose which field is wrong.
+/// A request as an object or as a bare URL. Not an untagged enum, whose errors would not name the field.
 struct Item(RequestJson);
 
 impl<'de> Deserialize<'de> for Item {
@@ -70,12 +70,12 @@ impl<'de> Visitor<'de> for ItemVisitor {
     }
 }
 
-/// Requests, no more of them than [`REQUEST_LIMIT`] says: what is longer would take much more memory than its text.
+/// Requests, at most [`REQUEST_LIMIT`]: a longer list would take much more memory than its text.
 struct Items(Vec<Item>);
 
 thread_local! {
-    /// For the time of one parse, how many requests a batch may have, and whether it had more. Serde has no other way to hand
-    /// a number into a derived type.
+    /// During a parse, how many requests a batch may have, and whether it had more. Serde has no other way to pass a
+    /// number into a derived type.
     static REQUEST_LIMIT: Cell<(u64, bool)> = const { Cell::new((0, false)) };
 }
 
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for ItemsVisitor {
     }
 }
 
-/// A batch of `most` requests at most, from an object. A request's id is its place, from 0, if it names none.
+/// Parses a batch of at most `max_requests` requests. A request without an id gets its index, from 0.
 pub fn batch_from_json(text: &str, max_requests: u64) -> Result<Batch, BatchError> {
     REQUEST_LIMIT.set((max_requests, false));
     let BatchJson { policy: PolicyJson(policy), requests: Items(requests) } =
@@ -123,7 +123,7 @@ pub fn batch_from_json(text: &str, max_requests: u64) -> Result<Batch, BatchErro
     Ok(Batch { policy, requests: requests.collect::<Result<_, _>>()? })
 }
 
-/// The policy of a line `{"policy":{…}}`; none if the line is something else.
+/// Parses a line `{"policy":{…}}`; none if the line is something else.
 pub fn policy_from_line(text: &str) -> Option<Result<Policy, WireError>> {
     let after_brace = text.trim_start().strip_prefix('{')?.trim_start();
     after_brace.starts_with("\"policy\"").then(|| parse::<PolicyLine>(text).map(|line| line.policy.0))

@@ -1,4 +1,4 @@
-//! Policies: an object whose fields stand where the engine's table of fields says, such as
+//! Policies: an object whose fields have the paths in the engine's table of fields, such as
 //! `{"concurrency":8,"timeouts":{"request":"2s"},"until":{"successes":3}}`.
 
 use crate::WireError;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// A policy from an object. Fields that are not known, and values of another kind, are errors; bounds are not checked here.
+/// Parses a policy. Unknown fields and values of another kind are errors; bounds are not checked here.
 pub fn policy_from_json(text: &str) -> Result<Policy, WireError> {
     parse::<PolicyJson>(text).map(|PolicyJson(policy)| policy)
 }
 
-/// The policy as an object on one line, without the fields it leaves open.
+/// The policy as an object on one line, without the fields that are not set.
 pub fn policy_to_json(policy: &Policy) -> String {
     crate::outcome::line(&PolicyJson(policy.clone()))
 }
 
-/// Where a field of the engine's stands in the JSON form: `timeouts.connect` for `connect_timeout`.
+/// The path of an engine field in the JSON form: `timeouts.connect` for `connect_timeout`.
 pub fn policy_path(name: &str) -> &str {
     FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json).unwrap_or(name)
 }
@@ -108,14 +108,14 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let value = from_json(self.field, Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
         if let Some(value) = value {
-            // The value was made after the field's kind.
+            // The value has the field's kind.
             let _ = (self.field.set)(self.policy, value);
         }
         Ok(())
     }
 }
 
-/// The value of a field that is not known: an error, raised there so that it has the field's path.
+/// The value of an unknown field: an error, raised there so that it has the field's path.
 struct UnknownField(String);
 
 impl<'de> DeserializeSeed<'de> for UnknownField {
@@ -126,7 +126,7 @@ impl<'de> DeserializeSeed<'de> for UnknownField {
     }
 }
 
-/// That a name is not known, and which was most likely meant.
+/// The error for an unknown name, with the most likely alternative.
 fn unknown(name: &str, mut siblings: Vec<&str>) -> String {
     if let Some(path) = FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json) {
         return format!("unknown field: write {path}");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_has_one_place() {
+    fn every_field_has_its_own_path() {
         let mut paths: Vec<&str> = FIELDS.iter().filter_map(|field| field.json).collect();
         paths.sort_unstable();
         let count = paths.len();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_has_one_suggestion() {
+    fn an_unknown_field_has_one_suggestion() {
         assert_eq!(refused(r#"{"timeout":"5s"}"#), "timeout: unknown field: write timeouts.request");
         assert_eq!(refused(r#"{"concurency":5}"#), "concurency: unknown field: did you mean concurrency?");
         assert_eq!(refused(r#"{"retry":{"atempts":1}}"#), "retry.atempts: unknown field: did you mean attempts?");

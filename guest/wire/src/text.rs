@@ -1,5 +1,5 @@
-//! Texts as JSON has them. Bodies are long and seldom have anything to escape: they are looked at eight bytes at once, where a general writer looks at
-//! each.
+//! JSON strings. Bodies are long and seldom need escapes, so eight bytes are checked at once, where a general writer
+//! checks each.
 
 /// Writes a JSON string (RFC 8259, section 7), quotation marks included.
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
@@ -19,7 +19,7 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// How many bytes from the first on need no escape.
+/// How many bytes at the beginning need no escape.
 fn plain(bytes: &[u8]) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
     let whole = 8 * words.iter().take_while(|word| !has_special(u64::from_le_bytes(**word))).count();
@@ -35,7 +35,8 @@ fn is_special(byte: u8) -> bool {
 fn has_special(word: u64) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
-    // The highest bit of each byte that is less than `limit`, which is 0x80 at limit; and perhaps that of the byte after one that is.
+    // The highest bit of each byte below `limit`, which is at most 0x80; and perhaps that of the byte after such a
+    // byte.
     let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
     let quotation_mark = below(word ^ (ONES * u64::from(b'"')), 1);
     let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_is_written_as_serde_json_does_wherever_it_stands() {
+    fn every_character_is_written_as_serde_json_does_at_any_position() {
         for character in (0..0x250).chain([0x2028, 0xfeff, 0x1f600]).filter_map(char::from_u32) {
             for place in 0..18 {
                 let text = format!("{}{character}{}", "x".repeat(place), "y".repeat(17 - place));

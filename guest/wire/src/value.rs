@@ -90,7 +90,9 @@ pub(crate) fn span(json: &Json, alternatives: &str) -> Result<Duration, String> 
         Json::String(text) => {
             humantime::parse_duration(text).map_err(|_| format!("{alternatives}a time such as \"250ms\" or \"5s\""))
         }
-        Json::Number(number) => Err(format!("{alternatives}a time with its unit, such as \"{number}s\" or \"{number}ms\"")),
+        Json::Number(number) => {
+            Err(format!("{alternatives}a time with its unit, such as \"{number}s\" or \"{number}ms\""))
+        }
         _ => Err(format!("{alternatives}a time such as \"250ms\" or \"5s\"")),
     }
 }

@@ -1,14 +1,14 @@
 use fantail_engine::Request;
 use fantail_wire::{policy_from_json, request_from_line};
 
-/// What is said of a request that cannot be read.
-fn error(text: &str) -> String {
+/// The error for a request that cannot be parsed.
+fn error_for(text: &str) -> String {
     request_from_line(text, 0, |url| Request::get(0, url)).unwrap_err().to_string()
 }
 
 #[test]
-fn a_field_that_is_not_known_is_named_with_those_that_are() {
-    let error = error(r#"{"url":"x","methd":"GET"}"#);
+fn an_unknown_field_is_named_with_the_known_ones() {
+    let error = error_for(r#"{"url":"x","methd":"GET"}"#);
     assert!(error.starts_with("methd: unknown field `methd`, expected one of `id`, `method`, `url`"), "{error}");
 }
 
@@ -29,7 +29,7 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
         (r#"{"url":"x"} trailing"#, "trailing characters"),
         (r#"{"url":"#, "url: EOF while parsing"),
     ] {
-        let error = error(text);
+        let error = error_for(text);
         assert!(error.starts_with(start), "{text}: {error}");
     }
 }
