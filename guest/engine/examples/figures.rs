@@ -213,7 +213,7 @@ fn perform(
 fn sent_in_ten_seconds(rate: u32, late: u64) -> usize {
     let policy = Policy { rate: Some(rate), window: Some(2_000), ..policy(1_000) };
     let (mut engine, mut origins) = (Engine::new(&policy).expect("within bounds"), Origins::default());
-    let (mut now, mut sent, mut rung, mut running) = (Instant::from_nanos(0), 0, 0, Vec::new());
+    let (mut now, mut sent, mut fired, mut running) = (Instant::from_nanos(0), 0, 0, Vec::new());
     let mut pending = VecDeque::from([Event::Demand]);
     loop {
         while let Some(event) = pending.pop_front() {
@@ -233,8 +233,8 @@ fn sent_in_ten_seconds(rate: u32, late: u64) -> usize {
         }
         sent += running.len();
         let due = engine.next_timer().expect("something waits").as_nanos();
-        rung += 1;
-        now = now.max(Instant::from_nanos((due.div_ceil(1_000_000) + spread(rung) % (late + 1)) * 1_000_000));
+        fired += 1;
+        now = now.max(Instant::from_nanos((due.div_ceil(1_000_000) + spread(fired) % (late + 1)) * 1_000_000));
         if now > Instant::from_nanos(10_000_000_000) {
             return sent;
         }

@@ -21,7 +21,8 @@ pub(crate) struct NextHop {
 /// be followed. With none, the response is the answer. At most `max_hops` redirects are followed.
 pub(crate) fn next_hop<R>(pending: &Pending<R>, max_hops: u32) -> Option<Result<NextHop, Failure>> {
     let head = pending.attempt()?.head.as_ref()?;
-    let location = head.location.as_deref().filter(|_| max_hops > 0 && [301, 302, 303, 307, 308].contains(&head.status))?;
+    let location =
+        head.location.as_deref().filter(|_| max_hops > 0 && [301, 302, 303, 307, 308].contains(&head.status))?;
     let refuse = |cause, detail: String| {
         let failure = Failure::after_head(cause, false, head.status).with_detail(detail);
         Some(Err(Failure { phase: Phase::Redirect, ..failure }))

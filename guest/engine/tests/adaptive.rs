@@ -28,7 +28,7 @@ fn rounds(driver: &mut Driver, rounds: u32, each: Duration, status: u16) -> usiz
 /// L10: at most a part of a request for each round trip, as gradient2 has it.
 #[test]
 fn it_grows_to_its_ceiling_while_answers_come_as_usual_and_shrinks_when_they_slow_down() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     assert_eq!(rounds(&mut driver, 10, MS, 200), 18, "ten to begin with, and less than one for each round trip");
     assert_eq!(rounds(&mut driver, 110, MS, 200), 100);
     let slowed = rounds(&mut driver, 20, 20 * MS, 200);
@@ -38,7 +38,7 @@ fn it_grows_to_its_ceiling_while_answers_come_as_usual_and_shrinks_when_they_slo
 /// L10: what was in flight at one moment cuts once, however much of it fails.
 #[test]
 fn errors_take_it_to_its_floor_answers_bring_it_back_and_what_fails_at_one_moment_cuts_once() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     assert_eq!(rounds(&mut driver, 60, MS, 503), 2);
     assert_eq!(rounds(&mut driver, 130, MS, 200), 100);
     if let Some(room) = driver.reading {
@@ -55,15 +55,15 @@ fn errors_take_it_to_its_floor_answers_bring_it_back_and_what_fails_at_one_momen
 /// L10: to be told of too many requests is no reason to ask more.
 #[test]
 fn nothing_but_429_takes_it_to_its_floor() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     assert_eq!(rounds(&mut driver, 60, MS, 429), 2);
 }
 
 #[test]
 fn what_one_batch_has_learned_the_next_one_knows() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     rounds(&mut driver, 60, MS, 503);
-    let mut next = Driver::begun(&policy());
+    let mut next = Driver::started(&policy());
     next.origins = driver.origins;
     next.read(&["/"; 50], false);
     assert_eq!(next.running.len(), 2);

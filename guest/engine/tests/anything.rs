@@ -127,7 +127,7 @@ proptest! {
         https in any::<bool>(),
         status in prop_oneof![Just(301), Just(302), Just(303), Just(307), Just(308)],
     ) {
-        let mut driver = Driver::begun(&Policy { redirects: Some(2), ..Policy::default() });
+        let mut driver = Driver::started(&Policy { redirects: Some(2), ..Policy::default() });
         let from = if https { "https://a.test/from" } else { "http://a.test/from" };
         let headers = vec![("Authorization".to_owned(), b"Bearer x".to_vec()), ("accept".to_owned(), b"*/*".to_vec())];
         driver.read_requests(vec![Request { headers, ..Request::get(1, from) }], true);
@@ -154,9 +154,9 @@ proptest! {
         match policy.resolve() {
             Ok(_) => {
                 check_bounds(&policy);
-                let mut driver = Driver::begun(&policy);
+                let mut driver = Driver::started(&policy);
                 driver.read(&["/a", "/b"], true);
-                driver.tell(Event::ReaderGone);
+                driver.handle(Event::ReaderGone);
                 prop_assert!(driver.summary.is_some());
             }
             Err(error) => {

@@ -34,7 +34,7 @@ fn ended(driver: &mut Driver, results: &[Option<Cause>]) -> Vec<Option<Cause>> {
 }
 
 fn opened() -> Driver {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let results = [[Some(Cause::ConnectionRefused); 5].as_slice(), &[None; 5]].concat();
     assert_eq!(ended(&mut driver, &results).len(), 10);
     driver
@@ -57,10 +57,10 @@ fn it_opens_when_enough_of_enough_failed_and_says_when_the_next_probe_is() {
 
 #[test]
 fn it_stays_closed_below_the_ratio_and_below_the_minimum() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let few = [[REFUSED; 4].as_slice(), &[None; 8], &[REFUSED; 3], &[None; 4]].concat();
     assert!(!ended(&mut driver, &few).contains(&OPEN), "4 of 10, 7 of 15");
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN));
     driver.pass(10 * SECOND);
     assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN), "those before are too long ago");
@@ -68,7 +68,7 @@ fn it_stays_closed_below_the_ratio_and_below_the_minimum() {
 
 #[test]
 fn without_being_asked_for_it_never_opens() {
-    let mut driver = Driver::begun(&Policy { window: Some(64), ..Policy::default() });
+    let mut driver = Driver::started(&Policy { window: Some(64), ..Policy::default() });
     assert_eq!(ended(&mut driver, &[REFUSED; 40]), [REFUSED; 40]);
 }
 
@@ -90,7 +90,7 @@ fn one_probe_at_a_time_decides() {
 
 #[test]
 fn a_probe_that_nothing_is_heard_of_makes_way_for_another() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     ended(&mut driver, &[REFUSED; 10]);
     driver.pass(3 * SECOND);
     driver.read(&["/probe"], false);
@@ -101,10 +101,10 @@ fn a_probe_that_nothing_is_heard_of_makes_way_for_another() {
 
 #[test]
 fn only_what_the_origin_did_is_held_against_it() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let ours = [Some(Cause::DestinationIpProhibited), Some(Cause::BodyTooLarge), Some(Cause::NotGranted)];
     assert!(!ended(&mut driver, &ours.repeat(7)).contains(&OPEN));
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     for _ in 0..10 {
         driver.read(&["/x"], false);
         driver.respond("/x", 503);
@@ -116,7 +116,7 @@ fn only_what_the_origin_did_is_held_against_it() {
 #[test]
 fn other_origins_and_other_batches_see_what_concerns_them() {
     let mut first = opened();
-    let mut second = Driver::begun(&policy());
+    let mut second = Driver::started(&policy());
     second.now = first.now;
     second.origins = std::mem::take(&mut first.origins);
     second.read_requests(vec![fantail_engine::Request::get(1, "http://other.test/")], false);
@@ -127,9 +127,9 @@ fn other_origins_and_other_batches_see_what_concerns_them() {
 
 #[test]
 fn what_is_refused_is_refused_at_once_whatever_the_pace() {
-    let mut driver = Driver::begun(&Policy { rate: Some(100), burst: Some(100), ..policy() });
+    let mut driver = Driver::started(&Policy { rate: Some(100), burst: Some(100), ..policy() });
     ended(&mut driver, &[REFUSED; 10]);
-    let mut slow = Driver::begun(&Policy { rate: Some(1), ..policy() });
+    let mut slow = Driver::started(&Policy { rate: Some(1), ..policy() });
     (slow.now, slow.origins) = (driver.now, std::mem::take(&mut driver.origins));
     slow.read(&["/x"; 20], false);
     assert_eq!(causes(&slow.take()), [OPEN; 20]);
@@ -160,7 +160,7 @@ fn is_let_through(driver: &mut Driver) -> bool {
 /// L9: what was let through before the breaker opened says nothing of how the origin is now.
 #[test]
 fn late_results_neither_close_it_nor_keep_it_open() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(20), ..policy() });
+    let mut driver = Driver::started(&Policy { concurrency: Some(20), ..policy() });
     driver.read(&["/late/0", "/late/1", "/late/2", "/late/3"], false);
     for _ in 0..10 {
         driver.read(&["/x"], false);
@@ -200,9 +200,9 @@ fn a_probe_that_is_cancelled_makes_way_for_another() {
 #[test]
 fn one_batch_s_rule_closes_the_origin_to_no_other() {
     let wary = Policy { breaker_minimum: Some(1), breaker_open: Some(3_600 * SECOND), ..policy() };
-    let mut first = Driver::begun(&wary);
+    let mut first = Driver::started(&wary);
     assert_eq!(ended(&mut first, &[REFUSED, None]), [REFUSED, OPEN]);
-    let mut second = Driver::begun(&policy());
+    let mut second = Driver::started(&policy());
     (second.now, second.origins) = (first.now, std::mem::take(&mut first.origins));
     assert_eq!(ended(&mut second, &[None; 5]), [None; 5]);
     (first.now, first.origins) = (second.now, std::mem::take(&mut second.origins));

@@ -23,7 +23,7 @@ fn read(driver: &mut Driver, count: usize) {
 
 #[test]
 fn an_origin_is_asked_at_its_pace_whatever_waits() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     read(&mut driver, 20);
     assert_eq!(driver.running.len(), 2, "the burst");
     driver.pass(99 * MS);
@@ -37,7 +37,7 @@ fn an_origin_is_asked_at_its_pace_whatever_waits() {
 
 #[test]
 fn others_are_asked_meanwhile() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let other = |id| Request::get(id, format!("http://other.test/other/{id}"));
     let requests = (0..9).map(|id| Request::get(id, format!("http://origin.test/{id}"))).chain([other(9), other(10)]);
     driver.read_requests(requests.collect(), false);
@@ -48,7 +48,7 @@ fn others_are_asked_meanwhile() {
 #[test]
 fn retries_and_second_attempts_keep_the_pace_too() {
     let fast = Policy { retries: Some(1), backoff: Some(MS), hedge: Some(Hedge::After(MS)), ..policy() };
-    let mut driver = Driver::begun(&fast);
+    let mut driver = Driver::started(&fast);
     read(&mut driver, 2);
     driver.fail("/0", fantail_engine::Cause::ConnectionRefused);
     driver.pass(50 * MS);
@@ -59,7 +59,7 @@ fn retries_and_second_attempts_keep_the_pace_too() {
 
 #[test]
 fn what_leaves_while_it_waits_leaves_nothing_behind() {
-    let mut driver = Driver::begun(&Policy { timeout: Some(50 * MS), ..policy() });
+    let mut driver = Driver::started(&Policy { timeout: Some(50 * MS), ..policy() });
     read(&mut driver, 10);
     driver.pass(50 * MS);
     assert_eq!(driver.take().len(), 10);
@@ -72,7 +72,7 @@ fn what_leaves_while_it_waits_leaves_nothing_behind() {
 /// L5: what one batch may send beyond its rate is no debt of another, at an origin that both know.
 #[test]
 fn one_batch_s_burst_does_not_make_another_late() {
-    let mut first = Driver::begun(&Policy { rate: Some(1), burst: Some(100_000), ..policy() });
+    let mut first = Driver::started(&Policy { rate: Some(1), burst: Some(100_000), ..policy() });
     while first.sent.len() < 5_000 {
         let room = first.reading.unwrap() as usize;
         read(&mut first, room);
@@ -80,19 +80,19 @@ fn one_batch_s_burst_does_not_make_another_late() {
         running.iter().for_each(|path| first.respond(path, 200));
         first.take();
     }
-    let mut second = Driver::begun(&Policy { rate: Some(100), ..policy() });
+    let mut second = Driver::started(&Policy { rate: Some(100), ..policy() });
     (second.now, second.origins) = (first.now, std::mem::take(&mut first.origins));
     read(&mut second, 20);
     second.pass(200 * MS);
     assert_eq!((second.sent.len(), causes(&second.take())), (20, Vec::new()));
 }
 
-/// Numbers between 0 and `most`, the same for the same seed (Knuth's MMIX generator).
-fn drawn(seed: u64, most: u64) -> impl FnMut() -> u64 {
+/// Numbers between 0 and `max`, the same for the same seed (Knuth's MMIX generator).
+fn drawn(seed: u64, max: u64) -> impl FnMut() -> u64 {
     let mut state = seed;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % (most + 1)
+        (state >> 33) % (max + 1)
     }
 }
 
@@ -100,7 +100,7 @@ fn drawn(seed: u64, most: u64) -> impl FnMut() -> u64 {
 /// `late` more after it was due, and answers come together with it.
 fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
     let slots = Some(1_000);
-    let mut driver = Driver::begun(&Policy {
+    let mut driver = Driver::started(&Policy {
         rate: Some(rate),
         burst: Some(1),
         concurrency: slots,
@@ -116,18 +116,18 @@ fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
         let elapsed = driver.now.since(start);
         assert!(sent as u128 <= u128::from(rate) * elapsed.as_nanos() / 1_000_000_000 + 1, "{sent} after {elapsed:?}");
         let due = driver.engine.next_timer().unwrap().since(start);
-        let rings = Duration::from_millis(u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap() + late());
-        if rings > Duration::from_secs(10) {
+        let fires = Duration::from_millis(u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap() + late());
+        if fires > Duration::from_secs(10) {
             return sent;
         }
-        driver.now = start + rings;
+        driver.now = start + fires;
         let running: Vec<_> = std::mem::take(&mut driver.running).into_keys().collect();
         for attempt in running {
-            driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
-            driver.tell(Event::Ended { attempt, response: String::new(), body_bytes: 0 });
+            driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
+            driver.handle(Event::Ended { attempt, response: String::new(), body_bytes: 0 });
         }
         driver.take();
-        driver.tell(Event::Timer);
+        driver.handle(Event::Timer);
     }
 }
 
@@ -157,7 +157,7 @@ fn play_to_the_end(driver: &mut Driver, answer: impl Fn(&mut Driver)) -> BTreeMa
         seen = driver.sent.len();
         let Some(timer) = driver.engine.next_timer() else { return asked };
         driver.now = driver.now.max(timer);
-        driver.tell(Event::Timer);
+        driver.handle(Event::Timer);
     }
 }
 
@@ -170,7 +170,7 @@ fn to_many_origins(policy: Policy, requests: u64) -> Driver {
         ..policy
     });
     driver.origins = Origins::with_capacity(50);
-    driver.tell(Event::Demand);
+    driver.handle(Event::Demand);
     let url = |id| format!("http://origin-{}.test/{id}", id % 200);
     driver.read_requests((0..requests * 200).map(|id| Request::get(id, url(id))).collect(), true);
     driver

@@ -14,7 +14,7 @@ fn header(name: &str) -> Header {
 
 /// What is sent to where a request was redirected.
 fn followed(request: Request, status: u16, location: &str) -> (String, Request) {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let path = url::Url::parse(&request.url).unwrap().path().to_owned();
     driver.read_requests(vec![request], true);
     driver.redirect(&path, status, location);
@@ -24,7 +24,7 @@ fn followed(request: Request, status: u16, location: &str) -> (String, Request) 
 
 /// The outcome of a request that is redirected to where it must not go.
 fn refused(url: &str, location: &str) -> Outcome<String> {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read_requests(vec![Request::get(1, url)], true);
     let path = driver.running.values().next().unwrap().clone();
     driver.redirect(&path, 302, location);
@@ -33,7 +33,7 @@ fn refused(url: &str, location: &str) -> Outcome<String> {
 
 #[test]
 fn without_being_asked_for_a_redirect_is_a_response() {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a"], true);
     driver.redirect("/a", 302, "/b");
     assert!(driver.take()[0].result.is_ok());
@@ -41,7 +41,7 @@ fn without_being_asked_for_a_redirect_is_a_response() {
 
 #[test]
 fn a_chain_is_followed_and_its_hops_are_told() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.redirect("/a", 301, "b?q=1#part");
     driver.redirect("/b", 307, "//other.test/c");
@@ -103,7 +103,7 @@ fn r7_credentials_stay_with_their_origin() {
 
 #[test]
 fn r7_credentials_do_not_come_back_with_the_origin() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let request = Request { headers: vec![header("authorization")], ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![request], true);
     driver.redirect("/a", 302, "http://other.test/b");
@@ -131,7 +131,7 @@ fn r5_what_must_not_be_followed_is_refused_and_says_why() {
 fn r1_circles_and_long_chains_come_to_an_end() {
     let outcome = refused("http://origin.test/a", "/a#again");
     assert_eq!(causes(&[outcome]), [Some(Cause::RedirectLimit)]);
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/0"], true);
     for hop in 0..4 {
         driver.redirect(&format!("/{hop}"), 302, &format!("/{}", hop + 1));
@@ -144,7 +144,7 @@ fn r1_circles_and_long_chains_come_to_an_end() {
 #[test]
 fn a_redirect_without_a_location_is_a_response() {
     for status in [300, 302, 304] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.respond("/a", status);
         assert!(driver.take()[0].result.is_ok(), "{status}");
@@ -153,7 +153,7 @@ fn a_redirect_without_a_location_is_a_response() {
 
 #[test]
 fn every_hop_may_be_tried_again_and_all_share_the_request_s_time() {
-    let mut driver = Driver::begun(&Policy { retries: Some(1), timeout: Some(Duration::from_secs(5)), ..policy() });
+    let mut driver = Driver::started(&Policy { retries: Some(1), timeout: Some(Duration::from_secs(5)), ..policy() });
     driver.read(&["/a"], true);
     driver.redirect("/a", 302, "/b");
     driver.fail("/b", Cause::ConnectionRefused);
@@ -171,7 +171,7 @@ fn every_hop_may_be_tried_again_and_all_share_the_request_s_time() {
 #[test]
 fn a_redirect_gives_back_its_unread_body() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/x"], true);
     driver.redirect("/a", 302, "/b");
     assert!(driver.running.values().eq(["/b"]), "before the other, which waits for the one place");

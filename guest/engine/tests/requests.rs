@@ -4,7 +4,7 @@ use crate::driver::Driver;
 use fantail_engine::{BodyMode, Cause, Engine, Failure, Fault, Overrides, Phase, Policy, Request, Sent};
 
 fn failure(request: Request) -> Failure {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read_requests(vec![request, Request::get(2, "http://healthy.test/fine")], true);
     driver.respond("/fine", 200);
     let mut outcomes = driver.take();
@@ -50,7 +50,7 @@ fn urls_that_cannot_be_used_say_why() {
 
 #[test]
 fn an_outcome_names_the_url_as_it_was_asked() {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     let urls = ["HTTP://Origin.TEST:80/a/../b?q#part", "http://bücher.test", "nonsense"];
     let requests = urls.iter().enumerate().map(|(id, url)| Request::get(id as u64, *url)).collect();
     driver.read_requests(requests, true);
@@ -111,7 +111,7 @@ fn only_what_is_safe_to_repeat_is_called_retryable_once_it_may_have_been_sent() 
         (post.clone(), Cause::ConnectionRefused, true),
         (Request { overrides: safe, ..post }, Cause::ConnectionTerminated, true),
     ] {
-        let mut driver = Driver::begun(&Policy::default());
+        let mut driver = Driver::started(&Policy::default());
         driver.read_requests(vec![request], true);
         driver.fail("/", cause);
         assert_eq!(driver.take()[0].result.as_ref().unwrap_err().retryable, retryable, "{cause}");
@@ -124,7 +124,7 @@ fn with_a_list_unread_bodies_are_refused() {
     assert_eq!(Engine::<()>::for_list(&policy).unwrap_err().field, "body");
     let mut driver = Driver::new(&Policy::default());
     driver.engine = Engine::for_list(&Policy::default()).unwrap();
-    driver.tell(fantail_engine::Event::Demand);
+    driver.handle(fantail_engine::Event::Demand);
     let overrides = Overrides { body: Some(BodyMode::Unread), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
     let outcomes = driver.take();
@@ -146,7 +146,7 @@ fn the_outcome_of_a_refused_url_shows_no_user_and_no_password() {
         ("see user:secret@origin.test", "see origin.test"),
         ("not a url", "not a url"),
     ] {
-        let mut driver = Driver::begun(&Policy::default());
+        let mut driver = Driver::started(&Policy::default());
         driver.read_requests(vec![Request::get(1, url)], true);
         let outcome = driver.take().remove(0);
         let detail = outcome.result.unwrap_err().detail.unwrap();

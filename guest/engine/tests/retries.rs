@@ -17,10 +17,10 @@ fn post(path: &str) -> Request {
 }
 
 /// Lets time pass until something runs.
-fn until_running(driver: &mut Driver, most: Duration) -> Duration {
+fn until_running(driver: &mut Driver, max: Duration) -> Duration {
     let start = driver.now;
     while driver.running.is_empty() {
-        assert!(driver.now.since(start) <= most, "nothing runs after {most:?}");
+        assert!(driver.now.since(start) <= max, "nothing runs after {max:?}");
         driver.pass(MS);
     }
     driver.now.since(start)
@@ -28,7 +28,7 @@ fn until_running(driver: &mut Driver, most: Duration) -> Duration {
 
 #[test]
 fn without_retries_nothing_is_sent_again() {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a"], true);
     driver.fail("/a", Cause::ConnectionRefused);
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionRefused)]);
@@ -36,7 +36,7 @@ fn without_retries_nothing_is_sent_again() {
 
 #[test]
 fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.fail("/a", Cause::ConnectionTerminated);
     assert!(driver.outcomes.is_empty() && driver.running.is_empty());
@@ -52,7 +52,7 @@ fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
 
 #[test]
 fn when_retries_run_out_on_a_response_it_is_the_outcome() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     for _ in 0..3 {
         until_running(&mut driver, 201 * MS);
@@ -65,13 +65,13 @@ fn when_retries_run_out_on_a_response_it_is_the_outcome() {
 #[test]
 fn only_statuses_and_causes_that_may_pass_are_tried_again() {
     for status in [200, 301, 400, 401, 404, 409, 501, 505] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.respond("/a", status);
         assert_eq!(driver.take()[0].attempts, 1, "{status}");
     }
     for cause in [Cause::TlsCertificateError, Cause::DestinationIpProhibited, Cause::BodyTooLarge] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.fail("/a", cause);
         assert_eq!(driver.take()[0].attempts, 1, "{cause}");
@@ -80,7 +80,7 @@ fn only_statuses_and_causes_that_may_pass_are_tried_again() {
 
 #[test]
 fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read_requests(vec![post("/refused"), post("/broken")], false);
     driver.fail("/broken", Cause::ConnectionTerminated);
     driver.fail("/refused", Cause::ConnectionRefused);
@@ -93,19 +93,19 @@ fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
 
 #[test]
 fn the_caller_may_say_that_repeating_does_no_harm() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let overrides = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..post("/a") }], true);
     // The driver would not have it for a POST: this one is marked.
     let attempt = driver.attempt("/a");
     driver.running.remove(&attempt);
-    driver.tell(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
+    driver.handle(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
     until_running(&mut driver, 101 * MS);
 }
 
 #[test]
 fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(50 * MS);
     assert_eq!(driver.cancelled, ["/a"]);
@@ -116,12 +116,12 @@ fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
 
 #[test]
 fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
     driver.read(&["/a"], true);
     let late = driver.attempt("/a");
     driver.pass(50 * MS);
     until_running(&mut driver, 101 * MS);
-    driver.tell(fantail_engine::Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 0 });
+    driver.handle(fantail_engine::Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 0 });
     assert!(driver.outcomes.is_empty());
     driver.respond("/a", 200);
     assert_eq!(driver.take()[0].result.as_deref(), Ok("/a"));
@@ -129,9 +129,9 @@ fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
 
 #[test]
 fn a_retry_after_is_waited_for_to_the_moment() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
-    driver.head_asking("/a", 503, Some(3 * SECOND));
+    driver.head_with_retry_after("/a", 503, Some(3 * SECOND));
     driver.respond_after_head("/a");
     assert_eq!(until_running(&mut driver, 4 * SECOND), 3 * SECOND);
 }
@@ -139,9 +139,9 @@ fn a_retry_after_is_waited_for_to_the_moment() {
 #[test]
 fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
     for policy in [policy(), Policy { timeout: Some(20 * SECOND), deadline: Some(10 * SECOND), ..policy() }] {
-        let mut driver = Driver::begun(&policy);
+        let mut driver = Driver::started(&policy);
         driver.read(&["/a"], true);
-        driver.head_asking("/a", 503, Some(10 * SECOND));
+        driver.head_with_retry_after("/a", 503, Some(10 * SECOND));
         driver.respond_after_head("/a");
         assert_eq!(driver.take()[0].attempts, 1);
     }
@@ -149,9 +149,9 @@ fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
 
 #[test]
 fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
+    let mut driver = Driver::started(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
     driver.read(&["/a", "/b"], true);
-    driver.head_asking("/a", 503, Some(4 * SECOND));
+    driver.head_with_retry_after("/a", 503, Some(4 * SECOND));
     driver.respond_after_head("/a");
     assert!(driver.running.values().eq(["/b"]), "its slot is free");
     driver.pass(4 * SECOND);
@@ -166,7 +166,7 @@ fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
 
 #[test]
 fn when_the_batch_has_enough_nothing_is_sent_again() {
-    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(1)), ..policy() });
+    let mut driver = Driver::started(&Policy { until: Some(Until::Successes(1)), ..policy() });
     driver.read(&["/a", "/b"], false);
     driver.fail("/a", Cause::ConnectionRefused);
     driver.respond("/b", 200);
@@ -178,7 +178,7 @@ fn when_the_batch_has_enough_nothing_is_sent_again() {
 #[test]
 fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
     let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
-    let mut driver = Driver::begun(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
+    let mut driver = Driver::started(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
     let (mut read, mut started) = (0, 0);
     while read < 1_000 {
         if let Some(room) = driver.reading {
@@ -208,14 +208,14 @@ fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
 #[test]
 fn batches_that_are_lent_the_same_origins_share_their_budget() {
     let strict = Policy { concurrency: Some(16), retry_percent: Some(0), retry_per_second: Some(1), ..policy() };
-    let mut first = Driver::begun(&strict);
+    let mut first = Driver::started(&strict);
     let paths: Vec<String> = (0..9).map(|n| format!("/{n}")).collect();
     first.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
     for path in &paths {
         first.fail(path, Cause::ConnectionRefused);
     }
     assert_eq!(first.take().len(), 0, "nine of ten retries are granted");
-    let mut second = Driver::begun(&strict);
+    let mut second = Driver::started(&strict);
     second.origins = std::mem::take(&mut first.origins);
     second.read(&["/a", "/b"], true);
     second.fail("/a", Cause::ConnectionRefused);
@@ -226,7 +226,7 @@ fn batches_that_are_lent_the_same_origins_share_their_budget() {
 #[test]
 fn a_response_that_is_sent_again_gives_back_its_unread_body() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b"], true);
     driver.respond("/a", 503);
     assert!(driver.running.values().eq(["/b"]), "the one place is free");
@@ -234,7 +234,8 @@ fn a_response_that_is_sent_again_gives_back_its_unread_body() {
 
 #[test]
 fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost() {
-    let mut driver = Driver::begun(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
+    let mut driver =
+        Driver::started(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
     driver.read(&["/a"], false);
     driver.fail("/a", Cause::ConnectionTerminated);
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "it was a new connection");
@@ -254,7 +255,7 @@ fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost
 
 #[test]
 fn what_is_not_safe_to_repeat_or_had_a_head_is_not_sent_again_for_its_connection() {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a", "/b"], false);
     driver.respond("/a", 200);
     driver.respond("/b", 200);

@@ -16,7 +16,7 @@ fn asked(method: &str, path: &str) -> Request {
 fn with_one(request: Request, policy: Policy) -> Driver {
     let quick = Some(MS);
     let policy = Policy { retries: Some(1), redirects: Some(5), backoff: quick, max_backoff: quick, ..policy };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read_requests(vec![request], true);
     driver
 }
@@ -68,7 +68,7 @@ fn a_retry_that_is_not_sent_leaves_the_answer_that_there_was() {
 fn a_retry_that_finds_no_slot_leaves_the_answer_that_there_was() {
     for mode in [BodyMode::Bytes, BodyMode::Unread] {
         let policy = Policy { body: Some(mode), concurrency: Some(1), timeout: Some(50 * MS), ..Policy::default() };
-        let mut driver = Driver::begun(&Policy { retries: Some(1), backoff: Some(MS), ..policy });
+        let mut driver = Driver::started(&Policy { retries: Some(1), backoff: Some(MS), ..policy });
         driver.read(&["/a", "/b"], true);
         driver.respond("/a", 503);
         driver.pass(60 * MS);
@@ -101,7 +101,7 @@ fn a_login_that_leads_to_itself_is_no_circle() {
 fn a_second_attempt_finds_a_slot_in_a_batch_that_keeps_its_slots_busy() {
     let policy =
         Policy { concurrency: Some(2), window: Some(8), hedge: Some(Hedge::After(50 * MS)), ..Policy::default() };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read(&["/slow", "/b", "/c", "/d", "/e"], true);
     driver.pass(60 * MS);
     assert!(driver.running.values().eq(["/slow", "/b"]), "no slot is free");
@@ -115,12 +115,12 @@ fn a_second_attempt_finds_a_slot_in_a_batch_that_keeps_its_slots_busy() {
 #[test]
 fn the_clock_of_a_second_attempt_begins_when_the_first_is_sent() {
     let hedge = Some(Hedge::After(50 * MS));
-    let mut driver = Driver::begun(&Policy { hedge, host_facts: Some(true), ..Policy::default() });
+    let mut driver = Driver::started(&Policy { hedge, host_facts: Some(true), ..Policy::default() });
     driver.read(&["/a"], true);
     driver.pass(500 * MS);
     assert_eq!(driver.running.len(), 1, "it waits for its connection");
     let attempt = driver.attempt("/a");
-    driver.tell(Event::Sent { attempt });
+    driver.handle(Event::Sent { attempt });
     driver.pass(49 * MS);
     assert_eq!(driver.running.len(), 1);
     driver.pass(MS);
@@ -131,11 +131,11 @@ fn the_clock_of_a_second_attempt_begins_when_the_first_is_sent() {
 #[test]
 fn what_the_host_has_seen_is_what_the_outcome_says() {
     let facts = Facts { head: Some(3 * MS), reused: Some(true), ..Facts::default() };
-    let mut driver = Driver::begun(&Policy { host_facts: Some(true), ..Policy::default() });
+    let mut driver = Driver::started(&Policy { host_facts: Some(true), ..Policy::default() });
     driver.read(&["/a", "/b"], true);
     driver.pass(20 * MS);
     let attempt = driver.attempt("/a");
-    driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: Some(facts) });
+    driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: Some(facts) });
     driver.pass(5 * MS);
     driver.respond_after_head("/a");
     let outcome = driver.take().remove(0);
@@ -143,10 +143,10 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
     assert_eq!(outcome.last_attempt, Some(facts));
     let attempt = driver.attempt("/b");
     driver.running.remove(&attempt);
-    let seen = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
+    let report = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
     let failed =
-        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), report: Some(Box::new(seen)) };
-    driver.tell(Event::Failed { attempt, failed });
+        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), report: Some(Box::new(report)) };
+    driver.handle(Event::Failed { attempt, failed });
     let outcomes = driver.take();
     let Failure { phase, sent, detail, .. } = failure(&outcomes);
     assert_eq!((*phase, *sent, detail.as_deref()), (Phase::Connect, Sent::No, Some("reset")));
@@ -155,14 +155,14 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
 /// T13: most hosts have one word for what may pass and what does not.
 #[test]
 fn a_protocol_error_may_pass_unless_the_host_knows_better() {
-    for (seen, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
-        let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(seen.is_some()), ..Policy::default() });
+    for (sent, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
+        let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(sent.is_some()), ..Policy::default() });
         let facts = Facts::default();
-        let seen = seen.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
+        let report = sent.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
         while let Some(attempt) = driver.running.keys().next().copied() {
             driver.running.remove(&attempt);
-            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, report: seen.clone() };
-            driver.tell(Event::Failed { attempt, failed });
+            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, report: report.clone() };
+            driver.handle(Event::Failed { attempt, failed });
             driver.pass(10 * MS);
         }
         let outcomes = driver.take();

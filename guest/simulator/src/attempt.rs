@@ -1,8 +1,8 @@
-//! An attempt in flight, and the response that it gets.
+//! An attempt in flight, and its response.
 
 use fantail_engine::{BodyMode, Header, Instant};
 
-/// A response, and what was asked to get it.
+/// A response, and the request it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// Its status.
@@ -28,6 +28,6 @@ pub(crate) struct Running {
     pub(crate) body: BodyMode,
     pub(crate) wire_request: WireRequest,
     pub(crate) started: Instant,
-    /// Of which request.
+    /// The request's id.
     pub(crate) id: u64,
 }

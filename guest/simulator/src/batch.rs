@@ -1,6 +1,6 @@
-//! One batch: an engine, and a shell that remembers what it asked for.
+//! One batch: an engine, and a shell that records what it does.
 
-use crate::attempt::{WireRequest, Response, Running};
+use crate::attempt::{Response, Running, WireRequest};
 use crate::broken::Broken;
 use crate::chains::Chains;
 use crate::ledger::Ledger;
@@ -14,23 +14,23 @@ pub(crate) struct Batch {
     pub(crate) engine: Engine<Response>,
     planned: VecDeque<Planned>,
     read: u64,
-    /// A read that was asked for and not answered: how many at most.
+    /// A read that was requested and not answered: how many requests at most.
     reading: Option<usize>,
     closing: bool,
     pub(crate) running: BTreeMap<AttemptId, Running>,
     pub(crate) outcomes: Vec<Outcome<Response>>,
-    /// Outcomes handed out and not taken.
+    /// Outcomes emitted and not taken.
     pub(crate) untaken: u32,
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
     chains: Chains,
     turns: Turns,
     memory: Memory,
-    /// Kind happened to origins since it was last looked at.
+    /// Events at origins that have not been checked yet.
     pub(crate) origin_events: Vec<OriginEvent>,
 }
 
-/// Kind happens between a batch and an origin.
+/// An event between a batch and an origin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OriginEvent {
     pub(crate) origin: usize,
@@ -40,21 +40,21 @@ pub(crate) struct OriginEvent {
 /// See [`OriginEvent`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// An attempt is made, so many being in flight then; the first of its request or not.
+    /// An attempt starts, with this many in flight including it; whether it is its request's first.
     Started { attempt: AttemptId, in_flight: u32, first: bool },
-    /// One was answered, or failed; with its status, if it has one.
+    /// An attempt was answered or failed; with its status, if it has one.
     Ended { attempt: AttemptId, status: Option<u16> },
-    /// One is over, and only the engine knows what it makes of that.
+    /// An attempt has ended, and only the engine knows how it counts that.
     Ambiguous { broken: bool },
     /// A request was not sent because of a breaker.
     RejectedByBreaker,
 }
 
-/// Kind the world has to see to.
+/// What the world has to do next.
 pub(crate) enum Task {
     Read,
     Answer(AttemptId),
-    /// Its body may go on.
+    /// Let its body grow.
     GrowBody(AttemptId),
 }
 
@@ -82,7 +82,7 @@ impl Batch {
         })
     }
 
-    /// Tells the engine, does what it asks for, and checks what must hold after that.
+    /// Passes an event to the engine, performs its actions, and checks what must hold after that.
     pub(crate) fn handle(
         &mut self,
         now: Instant,
@@ -126,7 +126,7 @@ impl Batch {
         Ok(tasks)
     }
 
-    /// Notes the end of an attempt.
+    /// Records the end of an attempt.
     fn ended(&mut self, attempt: AttemptId, status: Option<u16>, cause: Option<Cause>) {
         let Some(Running { origin, .. }) = self.running.remove(&attempt) else { return };
         // It may have been over a connection that had been closed.
@@ -153,7 +153,8 @@ impl Batch {
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                let wire_request = WireRequest { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
+                let wire_request =
+                    WireRequest { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
                 let running = Running { origin, path, body, wire_request, started: now, id: request.id };
                 self.start(now, attempt, &request, running)?;
                 return Ok(Some(Task::Answer(attempt)));
@@ -179,7 +180,7 @@ impl Batch {
         Ok(None)
     }
 
-    /// Notes an attempt that is made.
+    /// Records the start of an attempt.
     fn start(&mut self, now: Instant, attempt: AttemptId, request: &Request, started: Running) -> Result<(), Broken> {
         let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
         self.ledger.started(now, attempt, request, &self.running, settings)?;
@@ -195,7 +196,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Notes an outcome that is handed out.
+    /// Records an emitted outcome.
     fn emit(&mut self, now: Instant, outcome: Outcome<Response>, names: &[String]) -> Result<(), Broken> {
         let settings = self.engine.settings();
         self.ledger.emitted(now, &outcome, settings)?;
@@ -210,11 +211,11 @@ impl Batch {
         Ok(())
     }
 
-    /// Kind a read that was asked for gives: up to so many requests.
+    /// Answers a requested read with up to `max` requests.
     pub(crate) fn read(&mut self, now: Instant, max: usize, names: &[String]) -> Option<Event<Response>> {
         let room = if self.closing { usize::MAX } else { self.reading? };
         self.reading = None;
-        // A read under way when the input was closed may have got something after all.
+        // A read under way when the input was closed may have received something after all.
         let count = if self.closing { max.min(1) } else { max.min(room) }.min(self.planned.len());
         let planned: Vec<Planned> = self.planned.drain(..count).collect();
         let requests: Vec<Request> =

@@ -1,6 +1,6 @@
-//! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
+//! The promises that must always hold: a ledger of one batch's events and actions, and the checks after every step.
 
-use crate::attempt::{WireRequest, Response, Running};
+use crate::attempt::{Response, Running, WireRequest};
 use crate::broken::Broken;
 use crate::truth::Truth;
 use fantail_engine::{
@@ -9,7 +9,7 @@ use fantail_engine::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How late an outcome may be: as late as a timer is.
+/// How late an outcome may be: as late as a timer.
 const LATE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
@@ -17,9 +17,9 @@ pub(crate) struct Ledger {
     started_at: Option<Instant>,
     closed: bool,
     left: bool,
-    /// The reader has wanted every outcome at once.
+    /// The reader has stopped the batch.
     stopped: bool,
-    /// Requests without an outcome, and by when they must have one.
+    /// Requests without an outcome, with their deadlines.
     waiting: BTreeMap<u64, Waiting>,
     read: u64,
     emitted: u64,
@@ -27,25 +27,24 @@ pub(crate) struct Ledger {
     last: Option<u64>,
     responses: u64,
     failures: BTreeMap<Cause, u64>,
-    /// Attempts in outcomes that were handed out, and hops.
+    /// Attempts and hops in emitted outcomes.
     reported: (u64, u64),
-    /// Which request each attempt was of, and whether what was sent may be sent again after it was seen: what a redirect made a
-    /// GET may be.
+    /// The request of each attempt, and whether that may be repeated as it was sent: a redirect may have made it a GET.
     attempts: BTreeMap<AttemptId, (u64, bool)>,
     started: BTreeMap<u64, u32>,
-    /// Must not be sent again.
+    /// Requests that must not be sent again.
     must_not_resend: BTreeSet<u64>,
-    /// Attempts whose head leads somewhere else.
+    /// Attempts whose head redirects.
     redirecting: BTreeSet<AttemptId>,
     pub(crate) peak: usize,
     truth: Truth,
-    /// Requests that were sent a second time beside the first.
+    /// Requests that had a hedge.
     hedged: BTreeSet<u64>,
     successes: u32,
-    /// What `until` asks for was handed out.
+    /// Emitted outcomes meet the condition of `until`.
     enough: bool,
     shared: u64,
-    /// Bodies that were handed out: those whose outcome may still be held back, and the others.
+    /// Unread bodies that were handed out: those whose outcome may still be held back, and the others.
     unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
 }
 
@@ -59,7 +58,7 @@ struct Waiting {
 }
 
 impl Ledger {
-    /// These were read.
+    /// Records requests that were read.
     pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
         for request in requests {
             let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
@@ -72,8 +71,13 @@ impl Ledger {
         self.closed |= closed;
     }
 
-    /// The engine is about to be told this.
-    pub(crate) fn record_event(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
+    /// Records an event that is about to be passed to the engine.
+    pub(crate) fn record_event(
+        &mut self,
+        now: Instant,
+        event: &Event<Response>,
+        running: &BTreeMap<AttemptId, Running>,
+    ) {
         match event {
             Event::Demand => _ = self.started_at.get_or_insert(now),
             Event::Sent { .. } | Event::Wants { .. } => {}
@@ -109,7 +113,7 @@ impl Ledger {
         }
     }
 
-    /// This attempt was given up.
+    /// Records a cancelled attempt.
     pub(crate) fn cancelled(&mut self, attempt: AttemptId) {
         self.mark_possibly_sent(attempt);
         self.reached(attempt);
@@ -163,7 +167,7 @@ impl Ledger {
         Broken::unless(!self.must_not_resend.contains(&id), || format!("request {id} must not be sent again"))?;
         let started = self.started.entry(id).or_default();
         *started += 1;
-        // A second one beside another, and one for a connection that was closed.
+        // Plus a hedge, and one for a connection that was closed.
         let max = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
         Broken::unless(*started <= max, || format!("request {id} was sent {started} times"))
     }
@@ -193,10 +197,12 @@ impl Ledger {
             Ok(response) => {
                 self.responses += 1;
                 self.shared += u64::from(claimed == 0);
-                // A redirect may have made another request of it.
+                // A redirect may have changed the request.
                 let same = !outcome.hops.is_empty() || response.wire_request == wire_request;
                 let from = outcome.hops.first().unwrap_or(&outcome.url);
-                Broken::unless(same && *from == wire_request.url, || format!("request {id} got what another wire_request for"))?;
+                Broken::unless(same && *from == wire_request.url, || {
+                    format!("request {id} got what another wire_request for")
+                })?;
             }
             Err(failure) => {
                 self.truth.check(outcome, failure, repeatable, settings)?;
@@ -216,7 +222,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What must hold whenever the engine has nothing more to do.
+    /// Checks what must hold whenever the engine has no more actions.
     pub(crate) fn check_step(
         &mut self,
         now: Instant,
@@ -241,12 +247,15 @@ impl Ledger {
         Broken::unless(held <= max, || format!("{held} entries held, {max} allowed"))?;
         let missing = self.waiting.keys().next().filter(|_| self.stopped && !self.left);
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome after the stop"))?;
-        let over = settings.deadline.zip(self.started_at).is_some_and(|(deadline, started_at)| started_at + deadline + LATE < now);
+        let over = settings
+            .deadline
+            .zip(self.started_at)
+            .is_some_and(|(deadline, started_at)| started_at + deadline + LATE < now);
         let done = self.waiting.is_empty() || self.left || settings.order == Order::Input;
         Broken::unless(!over || done, || "outcomes are missing after the deadline".to_owned())
     }
 
-    /// What must hold of a summary.
+    /// Checks what must hold for a summary.
     pub(crate) fn check_end(&self, summary: &Summary, settings: &Settings) -> Result<(), Broken> {
         let status = summary.by_status;
         let by_status = [status.informational, status.successful, status.redirection, status.client_error];
@@ -286,12 +295,12 @@ impl Ledger {
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
-    /// Attempts for unread bodies, and such bodies that were handed out, at most.
+    /// An upper bound of attempts for unread bodies and of unread bodies that were handed out.
     pub(crate) fn unread(&self, running: &BTreeMap<AttemptId, Running>) -> usize {
         unread_running(running) + self.unread.0.len() + self.unread.1.len()
     }
 
-    /// How often a request was sent.
+    /// Attempts of a request.
     pub(crate) fn attempts_of(&self, id: u64) -> u32 {
         self.started.get(&id).copied().unwrap_or_default()
     }

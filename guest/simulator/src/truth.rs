@@ -1,4 +1,4 @@
-//! What outcomes must not say, and what must not be left undone: rules of single requests.
+//! Rules for single requests: what outcomes must not claim, and what the engine must not omit.
 
 use crate::attempt::{Response, Running};
 use crate::broken::Broken;
@@ -6,14 +6,14 @@ use fantail_engine::{AttemptId, BodyMode, Cause, Failure, Hedge, Instant, Outcom
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What has become of requests, as far as outcomes have to tell.
+/// The facts about requests that outcomes have to report.
 #[derive(Default)]
 pub(crate) struct Truth {
-    /// Those of which a peer may have seen an attempt.
+    /// Requests of which a peer may have seen an attempt.
     possibly_sent: BTreeSet<u64>,
-    /// Those that have an answer after which they may be sent again, and have not been.
+    /// Requests with an answer after which they may be sent again, and have not been.
     answered: BTreeSet<u64>,
-    /// Attempts whose heads have come.
+    /// Attempts whose heads have arrived.
     heads: BTreeSet<AttemptId>,
 }
 
@@ -42,7 +42,7 @@ impl Truth {
         self.answered.remove(&id);
     }
 
-    /// T3 and T4: what a failure says of a request, which may be sent twice without harm or not.
+    /// T3 and T4: checks what a failure claims about a request, which may be repeatable or not.
     pub(crate) fn check(
         &self,
         Outcome { id, hops, .. }: &Outcome<Response>,
@@ -52,19 +52,19 @@ impl Truth {
     ) -> Result<(), Broken> {
         let unsent = failure.sent == Sent::No && self.possibly_sent.contains(id);
         Broken::unless(!unsent, || format!("request {id} was sent, and says that it was not"))?;
-        // Also of one that shares what another got, of which nothing was sent itself.
+        // Also for a request that shares another's answer, of which nothing was sent itself.
         let unanswered = failure.sent != Sent::Yes && !hops.is_empty();
         Broken::unless(!unanswered, || format!("request {id} was redirected, and says that nobody answered it"))?;
         let harmful = failure.retryable && failure.sent != Sent::No && !repeatable;
         Broken::unless(!harmful, || format!("request {id} says that it may be sent again, which may do harm"))?;
         let local_failure =
             matches!(failure.cause, Cause::BreakerOpen | Cause::TimeoutTotal | Cause::Deadline | Cause::Cancelled);
-        // Without room it may have been dropped.
+        // The answer may have been dropped for lack of room.
         let lost = local_failure && settings.window_bytes >= WINDOW_BYTES && self.answered.contains(id);
         Broken::unless(!lost, || format!("request {id} had an answer, and fails with {}", failure.cause))
     }
 
-    /// L8: nothing new is started while a second attempt is due that could be made. Only where no limit is in its way.
+    /// L8: no new request is started while a hedge is due that could be made. Only without other limits.
     pub(crate) fn check_turn(
         &self,
         now: Instant,
@@ -89,12 +89,12 @@ impl Truth {
     }
 }
 
-/// Whether nothing but slots and origins keeps an attempt from being made.
+/// Whether only slots and origins limit attempts.
 pub(crate) fn is_unlimited(settings: &Settings) -> bool {
     has_only_slots(settings) && settings.retry_per_second >= 10_000
 }
 
-/// The same of the first attempt of a request, which nothing has to be left over for.
+/// The same for the first attempt of a request, which needs no retry budget.
 pub(crate) fn has_only_slots(settings: &Settings) -> bool {
     let Settings { rate, breaker_percent, per_origin_floor, window_bytes, .. } = *settings;
     window_bytes >= WINDOW_BYTES && rate.is_none() && breaker_percent == 0 && per_origin_floor.is_none()

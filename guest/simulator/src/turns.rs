@@ -1,4 +1,4 @@
-//! Who has waited for a slot while others had theirs.
+//! Fairness: how often others had a turn while an origin waited for a slot.
 
 use crate::attempt::Running;
 use crate::broken::Broken;
@@ -6,15 +6,15 @@ use crate::truth::has_only_slots;
 use fantail_engine::{AttemptId, BodyMode, Instant, Overrides, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The requests of one batch that wait for their first attempt, and whom their origins have let go first.
+/// The requests of one batch that wait for their first attempt, and the turns of other origins.
 #[derive(Default)]
 pub(crate) struct Turns {
     waiting: BTreeMap<u64, Waiting>,
-    /// How often each other origin had a turn since this one had its own, or could first have one.
+    /// How often each other origin had a turn since this group had its own, or could first have one.
     overtaken_by: BTreeMap<Group, BTreeMap<usize, u32>>,
 }
 
-/// The requests of one priority to one origin: they have one turn, whatever becomes of their bodies.
+/// The requests of one priority to one origin: they share turns, whatever their body modes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     origin: usize,
@@ -24,29 +24,29 @@ struct Group {
 struct Waiting {
     group: Group,
     body: BodyMode,
-    /// From then on it does not wait any more.
+    /// When it stops waiting.
     until: Instant,
 }
 
-/// Turns of another origin at most. Two, because one that has had a turn for a body of one mode moves behind the others with the
-/// other mode, and does so no earlier than it comes to the front with that.
+/// Turns of another origin at most. Two, because an origin that has had a turn with one body mode moves behind the
+/// others with the other mode only when it comes to the front there.
 const MAX_TURNS: u32 = 2;
 
 impl Turns {
-    /// This was read, and can be sent.
+    /// Records a valid request that was read.
     pub(crate) fn read(&mut self, now: Instant, id: u64, origin: usize, overrides: &Overrides, settings: &Settings) {
         let group = Group { origin, priority: overrides.priority.unwrap_or_default() as u8 };
         let until = now + overrides.timeout.unwrap_or(settings.timeout);
         self.waiting.insert(id, Waiting { group, body: overrides.body.unwrap_or(settings.body), until });
     }
 
-    /// It waits no more.
+    /// A request no longer waits.
     pub(crate) fn left(&mut self, id: u64) {
         self.waiting.remove(&id);
     }
 
-    /// L11: between two turns of an origin that has room, each other has a few at most for what is no more urgent. What goes on
-    /// (repeated, or led elsewhere) counts for nothing here: it may go before the others.
+    /// L11: between two turns of an origin with room, each other origin has at most a few for requests of no higher
+    /// priority. Retries and redirects do not count: they may go before the others.
     pub(crate) fn started(
         &mut self,
         now: Instant,
@@ -57,7 +57,7 @@ impl Turns {
     ) -> Result<(), Broken> {
         self.update(now, running, unread, settings);
         let Some(Waiting { group, .. }) = self.waiting.remove(&id) else {
-            // Of whatever priority it is.
+            // Whatever its priority.
             self.overtaken_by.retain(|group, _| group.origin != origin);
             return Ok(());
         };
@@ -75,7 +75,7 @@ impl Turns {
         Ok(())
     }
 
-    /// Notes which may go now. Whoever may not has no turn to miss.
+    /// Records which groups may start now. A group that may not start cannot miss a turn.
     pub(crate) fn update(
         &mut self,
         now: Instant,
@@ -104,9 +104,9 @@ mod tests {
     use super::*;
     use fantail_engine::Policy;
 
-    /// L11: what is found when ages decide, and not turns.
+    /// L11: detects a queue ordered by age instead of turns.
     #[test]
-    fn an_origin_that_is_passed_over_is_found() {
+    fn an_origin_that_is_passed_over_is_detected() {
         let (settings, now) = (Policy::default().resolve().unwrap(), Instant::default());
         let (mut turns, nothing) = (Turns::default(), BTreeMap::new());
         for id in 0..5 {

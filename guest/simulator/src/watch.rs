@@ -1,7 +1,7 @@
-//! Kind must hold of origins, whichever batches ask them: rates, budgets of retries, breakers and adaptive limits, by the policy of
-//! each batch over what all of them do. Checked with every attempt.
+//! What must hold for each origin across batches: rates, retry budgets, breakers and adaptive limits, by the policy of
+//! each batch over the attempts of all. Checked with every attempt.
 
-use crate::batch::{OriginEvent, Kind};
+use crate::batch::{Kind, OriginEvent};
 use crate::broken::Broken;
 use crate::models::{Circuit, Limit, Schedule};
 use crate::scenario::Scenario;
@@ -9,35 +9,35 @@ use fantail_engine::{Instant, Order, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How late an attempt may be and count as made in time, as the interface documents it for `set-rate`.
+/// How late an attempt may be and still count as made in time, as the interface documents for `set-rate`.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// All origins, and the policies that they are asked by.
+/// All origins, and the policies of all batches.
 pub(crate) struct Watch {
     policies: Vec<Settings>,
-    /// There is room to know all of them.
+    /// All origins can be known at once.
     all_known: bool,
-    /// Nothing but rates makes anything wait.
+    /// Only rates delay attempts.
     paced: bool,
-    /// How late the first attempt may be that a rate has let go: as late as a timer, or as what an instance catches up with.
+    /// How late the first attempt allowed by a rate may be: as late as a timer, or as an instance catches up.
     late: Duration,
     origins: BTreeMap<usize, Origin>,
 }
 
-/// Kind was seen of one origin.
+/// What was observed at one origin.
 #[derive(Default)]
 struct Origin {
     /// By rate and burst.
     schedules: BTreeMap<(u32, u32), Schedule>,
     all: Schedule,
-    /// By batch: first attempts, the others, and when the last one was made.
+    /// By batch: first attempts, other attempts, and when the last one was made.
     sent: BTreeMap<usize, (u64, u64, Instant)>,
-    /// Attempts that may have been repeated out of no budget.
+    /// Repeated attempts that may not have been charged to a budget.
     unbudgeted: u64,
     results: u64,
     circuit: Circuit,
     limit: Limit,
-    /// Nobody outside can tell how the engine took some result.
+    /// It is not visible outside how the engine counted some result.
     ambiguous: bool,
 }
 
@@ -54,7 +54,7 @@ impl Watch {
         })
     }
 
-    /// Something happened between a batch and an origin.
+    /// Checks an event between a batch and an origin.
     pub(crate) fn observe(
         &mut self,
         now: Instant,
@@ -64,7 +64,7 @@ impl Watch {
         let Self { policies, all_known, origins, late, .. } = self;
         let Some(settings) = policies.get(batch) else { return Ok(()) };
         let origin = origins.entry(number).or_default();
-        // A breaker is followed where all batches have one rule, a limit where there is one batch.
+        // The breaker model needs one rule for all batches, the limit model a single batch.
         let rule = |settings: &Settings| (settings.breaker_percent, settings.breaker_minimum, settings.breaker_open);
         let one_rule = *all_known && policies.iter().all(|other| rule(other) == rule(settings)) && !origin.ambiguous;
         let one_batch = *all_known && policies.len() == 1 && !origin.ambiguous;
@@ -96,13 +96,14 @@ impl Watch {
             Kind::RejectedByBreaker => {
                 let enough = origin.results >= u64::from(settings.breaker_minimum);
                 let open = !one_rule || settings.order == Order::Input || origin.circuit.is_open();
-                Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned()).map_err(with_context)?;
+                Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned())
+                    .map_err(with_context)?;
             }
         }
         Ok(())
     }
 
-    /// Kind must hold when all is over: where nothing else is in the way, a batch sends what its rate allows.
+    /// Checks the end of a run: if nothing else delays it, a batch sends what its rate allows.
     pub(crate) fn check_end(&self) -> Result<(), Broken> {
         if !self.paced || !self.all_known {
             return Ok(());
@@ -113,7 +114,8 @@ impl Watch {
                     continue;
                 };
                 let interval = Duration::from_secs(1) / rate;
-                // Beside others it may have to wait for attempts of each before each of its own, and not for their debts.
+                // Among other batches it may have to wait for an attempt of each before each of its own, but not for
+                // their bursts.
                 let batches = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
                 let attempts = u32::try_from(*sent).unwrap_or(u32::MAX);
                 let waits = if batches == 1 { attempts.saturating_sub(burst) } else { (attempts + 1) * (batches + 1) };
@@ -139,7 +141,7 @@ impl Origin {
         self.all.add(now);
     }
 
-    /// Batches with one rate keep it together. All of them keep the largest, but for what others' bursts add.
+    /// Batches with the same rate keep it together. All batches keep the largest rate, plus their bursts.
     fn check_rate(
         &mut self,
         now: Instant,
@@ -161,10 +163,10 @@ impl Origin {
         }
     }
 
-    /// Kind a batch repeats is within its own budget over what all have sent.
+    /// A batch's repeated attempts are within its own budget over what all have sent.
     fn check_budget(&self, now: Instant, batch: usize, policies: &[Settings]) -> Result<(), Broken> {
         let Some(settings) = policies.get(batch) else { return Ok(()) };
-        // Kind a redirect leads to is no repetition.
+        // Attempts after a redirect are not repeats.
         if policies.iter().any(|policy| policy.redirects > 0) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Time, origins, and who reads: everything around the engines.
+//! Everything around the engines: time, origins, inputs and readers.
 
 use crate::attempt::Response;
 use crate::batch::{Batch, Task};
@@ -13,16 +13,16 @@ use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Kind became of one batch.
+/// The result of one batch.
 #[derive(Debug)]
 pub struct Finished {
-    /// Those that were handed out, in their order.
+    /// Emitted outcomes, in order.
     pub outcomes: Vec<Outcome<Response>>,
-    /// Kind the engine counted.
+    /// The engine's summary.
     pub summary: Summary,
 }
 
-/// Plays a scenario. Every event is told to `trace` as it happens.
+/// Plays a scenario. Every event is passed to `trace` as it happens.
 pub fn simulate(scenario: &Scenario, trace: &mut dyn FnMut(String)) -> Result<Vec<Finished>, Broken> {
     let mut world = World::new(scenario, trace)?;
     while let Some((now, scheduled)) = world.next() {
@@ -41,35 +41,35 @@ struct World<'a> {
     scenario: &'a Scenario,
     rng: Rng,
     now: Instant,
-    /// By time, and among those of one time by when they were foreseen.
+    /// By time, and at the same time in the order they were scheduled.
     schedule: BTreeMap<(Instant, u64), Scheduled>,
     scheduled: u64,
     names: Vec<String>,
     origins: Origins,
     batches: Vec<Batch>,
-    /// How often each path of each origin was asked for.
+    /// How often each path of each origin was requested.
     visits: BTreeMap<(usize, u32), u32>,
     watch: Watch,
-    /// Responses that end so long after their bodies may grow.
+    /// Responses whose bodies wait for a grant, and how long after it they end.
     growing: BTreeMap<(usize, AttemptId), (Event<Response>, Duration)>,
     trace: &'a mut dyn FnMut(String),
 }
 
-/// Kind happens to which batch.
+/// An event for one batch.
 struct Scheduled {
     batch: usize,
     kind: Kind,
 }
 
 enum Kind {
-    /// Unless the attempt has been cancelled.
+    /// Dropped if the attempt has been cancelled.
     Attempt(AttemptId, Event<Response>),
     Read,
     Take,
     Handle(Event<Response>),
 }
 
-/// Steps after which a run is broken: it should have ended long before.
+/// Steps after which a run counts as endless.
 const MAX_STEPS: u64 = 1_000_000;
 
 impl<'a> World<'a> {
@@ -104,7 +104,7 @@ impl<'a> World<'a> {
         Ok(world)
     }
 
-    /// Any span up to this one.
+    /// A random span up to this one.
     fn random_span(&mut self, max: Duration) -> Duration {
         Duration::from_nanos(self.rng.u64(0..=u64::try_from(max.as_nanos()).unwrap_or(u64::MAX)))
     }
@@ -114,7 +114,7 @@ impl<'a> World<'a> {
         self.schedule.insert((self.now + span, self.scheduled), Scheduled { batch, kind });
     }
 
-    /// Kind happens next: what was foreseen, or the timer of an engine.
+    /// The next event: a scheduled one, or the timer of an engine.
     fn next(&mut self) -> Option<(Instant, Scheduled)> {
         if self.batches.iter().all(|batch| batch.summary.is_some()) {
             return None;
@@ -189,7 +189,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Foresees what an origin does to an attempt.
+    /// Schedules what an origin does to an attempt.
     fn answer(&mut self, index: usize, attempt: AttemptId) -> Result<(), Broken> {
         let Some(running) = self.batches.get(index).and_then(|batch| batch.running.get(&attempt)).cloned() else {
             return Ok(());
@@ -220,7 +220,13 @@ impl<'a> World<'a> {
             Does::Redirect { status, origin, path } => {
                 let location = self.names.get(origin).map(|name| format!("{name}/{path}"));
                 self.schedule(after, index, Kind::Attempt(attempt, head(status, None, location)));
-                self.end(index, attempt, (after, Duration::ZERO), running.body, Response { status, wire_request, size });
+                self.end(
+                    index,
+                    attempt,
+                    (after, Duration::ZERO),
+                    running.body,
+                    Response { status, wire_request, size },
+                );
             }
             Does::BreakBody => {
                 self.schedule(after, index, Kind::Attempt(attempt, head(200, None, None)));
@@ -233,7 +239,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Foresees the end of a response: of its head, when its body is handed out.
+    /// Schedules the end of a response; at its head, if its body is handed out.
     fn end(
         &mut self,
         index: usize,
@@ -259,7 +265,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// An event on one line: without the bytes of bodies.
+/// An event on one line, without the bytes of bodies.
 fn described(event: &Event<Response>) -> String {
     let Event::Read { requests, ended } = event else { return format!("{event:?}") };
     let described = requests.iter().map(|Request { id, method, url, headers, body, overrides }| {
