@@ -1,5 +1,5 @@
-//! What comes from outside can be anything: URLs, `retry-after`, `location`, policies. Whatever it is, it is either understood or
-//! refused with a reason, and nothing that must not be sent is sent.
+//! Arbitrary input: URLs, `retry-after`, `location`, policies. Each is either accepted or refused with a reason, and
+//! nothing that must not be sent is sent.
 
 use crate::driver::Driver;
 use fantail_engine::{Cause, Event, Hedge, MAX_URL, Policy, Request, Until, retry_after};
@@ -75,7 +75,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// Numbers that came with a policy that was accepted, each with the bounds that the interface documents.
+/// Checks an accepted policy against the bounds that the interface documents.
 fn check_bounds(policy: &Policy) {
     let settings = policy.resolve().unwrap();
     let hour = Duration::from_secs(3_600);
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn r9_a_redirect_is_followed_to_where_it_may_lead_and_without_credentials_to_others(
+    fn r9_a_redirect_is_followed_only_to_allowed_targets_and_without_credentials_to_other_origins(
         location in location(),
         https in any::<bool>(),
         status in prop_oneof![Just(301), Just(302), Just(303), Just(307), Just(308)],

@@ -1,4 +1,4 @@
-//! What one batch does, a claim at a time.
+//! The behaviour of one batch.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Event, Fault, Order, Overrides, Phase, Policy, Request, Sent, Until};
@@ -33,7 +33,7 @@ fn reading_stops_at_the_window_until_outcomes_are_taken() {
 }
 
 #[test]
-fn l12_what_the_window_has_room_for_is_read_also_while_others_wait_for_a_slow_origin() {
+fn l12_reading_continues_within_the_window_while_requests_wait_for_a_slow_origin() {
     let mut driver = Driver::started(&Policy { window: Some(40), per_origin: Some(1), ..policy(20) });
     let get = |id, url: &str| Request::get(id, url);
     // All but one wait for the same origin.
@@ -72,7 +72,7 @@ fn an_unread_body_holds_no_slot_but_counts_until_it_ends() {
 }
 
 #[test]
-fn a_body_that_is_said_to_have_ended_twice_makes_room_once() {
+fn a_body_that_is_reported_as_ended_twice_makes_room_once() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy(2) };
     let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b", "/c"], true);
@@ -83,7 +83,7 @@ fn a_body_that_is_said_to_have_ended_twice_makes_room_once() {
 }
 
 #[test]
-fn an_input_that_ended_before_the_batch_stopped_has_ended() {
+fn an_input_that_ended_before_the_batch_stopped_counts_as_ended() {
     let mut driver = Driver::started(&Policy { until: Some(Until::Successes(1)), ..policy(2) });
     driver.read(&["/a", "/b"], true);
     driver.respond("/a", 200);
@@ -92,7 +92,7 @@ fn an_input_that_ended_before_the_batch_stopped_has_ended() {
 }
 
 #[test]
-fn a_request_for_an_unread_body_that_fails_gives_its_place_back() {
+fn a_failed_request_for_an_unread_body_releases_its_place() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy(1) };
     let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b"], true);
@@ -101,7 +101,7 @@ fn a_request_for_an_unread_body_that_fails_gives_its_place_back() {
 }
 
 #[test]
-fn outcomes_come_as_they_complete_or_as_they_were_read() {
+fn outcomes_come_in_order_of_completion_or_of_input() {
     for (order, expected) in [(Order::Completion, ["/c", "/a", "/b"]), (Order::Input, ["/a", "/b", "/c"])] {
         let mut driver = Driver::started(&Policy { order: Some(order), ..policy(3) });
         driver.read(&["/a", "/b", "/c"], true);
@@ -132,7 +132,7 @@ fn an_attempt_that_takes_too_long_is_cancelled_and_says_how_far_it_came() {
 }
 
 #[test]
-fn a_requests_timeout_counts_the_time_it_waits() {
+fn a_requests_timeout_includes_the_time_it_waits() {
     let mut driver = Driver::started(&Policy { timeout: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/waiting"], true);
     driver.pass(10 * MS);
@@ -154,7 +154,7 @@ fn x5_a_timeout_of_zero_ends_a_request_before_it_is_sent() {
 }
 
 #[test]
-fn the_deadline_ends_everything_that_was_read_and_nothing_that_was_not() {
+fn the_deadline_ends_all_requests_that_were_read() {
     let mut driver = Driver::started(&Policy { deadline: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/b", "/c"], false);
     driver.pass(5 * MS);
@@ -193,7 +193,7 @@ fn enough_successes_cancel_the_rest() {
 }
 
 #[test]
-fn the_first_failure_cancels_the_rest_be_it_a_status_or_a_cause() {
+fn the_first_failure_cancels_the_rest_whether_it_is_a_status_or_a_cause() {
     for fail in [
         |driver: &mut Driver| driver.respond("/b", 500),
         |driver: &mut Driver| {
@@ -221,9 +221,9 @@ fn a_reader_that_leaves_cancels_everything_and_the_summary_still_adds_up() {
     assert_eq!(summary.by_cause[&Cause::Cancelled], 2);
 }
 
-/// T7: what is said of a request that was cancelled is what the engine knows of it.
+/// T7: the outcome of a cancelled request reports what the engine knows about it.
 #[test]
-fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
+fn a_stop_ends_all_requests_that_were_read_or_pushed_at_once() {
     let mut driver = Driver::started(&policy(2));
     driver.read(&["/answered", "/begun", "/head", "/waits"], false);
     driver.respond("/answered", 200);
@@ -257,7 +257,7 @@ fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
 }
 
 #[test]
-fn a_reader_that_never_asks_and_leaves_ends_the_batch() {
+fn a_reader_that_leaves_without_demand_ends_the_batch() {
     let mut driver = Driver::new(&policy(2));
     driver.handle(Event::ReaderGone);
     driver.read(&[], true);
@@ -265,7 +265,7 @@ fn a_reader_that_never_asks_and_leaves_ends_the_batch() {
 }
 
 #[test]
-fn what_is_said_of_an_attempt_that_is_over_changes_nothing() {
+fn events_of_an_attempt_that_has_ended_change_nothing() {
     let mut driver = Driver::started(&Policy { attempt_timeout: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/b"], true);
     let late = driver.attempt("/a");

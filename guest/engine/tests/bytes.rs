@@ -1,4 +1,4 @@
-//! The window of bytes: what requests and responses may hold, whatever their number.
+//! The window of bytes: how many bytes requests and responses may hold, whatever their number.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, MAX_HEADER_BYTES, MAX_HEADERS, Order, Policy, Request};
@@ -15,7 +15,7 @@ fn upload(id: u64, bytes: usize) -> Request {
     Request { method: "PUT".to_owned(), body, ..Request::get(id, format!("http://origin.test/{id}")) }
 }
 
-/// L3: requests were counted, and their bytes were not.
+/// L3: the bytes of requests count, not only their number.
 #[test]
 fn requests_are_read_and_sent_as_their_bytes_fit_into_the_window() {
     let mut driver = Driver::started(&policy(1_024 * KIB));
@@ -31,9 +31,9 @@ fn requests_are_read_and_sent_as_their_bytes_fit_into_the_window() {
     assert!(driver.reading.is_some());
 }
 
-/// L3: the bodies of responses.
+/// L3: the bodies of responses count too.
 #[test]
-fn a_body_grows_only_as_far_as_the_window_has_room_and_one_always_does() {
+fn bodies_grow_only_within_the_window_but_one_always_can() {
     let mut driver = Driver::started(&policy(1_024 * KIB));
     driver.read(&["/a", "/b", "/c"], true);
     for path in ["/c", "/b", "/a"] {
@@ -60,9 +60,9 @@ fn a_body_grows_only_as_far_as_the_window_has_room_and_one_always_does() {
     assert!(driver.engine.held_bytes() > 900 * KIB);
 }
 
-/// What waits for its turn in the input's order must not keep the one it waits for from growing.
+/// An outcome held back by the input's order must not keep the request it waits for from growing.
 #[test]
-fn in_the_order_of_the_input_what_is_held_back_stops_nobody() {
+fn outcomes_held_back_by_the_input_order_do_not_block_the_first() {
     let mut driver = Driver::started(&Policy { order: Some(Order::Input), ..policy(64 * KIB) });
     driver.read(&["/a", "/b"], true);
     let long = "x".repeat(60 << 10);
@@ -75,7 +75,7 @@ fn in_the_order_of_the_input_what_is_held_back_stops_nobody() {
 }
 
 #[test]
-fn a_batch_that_is_over_holds_nothing() {
+fn a_finished_batch_holds_no_bytes() {
     let mut driver = Driver::started(&Policy { timeout: Some(Duration::from_secs(1)), ..policy(256 * KIB) });
     driver.read_requests((0..9).map(|id| upload(id, 50_000)).collect(), true);
     let first = driver.running.keys().next().copied().unwrap();
@@ -87,9 +87,9 @@ fn a_batch_that_is_over_holds_nothing() {
     assert!(driver.summary.is_some());
 }
 
-/// L1: a host that ends the instance over one request takes all others with it.
+/// L1: a host that ends the instance because of one request ends all others with it.
 #[test]
-fn headers_that_no_host_takes_are_refused_before_they_are_sent() {
+fn headers_too_large_for_any_host_are_refused_before_they_are_sent() {
     let mut driver = Driver::started(&Policy::default());
     let with = |id, headers| Request { headers, ..Request::get(id, "http://origin.test/") };
     let one = |bytes: usize| vec![("x".to_owned(), vec![b'a'; bytes])];

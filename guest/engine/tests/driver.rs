@@ -1,4 +1,4 @@
-//! A shell for tests: it keeps what the engine asks for and checks, at every step, what must always hold.
+//! A shell for tests: it records the engine's actions and checks, at every step, what must always hold.
 
 use fantail_engine::{
     Action, AttemptId, Cause, Engine, Event, Failed, Instant, Origins, Outcome, Policy, Request, Sent, Summary,
@@ -6,7 +6,7 @@ use fantail_engine::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// The response of a test is the path that was asked.
+/// The response of a test is the path of its request.
 pub(crate) type Response = String;
 
 /// Drives one engine.
@@ -14,23 +14,23 @@ pub(crate) struct Driver {
     pub(crate) engine: Engine<Response>,
     pub(crate) origins: Origins,
     pub(crate) now: Instant,
-    /// Reads asked for and not answered.
+    /// A requested read that is not answered.
     pub(crate) reading: Option<u32>,
     pub(crate) closing: bool,
     /// Attempts in flight, oldest first.
     pub(crate) running: BTreeMap<AttemptId, String>,
-    /// The origins of those that were ever started.
+    /// The origin of every attempt that was started.
     origin_by_attempt: BTreeMap<AttemptId, String>,
     pub(crate) cancelled: Vec<String>,
-    /// Attempts whose bodies may hold what they wanted.
+    /// Attempts that were granted what they wanted.
     pub(crate) granted: Vec<AttemptId>,
-    /// What was sent, as it was sent.
+    /// Requests as they were sent.
     pub(crate) sent: Vec<(String, Request)>,
     pub(crate) outcomes: VecDeque<Outcome<Response>>,
     pub(crate) summary: Option<Summary>,
     pub(crate) peak: usize,
     ever_started: BTreeSet<AttemptId>,
-    /// Paths asked for by POST; those that may have must_not_resend the peer must not be asked for again.
+    /// Paths requested by POST; those that may have reached the peer must not be requested again.
     post_paths: BTreeSet<String>,
     must_not_resend: BTreeSet<String>,
 }
@@ -60,7 +60,7 @@ impl Driver {
         }
     }
 
-    /// A driver whose batch has begun.
+    /// A driver whose batch has started.
     pub(crate) fn started(policy: &Policy) -> Self {
         let mut driver = Self::new(policy);
         driver.handle(Event::Demand);
@@ -123,7 +123,7 @@ impl Driver {
         }
     }
 
-    /// Notes that a request may have must_not_resend the peer.
+    /// Records that a request may have reached the peer.
     fn mark_sent(&mut self, path: &str) {
         if self.post_paths.contains(path) {
             self.must_not_resend.insert(path.to_owned());
@@ -145,7 +145,7 @@ impl Driver {
         self.handle(Event::Read { requests, ended: ended || self.closing });
     }
 
-    /// The attempt that asks for this path.
+    /// The running attempt for this path.
     pub(crate) fn attempt(&self, path: &str) -> AttemptId {
         *self.running.iter().find(|(_, running)| *running == path).expect("the attempt is running").0
     }
@@ -154,7 +154,7 @@ impl Driver {
         self.head_with_retry_after(path, status, None);
     }
 
-    /// A head that asks to be left alone for a while.
+    /// A head with a `retry-after`.
     pub(crate) fn head_with_retry_after(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
         let attempt = self.attempt(path);
         self.handle(Event::Head { attempt, status, retry_after, location: None, facts: None });
@@ -171,7 +171,7 @@ impl Driver {
         let (attempt, location) = (self.attempt(path), Some(location.to_owned()));
         self.handle(Event::Head { attempt, status, retry_after: None, location, facts: None });
         self.running.remove(&attempt);
-        // What follows is another request, which has must_not_resend nobody yet.
+        // The next request is another one, which has reached no peer yet.
         self.handle(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
     }
 
@@ -200,7 +200,7 @@ impl Driver {
         taken
     }
 
-    /// Lets time pass, and the timer ring when it should.
+    /// Lets time pass, and fires the timer when it is due.
     pub(crate) fn pass(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(timer) = self.engine.next_timer().filter(|timer| *timer <= end) {

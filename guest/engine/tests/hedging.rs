@@ -1,4 +1,4 @@
-//! When a request is sent a second time beside the first, and which of the two counts.
+//! Hedging: when a second attempt is made beside a slow one, and which of the two counts.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, Failed, Hedge, Policy, Request};
@@ -43,7 +43,7 @@ fn the_first_good_answer_counts_and_the_other_attempt_is_cancelled() {
 }
 
 #[test]
-fn when_one_fails_the_other_is_waited_for() {
+fn when_one_attempt_fails_the_other_decides() {
     let (mut driver, earlier, later) = hedged(&policy());
     driver.running.remove(&earlier);
     driver.handle(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
@@ -58,7 +58,7 @@ fn when_one_fails_the_other_is_waited_for() {
 }
 
 #[test]
-fn a_head_or_no_room_or_what_must_not_be_repeated_means_no_second_attempt() {
+fn no_hedge_is_made_after_a_head_without_room_or_budget_or_for_a_post() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.head("/a", 200);
@@ -84,7 +84,7 @@ fn a_head_or_no_room_or_what_must_not_be_repeated_means_no_second_attempt() {
 }
 
 #[test]
-fn a_timeout_or_a_cancel_ends_both() {
+fn a_timeout_or_cancellation_ends_both_attempts() {
     let (mut driver, ..) = hedged(&Policy { timeout: Some(200 * MS), ..policy() });
     driver.pass(150 * MS);
     assert_eq!((driver.cancelled.len(), driver.running.len()), (2, 0));
@@ -95,7 +95,7 @@ fn a_timeout_or_a_cancel_ends_both() {
 }
 
 #[test]
-fn each_attempt_has_its_own_time() {
+fn each_attempt_has_its_own_timeout() {
     let (mut driver, ..) = hedged(&Policy { attempt_timeout: Some(80 * MS), ..policy() });
     driver.pass(30 * MS);
     assert_eq!((driver.cancelled.len(), driver.running.len()), (1, 1));
@@ -104,7 +104,7 @@ fn each_attempt_has_its_own_time() {
 }
 
 #[test]
-fn a_learned_delay_waits_until_it_knows_the_origin_and_then_for_what_is_unusual() {
+fn with_auto_a_hedge_is_made_only_for_unusually_slow_heads_of_a_known_origin() {
     let mut driver = Driver::started(&Policy { hedge: Some(Hedge::Auto), ..policy() });
     for _ in 0..20 {
         driver.read(&["/a"], false);
@@ -121,7 +121,7 @@ fn a_learned_delay_waits_until_it_knows_the_origin_and_then_for_what_is_unusual(
 }
 
 #[test]
-fn what_is_given_up_counts_as_slow() {
+fn an_attempt_that_is_given_up_counts_as_slow() {
     let mut driver = Driver::started(&Policy { hedge: Some(Hedge::Auto), ..policy() });
     for round in 0..200 {
         driver.read(&["/a"], false);

@@ -1,4 +1,4 @@
-//! How often an origin is asked.
+//! Rate limits: how often requests are sent to an origin.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, Hedge, Origins, Policy, Request};
@@ -22,7 +22,7 @@ fn read(driver: &mut Driver, count: usize) {
 }
 
 #[test]
-fn an_origin_is_asked_at_its_pace_whatever_waits() {
+fn attempts_to_an_origin_keep_its_rate_however_many_wait() {
     let mut driver = Driver::started(&policy());
     read(&mut driver, 20);
     assert_eq!(driver.running.len(), 2, "the burst");
@@ -36,7 +36,7 @@ fn an_origin_is_asked_at_its_pace_whatever_waits() {
 }
 
 #[test]
-fn others_are_asked_meanwhile() {
+fn other_origins_are_not_delayed() {
     let mut driver = Driver::started(&policy());
     let other = |id| Request::get(id, format!("http://other.test/other/{id}"));
     let requests = (0..9).map(|id| Request::get(id, format!("http://origin.test/{id}"))).chain([other(9), other(10)]);
@@ -46,7 +46,7 @@ fn others_are_asked_meanwhile() {
 }
 
 #[test]
-fn retries_and_second_attempts_keep_the_pace_too() {
+fn retries_and_hedges_keep_the_rate_too() {
     let fast = Policy { retries: Some(1), backoff: Some(MS), hedge: Some(Hedge::After(MS)), ..policy() };
     let mut driver = Driver::started(&fast);
     read(&mut driver, 2);
@@ -58,7 +58,7 @@ fn retries_and_second_attempts_keep_the_pace_too() {
 }
 
 #[test]
-fn what_leaves_while_it_waits_leaves_nothing_behind() {
+fn requests_that_time_out_while_waiting_leave_no_reservation() {
     let mut driver = Driver::started(&Policy { timeout: Some(50 * MS), ..policy() });
     read(&mut driver, 10);
     driver.pass(50 * MS);
@@ -69,9 +69,9 @@ fn what_leaves_while_it_waits_leaves_nothing_behind() {
     assert_eq!(driver.running.len(), 2);
 }
 
-/// L5: what one batch may send beyond its rate is no debt of another, at an origin that both know.
+/// L5: what one batch sends beyond its rate does not put another in debt, at an origin that both use.
 #[test]
-fn one_batch_s_burst_does_not_make_another_late() {
+fn one_batchs_burst_does_not_delay_another() {
     let mut first = Driver::started(&Policy { rate: Some(1), burst: Some(100_000), ..policy() });
     while first.sent.len() < 5_000 {
         let room = first.reading.unwrap() as usize;
@@ -96,8 +96,8 @@ fn drawn(seed: u64, max: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// What a batch sends that has always something waiting, in ten seconds, when a timer rings at a whole millisecond and up to
-/// `late` more after it was due, and answers come together with it.
+/// Attempts of a batch that always has requests waiting, in ten seconds, when a timer fires at a whole millisecond and
+/// up to `late` more after it was due, and answers arrive together with it.
 fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
     let slots = Some(1_000);
     let mut driver = Driver::started(&Policy {
@@ -131,9 +131,9 @@ fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
     }
 }
 
-/// L7: what late timers cost is made up for, and never more than that.
+/// L7: delays of late timers are caught up, and no more than that.
 #[test]
-fn a_rate_is_kept_although_timers_come_late() {
+fn a_rate_is_kept_although_timers_fire_late() {
     for (rate, late, seed) in [(100, 8, 1), (100, 0, 2), (1_000, 8, 3), (5_000, 5, 4), (5_000, 8, 5)] {
         let sent = sent_in_ten_seconds(rate, late, seed);
         let wanted = rate as usize * 10;
@@ -141,7 +141,8 @@ fn a_rate_is_kept_although_timers_come_late() {
     }
 }
 
-/// Answers everything at once, and lets time pass until nothing is left. When each URL was asked for, after the start.
+/// Answers everything at once, and lets time pass until nothing is left. Returns when each origin was sent a request,
+/// since the start.
 fn play_to_the_end(driver: &mut Driver, answer: impl Fn(&mut Driver)) -> BTreeMap<String, Vec<Duration>> {
     let (start, mut seen) = (driver.now, 0);
     let mut asked: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
@@ -161,7 +162,7 @@ fn play_to_the_end(driver: &mut Driver, answer: impl Fn(&mut Driver)) -> BTreeMa
     }
 }
 
-/// More origins than can be known, and so many requests to each.
+/// A batch with more origins than can be known, and `requests` to each.
 fn to_many_origins(policy: Policy, requests: u64) -> Driver {
     let mut driver = Driver::new(&Policy {
         concurrency: Some(4_096),
@@ -176,7 +177,7 @@ fn to_many_origins(policy: Policy, requests: u64) -> Driver {
     driver
 }
 
-/// L6: beyond what can be known of origins new ones wait, their rate holds, and the waiting ends.
+/// L6: when no more origins can be known, requests to new ones wait, rates hold, and the wait ends.
 #[test]
 fn rates_hold_with_more_origins_than_can_be_known() {
     let mut driver = to_many_origins(Policy { rate: Some(1), burst: Some(2), ..Policy::default() }, 5);
@@ -197,7 +198,7 @@ fn rates_hold_with_more_origins_than_can_be_known() {
     assert!(driver.summary.is_some_and(|summary| summary.responses == 1_000));
 }
 
-/// L6: so does the budget of their retries.
+/// L6: so do retry budgets.
 #[test]
 fn budgets_hold_with_more_origins_than_can_be_known() {
     let policy = Policy { retries: Some(5), retry_percent: Some(20), retry_per_second: Some(0), ..Policy::default() };

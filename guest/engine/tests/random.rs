@@ -1,4 +1,4 @@
-//! Random schedules: whatever happens in whatever order, every request read has exactly one outcome and every limit holds.
+//! Random schedules: whatever happens, every request read has exactly one outcome and every limit holds.
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
@@ -78,7 +78,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// A driver, and a ledger of what went in and came out.
+/// A driver, and a ledger of requests and outcomes.
 struct World {
     driver: Driver,
     read: u64,
@@ -119,7 +119,7 @@ impl World {
                 if let Some(path) = pick(*which, &self.driver) {
                     let settings = self.driver.engine.settings();
                     let unread = settings.body == BodyMode::Unread;
-                    // The body of a response that is not handed out ends at once: a shell would say so.
+                    // If a response is not handed out, its body ends at once, and a shell would report that.
                     let handed_out = settings.retries == 0 && settings.hedge.is_none();
                     let status = if unread && !handed_out { 200 } else { *status };
                     if unread {
@@ -131,7 +131,7 @@ impl World {
             Step::Redirect(which, to) => {
                 let unread = self.driver.engine.settings().body == BodyMode::Unread;
                 if let Some(path) = pick(*which, &self.driver).filter(|_| !unread) {
-                    // To another origin, under the same path, by which the driver knows it.
+                    // To another origin, with the same path, by which the driver finds the attempt.
                     self.driver.redirect(&path, 307, &format!("http://origin-{to}.test{path}"));
                 }
             }
@@ -169,7 +169,7 @@ impl World {
         self.driver.read_requests(requests, ended);
     }
 
-    /// Answers the wish to close with what a read under way might have got.
+    /// Answers `CloseInput` with what a pending read may have received.
     fn close(&mut self, count: usize) {
         self.driver.closing = false;
         self.closed = true;
@@ -182,7 +182,7 @@ impl World {
         let first = self.read;
         self.read += count as u64;
         if self.left {
-            // Nobody is there to get outcomes; the summary counts them all the same.
+            // There is no reader for the outcomes; the summary counts them all the same.
             self.done.extend(first..self.read);
         }
         let url = |id| if valid { format!("http://origin-{}.test/{id}", id % 4) } else { "invalid".to_owned() };
@@ -214,7 +214,7 @@ impl World {
         }
     }
 
-    /// Ends the input and lets everything run out: the batch must come to its end.
+    /// Ends the input and lets everything finish: the batch must end.
     fn run_to_end(mut self) {
         for _ in 0..10_000 {
             if self.driver.summary.is_some() {

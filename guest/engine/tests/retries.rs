@@ -1,4 +1,4 @@
-//! What is sent again, when, and how often.
+//! Which requests are retried, when, and how often.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Failed, Overrides, Policy, Request, Sent, Until};
@@ -7,7 +7,7 @@ use std::time::Duration;
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Twice again, after 100 ms at most and 200 ms at most.
+/// Two retries, after at most 100 ms and at most 200 ms.
 fn policy() -> Policy {
     Policy { concurrency: Some(2), retries: Some(2), timeout: Some(10 * SECOND), ..Policy::default() }
 }
@@ -35,7 +35,7 @@ fn without_retries_nothing_is_sent_again() {
 }
 
 #[test]
-fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
+fn transient_failures_are_retried_and_the_outcome_counts_attempts() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.fail("/a", Cause::ConnectionTerminated);
@@ -51,7 +51,7 @@ fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
 }
 
 #[test]
-fn when_retries_run_out_on_a_response_it_is_the_outcome() {
+fn when_retries_run_out_the_last_response_is_the_outcome() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     for _ in 0..3 {
@@ -63,7 +63,7 @@ fn when_retries_run_out_on_a_response_it_is_the_outcome() {
 }
 
 #[test]
-fn only_statuses_and_causes_that_may_pass_are_tried_again() {
+fn only_transient_statuses_and_causes_are_retried() {
     for status in [200, 301, 400, 401, 404, 409, 501, 505] {
         let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
@@ -79,7 +79,7 @@ fn only_statuses_and_causes_that_may_pass_are_tried_again() {
 }
 
 #[test]
-fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
+fn a_request_that_is_not_repeatable_is_retried_only_if_nothing_was_sent() {
     let mut driver = Driver::started(&policy());
     driver.read_requests(vec![post("/refused"), post("/broken")], false);
     driver.fail("/broken", Cause::ConnectionTerminated);
@@ -92,11 +92,11 @@ fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
 }
 
 #[test]
-fn the_caller_may_say_that_repeating_does_no_harm() {
+fn the_caller_may_declare_a_request_safe_to_repeat() {
     let mut driver = Driver::started(&policy());
     let overrides = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..post("/a") }], true);
-    // The driver would not have it for a POST: this one is marked.
+    // The driver does not allow repeated POSTs, so bypass it for this one.
     let attempt = driver.attempt("/a");
     driver.running.remove(&attempt);
     driver.handle(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
@@ -115,7 +115,7 @@ fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
 }
 
 #[test]
-fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
+fn the_late_response_of_an_earlier_attempt_is_ignored() {
     let mut driver = Driver::started(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
     driver.read(&["/a"], true);
     let late = driver.attempt("/a");
@@ -128,7 +128,7 @@ fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
 }
 
 #[test]
-fn a_retry_after_is_waited_for_to_the_moment() {
+fn a_retry_waits_exactly_as_long_as_retry_after_asks() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.head_with_retry_after("/a", 503, Some(3 * SECOND));
@@ -137,7 +137,7 @@ fn a_retry_after_is_waited_for_to_the_moment() {
 }
 
 #[test]
-fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
+fn x6_a_response_whose_retry_would_be_too_late_is_the_outcome_at_once() {
     for policy in [policy(), Policy { timeout: Some(20 * SECOND), deadline: Some(10 * SECOND), ..policy() }] {
         let mut driver = Driver::started(&policy);
         driver.read(&["/a"], true);
@@ -148,7 +148,7 @@ fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
 }
 
 #[test]
-fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
+fn backing_off_takes_no_slot_and_ends_at_the_requests_timeout() {
     let mut driver = Driver::started(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
     driver.read(&["/a", "/b"], true);
     driver.head_with_retry_after("/a", 503, Some(4 * SECOND));
@@ -165,7 +165,7 @@ fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
 }
 
 #[test]
-fn when_the_batch_has_enough_nothing_is_sent_again() {
+fn when_the_batch_has_enough_nothing_is_retried() {
     let mut driver = Driver::started(&Policy { until: Some(Until::Successes(1)), ..policy() });
     driver.read(&["/a", "/b"], false);
     driver.fail("/a", Cause::ConnectionRefused);
@@ -176,7 +176,7 @@ fn when_the_batch_has_enough_nothing_is_sent_again() {
 }
 
 #[test]
-fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
+fn x7_a_dead_origin_gets_a_fifth_more_attempts_plus_the_fixed_rate() {
     let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
     let mut driver = Driver::started(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
     let (mut read, mut started) = (0, 0);
@@ -206,7 +206,7 @@ fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
 }
 
 #[test]
-fn batches_that_are_lent_the_same_origins_share_their_budget() {
+fn batches_with_the_same_origins_share_their_retry_budget() {
     let strict = Policy { concurrency: Some(16), retry_percent: Some(0), retry_per_second: Some(1), ..policy() };
     let mut first = Driver::started(&strict);
     let paths: Vec<String> = (0..9).map(|n| format!("/{n}")).collect();
@@ -224,7 +224,7 @@ fn batches_that_are_lent_the_same_origins_share_their_budget() {
 }
 
 #[test]
-fn a_response_that_is_sent_again_gives_back_its_unread_body() {
+fn a_retried_response_releases_its_unread_body() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
     let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b"], true);
@@ -233,7 +233,7 @@ fn a_response_that_is_sent_again_gives_back_its_unread_body() {
 }
 
 #[test]
-fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost() {
+fn a_request_over_a_closed_connection_is_repeated_once_without_a_retry() {
     let mut driver =
         Driver::started(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
     driver.read(&["/a"], false);
@@ -254,7 +254,7 @@ fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost
 }
 
 #[test]
-fn what_is_not_safe_to_repeat_or_had_a_head_is_not_sent_again_for_its_connection() {
+fn a_request_that_is_not_repeatable_or_had_a_head_is_not_repeated_for_a_closed_connection() {
     let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a", "/b"], false);
     driver.respond("/a", 200);

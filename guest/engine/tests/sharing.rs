@@ -1,4 +1,4 @@
-//! When requests that are the same share one answer.
+//! Coalescing: when identical requests share one answer.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
@@ -10,7 +10,7 @@ fn policy() -> Policy {
     Policy { coalesce: Some(true), ..Policy::default() }
 }
 
-/// By id.
+/// Outcomes by id.
 fn ids(outcomes: &[fantail_engine::Outcome<String>]) -> Vec<(u64, u32, Option<&str>)> {
     let mut reported: Vec<_> =
         outcomes.iter().map(|outcome| (outcome.id, outcome.attempts, outcome.result.as_deref().ok())).collect();
@@ -19,7 +19,7 @@ fn ids(outcomes: &[fantail_engine::Outcome<String>]) -> Vec<(u64, u32, Option<&s
 }
 
 #[test]
-fn the_same_asked_again_while_it_is_in_flight_is_sent_once_and_counted() {
+fn identical_requests_in_flight_are_sent_once_and_counted() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a", "/a", "/b", "/a"], true);
     assert_eq!(driver.running.len(), 2);
@@ -34,7 +34,7 @@ fn the_same_asked_again_while_it_is_in_flight_is_sent_once_and_counted() {
 }
 
 #[test]
-fn what_comes_after_the_answer_is_sent_anew_and_unless_asked_nothing_is_shared() {
+fn a_request_after_the_answer_is_sent_and_by_default_nothing_is_shared() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a"], false);
     driver.respond("/a", 200);
@@ -47,7 +47,7 @@ fn what_comes_after_the_answer_is_sent_anew_and_unless_asked_nothing_is_shared()
 }
 
 #[test]
-fn a_failure_is_shared_too_and_a_redirect_with_its_hops() {
+fn failures_and_redirects_with_their_hops_are_shared_too() {
     let mut driver = Driver::started(&policy());
     driver.read(&["/a", "/a"], true);
     driver.fail("/a", Cause::TlsCertificateError);
@@ -62,7 +62,7 @@ fn a_failure_is_shared_too_and_a_redirect_with_its_hops() {
 }
 
 #[test]
-fn who_runs_out_of_time_takes_nobody_along() {
+fn a_request_that_times_out_does_not_end_the_others() {
     let get = |id, timeout: Option<Duration>| {
         let overrides = Overrides { timeout, ..Overrides::default() };
         Request { overrides, ..Request::get(id, "http://origin.test/a") }
@@ -79,7 +79,7 @@ fn who_runs_out_of_time_takes_nobody_along() {
 }
 
 #[test]
-fn who_has_no_time_for_a_retry_takes_nobody_along_either() {
+fn a_request_without_time_for_a_retry_does_not_end_the_others() {
     let mut driver = Driver::started(&Policy { retries: Some(1), ..policy() });
     let overrides = Overrides { timeout: Some(100 * MS), ..Overrides::default() };
     let hurried = Request { overrides, ..Request::get(1, "http://origin.test/a") };
@@ -92,18 +92,18 @@ fn who_has_no_time_for_a_retry_takes_nobody_along_either() {
 }
 
 #[test]
-fn tens_of_thousands_that_follow_one_are_ended_at_once() {
+fn tens_of_thousands_of_followers_end_at_once() {
     let mut driver = Driver::started(&Policy { window: Some(65_536), deadline: Some(MS), ..policy() });
     driver.read(&vec!["/a"; 65_536], true);
     let begun = std::time::Instant::now();
     driver.pass(MS);
     assert_eq!(driver.take().len(), 65_536);
-    // Seconds, if each looked through those that are left.
+    // It would take many seconds if each searched the remaining ones.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
-fn followers_come_in_their_order_count_for_the_end_and_are_cancelled_with_the_batch() {
+fn followers_keep_their_order_count_for_until_and_are_cancelled_with_the_batch() {
     let mut driver = Driver::started(&Policy { order: Some(Order::Input), ..policy() });
     driver.read(&["/a", "/b", "/a"], true);
     driver.respond("/a", 200);
@@ -121,7 +121,7 @@ fn followers_come_in_their_order_count_for_the_end_and_are_cancelled_with_the_ba
 }
 
 #[test]
-fn a_pile_of_followers_that_ran_out_of_time_is_cleared_away() {
+fn followers_that_timed_out_do_not_pile_up() {
     let mut driver = Driver::started(&Policy { window: Some(8), body: Some(BodyMode::Discard), ..policy() });
     driver.read(&["/a"], false);
     for id in 0..10_000 {
