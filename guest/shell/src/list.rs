@@ -54,7 +54,9 @@ fn fit_into_list<I: Incoming>(mut outcome: Outcome<Response<I>>, bytes: &mut usi
         *bytes += size;
         return outcome;
     }
-    let detail = format!("the list has no room left for the response: at most {MAX_BYTES} bytes fit into one list. Start a batch instead");
+    let detail = format!(
+        "the list has no room left for the response: at most {MAX_BYTES} bytes fit into one list. Start a batch instead"
+    );
     let failure = Failure::after_head(Cause::BodyTooLarge, false, response.status).with_detail(detail);
     outcome.result = Err(failure);
     outcome

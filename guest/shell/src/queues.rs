@@ -10,9 +10,8 @@ use std::task::{Context, Poll, Waker};
 /// Requests that may be pushed before they enter the batch's window.
 const MAX_WAITING: usize = 1 << 20;
 
-/// Bytes of outcomes passed in one call, unless a single outcome is larger: far less than any host allows (wasmtime
-/// lets 128 MiB pass), and enough that the cost of a call does not matter. With a smaller limit, large bodies would
-/// come one by one.
+/// Bytes of outcomes passed in one call, unless a single outcome is larger: far less than any host allows (wasmtime lets 128 MiB pass), and
+/// enough that the cost of a call does not matter. With a smaller limit, large bodies would come one by one.
 const MAX_TAKEN_BYTES: usize = 512 << 10;
 
 /// An answer to the engine: what was read, and whether the input has ended.
@@ -157,8 +156,8 @@ impl<I: Incoming> Caller<I> {
         queues.batch.wake();
     }
 
-    /// The number of requests that the windows have room for. Also 0 when no more are accepted. Their size is not known
-    /// in advance: a caller that pushes large requests should ask again after a few.
+    /// The number of requests that the windows have room for; 0 also when no more are accepted. Their size is not known in advance:
+    /// a caller that pushes large requests should ask again after a few.
     pub fn room(&self) -> u32 {
         let queues = self.0.borrow();
         // There is always room for one.
