@@ -105,7 +105,9 @@ async fn a_list_that_is_too_large_for_one_call_says_so_of_what_does_not_fit() {
     let (whole, left_out): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!((whole.len(), left_out.len()), (67, 33), "64 MiB pass");
     assert!(
-        left_out.iter().all(|answer| answer.failure.starts_with("body-too-large: the list has no room left for it"))
+        left_out
+            .iter()
+            .all(|answer| answer.failure.starts_with("body-too-large: the list has no room left for the response"))
     );
 }
 

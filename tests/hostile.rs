@@ -99,7 +99,7 @@ async fn a_body_that_the_component_has_no_memory_for_is_that_requests_failure_al
     let (outcomes, report) = run(&harness, requests(urls), &policy).await;
     let outcomes = by_id(outcomes);
     assert_eq!(outcomes.len(), 30);
-    assert_eq!(failure(&outcomes[20]).detail.as_deref(), Some("the component has no memory left for it"));
+    assert_eq!(failure(&outcomes[20]).detail.as_deref(), Some("the component has no memory left for the body"));
     assert_eq!(report.summary.responses, 29);
     assert!(matches!(report.end, End::Finished(Some(_))), "{:?}", report.end);
 }

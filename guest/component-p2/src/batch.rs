@@ -1,4 +1,4 @@
-//! A batch as its caller holds it. It goes on inside the caller's `next`.
+//! A batch as its caller holds it. It runs inside the caller's `next`.
 
 use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 use crate::bindings::wasi::io::poll::Pollable;
@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 
 pub(crate) struct Batch {
     caller: Caller<Incoming>,
-    /// What is done for it. Borrowed for one call at a time.
+    /// The running batch. Borrowed for one call at a time.
     running: RefCell<futures::future::Fuse<LocalBoxFuture<'static, ()>>>,
 }
 
@@ -52,12 +52,12 @@ impl wit::GuestBatch for Batch {
 
     fn stop(&self) {
         self.caller.stop();
-        self.go_on();
+        self.poll_batch();
     }
 
     fn cancel(&self) {
         self.caller.cancel();
-        self.go_on();
+        self.poll_batch();
     }
 
     fn summary(&self) -> Option<wit::Summary> {
@@ -66,11 +66,12 @@ impl wit::GuestBatch for Batch {
 }
 
 impl Batch {
-    /// Lets the batch go on until there are outcomes or it is over, or until `also` is ready. Without that nobody can push while this waits.
+    /// Runs the batch until there are outcomes, it ends, or `also` is ready. Without `also` nobody can push while this
+    /// waits.
     fn wait(&self, max: u32, also: Option<&Pollable>) -> Option<Vec<wit::Outcome>> {
-        self.caller.ask();
+        self.caller.demand();
         loop {
-            self.go_on();
+            self.poll_batch();
             let taken = self.caller.take(max)?;
             if !taken.is_empty() {
                 return Some(convert::outcomes(taken));
@@ -78,14 +79,14 @@ impl Batch {
             if also.is_none() && self.caller.is_idle() {
                 self.caller.finish();
             } else if reactor::wait(also.as_slice()) {
-                self.go_on();
+                self.poll_batch();
                 return self.caller.take(max).map(convert::outcomes);
             }
         }
     }
 
-    /// Lets the batch take in what has happened.
-    fn go_on(&self) {
+    /// Lets the batch handle what has happened.
+    fn poll_batch(&self) {
         let mut running = self.running.borrow_mut();
         if !running.is_terminated() {
             let _ = running.poll_unpin(&mut Context::from_waker(Waker::noop()));
@@ -95,7 +96,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        // What all batches know of origins must not wait for this one.
+        // Releases at once what the batch holds of the origins that all batches share.
         wit::GuestBatch::cancel(self);
     }
 }

@@ -1,4 +1,4 @@
-//! What is imported and exported, as a generator makes it of `wit/`.
+//! Bindings generated from `wit/`.
 
 wit_bindgen::generate!({
     path: "../../wit/component-p2",

@@ -7,7 +7,7 @@ use crate::reactor::ready;
 use fantail_engine::Cause;
 use fantail_shell::Failed;
 
-/// What an error of a body's stream means. Hosts that do not know their own error say in words that the body broke off.
+/// The failure for an error of a body's stream. If the host cannot map its own error to a code, the body was cut short.
 pub(crate) fn failed(error: &Error) -> Failed {
     let unknown = || Failed::new(Cause::HttpResponseIncomplete, Some(error.to_debug_string()));
     http::http_error_code(error).map_or_else(unknown, error_code::failed)
@@ -20,7 +20,7 @@ pub(crate) async fn trailers(body: http::IncomingBody) -> Result<Option<http::Tr
         match trailers.get() {
             None => ready(trailers.subscribe()).await,
             Some(Ok(trailers)) => return trailers.map_err(error_code::failed),
-            // Asked for a second time, which it is not.
+            // Only a second call returns this.
             Some(Err(())) => return Ok(None),
         }
     }

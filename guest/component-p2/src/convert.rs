@@ -1,4 +1,4 @@
-//! The resources of the interface, and requests and outcomes in its types.
+//! The interface's resources, and conversions of requests and outcomes.
 
 use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 use crate::incoming::Incoming;

@@ -12,20 +12,20 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 
-/// A body as wasi:http gives it. The stream has to go first: it is a child of the body.
+/// A body as wasi:http gives it. The stream has to be dropped first: it is a child of the body.
 pub(crate) struct Incoming {
     bytes: InputStream,
     body: http::IncomingBody,
-    /// Why it broke.
+    /// Why it broke off.
     broken: Option<Failed>,
 }
 
 impl Incoming {
     pub(crate) fn new(response: &http::IncomingResponse) -> Result<Self, Failed> {
-        // Both are there once, and nobody has asked before.
-        let once = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
-        let body = response.consume().map_err(once)?;
-        let bytes = body.stream().map_err(once)?;
+        // Each can be taken once, and this is the first time.
+        let missing_body = |()| Failed::new(Cause::InternalError, Some("the host gives no body".to_owned()));
+        let body = response.consume().map_err(missing_body)?;
+        let bytes = body.stream().map_err(missing_body)?;
         Ok(Self { bytes, body, broken: None })
     }
 }
@@ -38,7 +38,7 @@ impl fantail_shell::Incoming for Incoming {
             let room = (into.capacity() - into.len()).max(1);
             match self.bytes.read(room as u64) {
                 Ok(bytes) if bytes.is_empty() => ready(self.bytes.subscribe()).await,
-                // Not copied if it is all there is room for.
+                // Not copied if it fills the whole buffer.
                 Ok(bytes) if bytes.len() == into.capacity() => return (bytes, More::Yes),
                 Ok(bytes) => {
                     into.extend_from_slice(&bytes);
@@ -53,9 +53,9 @@ impl fantail_shell::Incoming for Incoming {
         }
     }
 
-    async fn whole(self) {}
+    async fn release(self) {}
 
-    async fn end(self) -> Result<(), Failed> {
+    async fn finish(self) -> Result<(), Failed> {
         let Self { bytes, body, broken } = self;
         drop(bytes);
         match broken {
@@ -66,8 +66,8 @@ impl fantail_shell::Incoming for Incoming {
 
     fn hand_out(self, status: u16, repeatable: bool) -> (Handle, LocalBoxFuture<'static, ()>) {
         let Self { bytes, body, .. } = self;
-        let (open, ended) = oneshot::channel();
-        let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, open));
+        let (end_guard, ended) = oneshot::channel();
+        let handle = Handle::new(UnreadBody::new(bytes, body, status, repeatable, end_guard));
         (handle, ended.map(drop).boxed_local())
     }
 }

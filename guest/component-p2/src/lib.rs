@@ -1,6 +1,7 @@
 //! The engine over WASI 0.2: a component that exports `fantail:fetch-p2/batch` and imports wasi:http, wasi:io and wasi:clocks.
 //!
-//! Only the calls of that version are here, the rest is in `fantail_shell`. Nothing here may panic: a trap would take
+//! Only what is specific to this version is here; the rest is in `fantail_shell`. Nothing here may panic: a trap would
+//! take
 //! every other batch of the instance with it.
 
 mod batch;

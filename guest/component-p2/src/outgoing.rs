@@ -11,15 +11,15 @@ use url::Url;
 /// A body on its way out.
 pub(crate) type Upload = (http::OutgoingBody, Arc<Request>);
 
-/// Makes a request ready to be sent, with the body that has to be written meanwhile.
+/// Prepares a request, with the body that has to be written while it is sent.
 pub(crate) fn prepare(
     request: &Arc<Request>,
     url: &Url,
-    asks: Option<&str>,
+    attempt_number: Option<&str>,
 ) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
-    let outgoing = http::OutgoingRequest::new(fields(request, asks)?);
+    let outgoing = http::OutgoingRequest::new(fields(request, attempt_number)?);
     let unusable = |()| Failed::new(Cause::HttpRequestUriInvalid, None);
-    address(&outgoing, request, url).map_err(unusable)?;
+    set_target(&outgoing, request, url).map_err(unusable)?;
     let upload = match &request.body {
         Some(_) => Some((outgoing.body().map_err(unusable)?, Arc::clone(request))),
         None => None,
@@ -34,7 +34,7 @@ pub(crate) async fn send((body, request): Upload) {
         Ok(stream) => write(stream, bytes).await,
         Err(()) => return,
     };
-    // What goes wrong here, the response tells.
+    // Errors here show in the response.
     if written.is_ok() {
         let _ = http::OutgoingBody::finish(body, None);
     }
@@ -52,7 +52,7 @@ async fn write(stream: OutputStream, mut bytes: &[u8]) -> Result<(), StreamError
         }
     }
     stream.flush()?;
-    // Until it is flushed there is no room.
+    // The stream has no capacity until it is flushed.
     while stream.check_write()? == 0 {
         ready(stream.subscribe()).await;
     }
@@ -61,7 +61,7 @@ async fn write(stream: OutputStream, mut bytes: &[u8]) -> Result<(), StreamError
 
 fantail_shell::requests!(http::OutgoingRequest);
 
-fn refused(error: http::HeaderError) -> Failed {
+fn header_error(error: http::HeaderError) -> Failed {
     match error {
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {
             Failed::new(Cause::InvalidHeader, Some("the host refuses one of the headers".to_owned()))

@@ -1,6 +1,6 @@
-//! Waits for pollables in the name of futures.
+//! A reactor: waits for pollables on behalf of futures.
 //!
-//! A future that is woken looks again whether what it waits for is there, and waits anew if not.
+//! A future that is woken checks again whether what it waits for is ready, and registers again if not.
 
 use crate::bindings::wasi::io::poll::{Pollable, poll};
 use slab::Slab;
@@ -11,22 +11,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 thread_local! {
-    /// Of all batches of this instance. Borrowed while it waits: meanwhile nothing else runs in here.
+    /// The entries of all batches of this instance. Borrowed while waiting: nothing else runs in this instance
+    /// meanwhile.
     static WAITING: RefCell<Slab<Entry>> = RefCell::default();
 }
 
 struct Entry {
-    /// None when it is ready, or may be.
+    /// None when it is or may be ready.
     pollable: Option<Pollable>,
     waker: Waker,
 }
 
-/// Resolves when a pollable is ready, or may be.
+/// Resolves when a pollable is or may be ready.
 pub(crate) struct Ready {
     key: usize,
 }
 
-/// Begins to wait. The pollable is dropped with this at the latest.
+/// Registers a pollable. It is dropped with the future at the latest.
 pub(crate) fn ready(pollable: Pollable) -> Ready {
     let entry = Entry { pollable: Some(pollable), waker: Waker::noop().clone() };
     Ready { key: WAITING.with_borrow_mut(|waiting| waiting.insert(entry)) }
@@ -59,11 +60,12 @@ impl Entry {
     }
 }
 
-/// Waits until something that a future waits for is ready, or one of `also`: then true. Does not wait for nothing.
+/// Waits until a registered pollable is ready, or one of `also`: then returns true. Returns true at once if there is
+/// nothing to wait for.
 pub(crate) fn wait(also: &[&Pollable]) -> bool {
     WAITING.with_borrow_mut(|waiting| {
-        let of_futures = waiting.iter().filter_map(|(key, entry)| Some((key, entry.pollable.as_ref()?)));
-        let (keys, mut pollables): (Vec<usize>, Vec<&Pollable>) = of_futures.unzip();
+        let entries = waiting.iter().filter_map(|(key, entry)| Some((key, entry.pollable.as_ref()?)));
+        let (keys, mut pollables): (Vec<usize>, Vec<&Pollable>) = entries.unzip();
         pollables.extend_from_slice(also);
         if pollables.is_empty() {
             return true;
@@ -87,7 +89,7 @@ pub(crate) fn run<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        // What one part of it has done, another may wait for.
+        // One part of the future may have woken another.
         if !woken.0.swap(false, Ordering::Relaxed) {
             wait(&[]);
         }

@@ -1,4 +1,4 @@
-//! The interface's types and the engine's, which say the same.
+//! Conversions between the interface's types and the engine's.
 
 use crate::bindings::exports::fantail::fetch_p2::batch as wit;
 

@@ -11,14 +11,14 @@ use fantail_engine::Failure;
 use futures::channel::oneshot;
 use std::cell::RefCell;
 
-/// The stream has to go before the body: it is its child.
+/// The stream has to be dropped before the body: it is its child.
 pub(crate) struct UnreadBody {
     bytes: RefCell<Option<InputStream>>,
     body: IncomingBody,
     status: u16,
     repeatable: bool,
-    /// Its batch learns of the end when this is gone.
-    _open: oneshot::Sender<()>,
+    /// Dropping it tells the batch that the body has ended.
+    _end_guard: oneshot::Sender<()>,
 }
 
 impl UnreadBody {
@@ -27,9 +27,9 @@ impl UnreadBody {
         body: IncomingBody,
         status: u16,
         repeatable: bool,
-        open: oneshot::Sender<()>,
+        end_guard: oneshot::Sender<()>,
     ) -> Self {
-        Self { bytes: RefCell::new(Some(bytes)), body, status, repeatable, _open: open }
+        Self { bytes: RefCell::new(Some(bytes)), body, status, repeatable, _end_guard: end_guard }
     }
 }
 
@@ -39,7 +39,7 @@ impl wit::GuestUnreadBody for UnreadBody {
     }
 
     fn finish(this: wit::UnreadBody, broken: Option<Error>) -> Result<Vec<wit::Header>, wit::Failure> {
-        let Self { bytes, body, status, repeatable, _open } = this.into_inner();
+        let Self { bytes, body, status, repeatable, _end_guard } = this.into_inner();
         drop(bytes);
         let result = match &broken {
             Some(error) => Err(failed(error)),

@@ -1,4 +1,4 @@
-//! WASI 0.2, as the batch needs it.
+//! The shell's [`Wasi`] over WASI 0.2.
 
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::outgoing_handler;
@@ -21,11 +21,11 @@ pub(crate) struct Wasi2 {
 }
 
 impl Wasi2 {
-    /// Each request takes its own with it.
+    /// The options of one request, which takes ownership of them.
     fn options(&self) -> http::RequestOptions {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
         let options = http::RequestOptions::new();
-        // A host that cannot keep one of these says so here. The engine's own timeouts hold all the same.
+        // A host that does not support one of these returns an error. The engine's own timeouts apply in any case.
         let _ = options.set_connect_timeout(nanos(self.connect_timeout));
         let _ = options.set_first_byte_timeout(nanos(self.head_timeout));
         let _ = options.set_between_bytes_timeout(nanos(self.idle_timeout));
@@ -58,9 +58,9 @@ impl Wasi for Wasi2 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        asks: Option<&str>,
+        attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, upload) = outgoing::prepare(request, url, asks)?;
+        let (outgoing, upload) = outgoing::prepare(request, url, attempt_number)?;
         let options = self.options();
         let sent = async move {
             let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::failed)?;
@@ -68,7 +68,7 @@ impl Wasi for Wasi2 {
                 match pending.get() {
                     None => ready(pending.subscribe()).await,
                     Some(Ok(response)) => break response.map_err(error_code::failed)?,
-                    // Asked for a second time, which it is not.
+                    // Only a second call returns this.
                     Some(Err(())) => return Err(Failed::new(Cause::InternalError, None)),
                 }
             };

@@ -1,9 +1,9 @@
-//! A batch as its caller holds it. It goes on by itself, in the task of the call that started it.
+//! A batch as its caller holds it. It runs in the task of the call that started it.
 
 use crate::bindings::exports::fantail::fetch::batch as wit;
 use crate::incoming::Incoming;
 use crate::wasi::Wasi3;
-use crate::{convert, not_at_once};
+use crate::{convert, yield_before_return};
 use fantail_conversions::Convert;
 use fantail_engine::Engine;
 use fantail_shell::Caller;
@@ -17,7 +17,7 @@ impl wit::GuestBatch for Batch {
         let engine = match Engine::new(&convert::policy(policy)) {
             Ok(engine) => engine,
             Err(error) => {
-                not_at_once().await;
+                yield_before_return().await;
                 return Err(error.into());
             }
         };
@@ -39,7 +39,7 @@ impl wit::GuestBatch for Batch {
 
     async fn room(&self) -> u32 {
         if self.0.room() > 0 || self.0.is_closed() {
-            not_at_once().await;
+            yield_before_return().await;
         }
         poll_fn(|cx| self.0.poll_room(cx)).await
     }
@@ -54,9 +54,9 @@ impl wit::GuestBatch for Batch {
 
     async fn next(&self, max: u32) -> Option<Vec<wit::Outcome>> {
         let max = max.max(1);
-        if self.0.has_news() {
-            // Before anything is taken: who gives the call up now loses nothing.
-            not_at_once().await;
+        if self.0.is_ready() {
+            // Before anything is taken, so that a caller that cancels the call now loses nothing.
+            yield_before_return().await;
         }
         poll_fn(|cx| self.0.poll_take(max, cx)).await.map(convert::outcomes)
     }

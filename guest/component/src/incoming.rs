@@ -29,7 +29,7 @@ impl Incoming {
 }
 
 impl fantail_shell::Incoming for Incoming {
-    /// With a future of our own for its end.
+    /// With a future for its end.
     type Unread = (StreamReader<u8>, FutureReader<Result<Vec<Header>, Failure>>);
 
     async fn read(&mut self, into: Vec<u8>) -> (Vec<u8>, More) {
@@ -37,11 +37,11 @@ impl fantail_shell::Incoming for Incoming {
         (read, if matches!(result, StreamResult::Complete(_)) { More::Yes } else { More::No })
     }
 
-    async fn whole(self) {
+    async fn release(self) {
         let _ = self.processed.write(Ok(())).await;
     }
 
-    async fn end(self) -> Result<(), Failed> {
+    async fn finish(self) -> Result<(), Failed> {
         drop(self.bytes);
         let (_, trailers) = futures::join!(self.processed.write(Ok(())), self.trailers.into_future());
         drop(self.transmission);
@@ -57,7 +57,7 @@ impl fantail_shell::Incoming for Incoming {
             let result = trailers
                 .map(|fields| fields.map_or_else(Vec::new, |fields| fields.copy_all()))
                 .map_err(|code| engine::Failure::of_body(error_code::failed(code), repeatable, status).convert());
-            // Nobody has to be interested in how it ended.
+            // The reader may have dropped the future.
             let _ = end.write(result).await;
         };
         ((bytes, end_reader), ended.boxed_local())

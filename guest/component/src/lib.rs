@@ -1,6 +1,7 @@
 //! The engine over WASI 0.3: a component that exports `fantail:fetch/batch` and imports wasi:http and wasi:clocks.
 //!
-//! Only the calls of that version are here, the rest is in `fantail_shell`. Nothing here may panic: a trap would take
+//! Only what is specific to this version is here; the rest is in `fantail_shell`. Nothing here may panic: a trap would
+//! take
 //! every other batch of the instance with it.
 
 mod batch;
@@ -30,21 +31,21 @@ impl wit::Guest for Component {
         requests: Vec<wit::Request>,
         policy: Option<wit::Policy>,
     ) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
-        not_at_once().await;
+        yield_before_return().await;
         let requests = requests.into_iter().map(convert::request).collect();
         let outcomes = fantail_shell::fetch_all::<Wasi3>(requests, &convert::policy(policy)).await?;
         Ok(convert::outcomes(outcomes))
     }
 
     async fn get_all(urls: Vec<String>, policy: Option<wit::Policy>) -> Result<Vec<wit::Outcome>, wit::PolicyError> {
-        not_at_once().await;
+        yield_before_return().await;
         let outcomes = fantail_shell::get_all::<Wasi3>(urls, &convert::policy(policy)).await?;
         Ok(convert::outcomes(outcomes))
     }
 }
 
-/// wasmtime 48 never frees the task of a call that has returned and ended before its caller runs again: so a call after which
-/// nothing goes on takes a turn.
-async fn not_at_once() {
+/// wasmtime 48 never frees the task of a call that returns and ends before its caller runs again, so a call that would
+/// end at once yields first.
+async fn yield_before_return() {
     yield_async().await;
 }

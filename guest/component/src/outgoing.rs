@@ -9,20 +9,20 @@ use std::sync::Arc;
 use url::Url;
 use wit_bindgen::rt::async_support::FutureReader;
 
-/// Tells how sending went. It must live until the response's body has ended, or the request may be cut short.
+/// The result of sending. It must live until the response's body has ended, or the request may be cut short.
 pub(crate) type Transmission = FutureReader<Result<(), http::ErrorCode>>;
 
-/// Bytes of a body that are copied to be sent: a stream takes what is its own.
-const PIECE: usize = 64 * 1024;
+/// Bytes of a body copied at once to be sent, because a stream takes ownership of its bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Makes a request ready to be sent, with the future that has to run while it is sent.
+/// Prepares a request, with the future that has to be polled while it is sent.
 pub(crate) fn prepare(
     options: &http::RequestOptions,
     request: &Arc<Request>,
     url: &Url,
-    asks: Option<&str>,
+    attempt_number: Option<&str>,
 ) -> Result<(http::Request, Transmission, Upload), Failed> {
-    let fields = fields(request, asks)?;
+    let fields = fields(request, attempt_number)?;
     let (no_trailers, trailers) = bindings::wit_future::new(|| Ok(None));
     let (contents, body) = match &request.body {
         Some(_) => {
@@ -32,12 +32,12 @@ pub(crate) fn prepare(
         None => (None, None),
     };
     let (outgoing, transmission) = http::Request::new(fields, contents, trailers, Some(options.clone()));
-    address(&outgoing, request, url).map_err(|()| Failed::new(Cause::HttpRequestUriInvalid, None))?;
+    set_target(&outgoing, request, url).map_err(|()| Failed::new(Cause::HttpRequestUriInvalid, None))?;
     let upload = async move {
         if let Some((mut writer, request)) = body {
-            for piece in request.body.iter().flat_map(|bytes| bytes.chunks(PIECE)) {
-                // What is not taken is not wanted any more.
-                if !writer.write_all(piece.to_vec()).await.is_empty() {
+            for chunk in request.body.iter().flat_map(|bytes| bytes.chunks(CHUNK_BYTES)) {
+                // The host has stopped reading the body.
+                if !writer.write_all(chunk.to_vec()).await.is_empty() {
                     break;
                 }
             }
@@ -49,7 +49,7 @@ pub(crate) fn prepare(
 
 fantail_shell::requests!(http::Request);
 
-fn refused(error: http::HeaderError) -> Failed {
+fn header_error(error: http::HeaderError) -> Failed {
     match error {
         http::HeaderError::SizeExceeded => Failed::new(Cause::HttpRequestHeaderSectionSize, None),
         http::HeaderError::InvalidSyntax | http::HeaderError::Forbidden | http::HeaderError::Immutable => {

@@ -1,4 +1,4 @@
-//! WASI 0.3, as the batch needs it.
+//! The shell's [`Wasi`] over WASI 0.3.
 
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::client;
@@ -24,7 +24,7 @@ impl Wasi for Wasi3 {
     fn new(settings: &Settings) -> Self {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
         let options = http::RequestOptions::new();
-        // A host that cannot keep one of these says so here. The engine's own timeouts hold all the same.
+        // A host that does not support one of these returns an error. The engine's own timeouts apply in any case.
         let _ = options.set_connect_timeout(nanos(settings.connect_timeout));
         let _ = options.set_first_byte_timeout(nanos(settings.head_timeout));
         let _ = options.set_between_bytes_timeout(nanos(settings.idle_timeout));
@@ -43,9 +43,9 @@ impl Wasi for Wasi3 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        asks: Option<&str>,
+        attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, asks)?;
+        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, attempt_number)?;
         let sent = async {
             let response = client::send(outgoing).await.map_err(error_code::failed)?;
             let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());

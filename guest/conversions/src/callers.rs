@@ -1,4 +1,4 @@
-//! For whoever calls the component: another component, or a host.
+//! For callers of the component: another component, or a host.
 
 /// Defines `policy`, `options` and `request` for a component that imports the interface. Needs [`types!`](crate::types) beside it.
 #[macro_export]
@@ -9,10 +9,10 @@ macro_rules! guest_setters {
     ($d:tt) => {
         macro_rules! setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                pub(crate) fn policy(given: &$crate::engine::Policy) -> wit::Policy {
+                pub(crate) fn policy(source: &$crate::engine::Policy) -> wit::Policy {
                     let policy = wit::Policy::new();
                     $crate::paste! {
-                        $d(if let Some(value) = given.$d field {
+                        $d(if let Some(value) = source.$d field {
                             policy.[<set_ $d field>]($crate::argument!($d kind value));
                         })*
                     }
@@ -24,14 +24,14 @@ macro_rules! guest_setters {
 
         macro_rules! option_setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
-                fn options(given: &$crate::engine::Overrides) -> Option<wit::RequestOptions> {
-                    if *given == $crate::engine::Overrides::default() {
+                /// None if everything is at its default.
+                fn options(source: &$crate::engine::Overrides) -> Option<wit::RequestOptions> {
+                    if *source == $crate::engine::Overrides::default() {
                         return None;
                     }
                     let options = wit::RequestOptions::new();
                     $crate::paste! {
-                        $d(if let Some(value) = $crate::given!($d kind given.$d field.clone()) {
+                        $d(if let Some(value) = $crate::set_value!($d kind source.$d field.clone()) {
                             options.[<set_ $d field>]($crate::argument!(& $d kind value));
                         })*
                     }
@@ -49,31 +49,31 @@ macro_rules! guest_setters {
     };
 }
 
-/// Defines `policy` and `request` for a host made with wasmtime. `store`, of the type given, is what its calls take, and the
-/// expression gives it for one more. Needs [`types!`](crate::types) beside it, and a function `names` from a list of strings to what a
-/// call takes for it.
+/// Defines `policy` and `request` for a host built on wasmtime. `store`, of the given type, is what its calls take, and
+/// the expression reborrows it for another call. Needs [`types!`](crate::types) beside it, and a function `names` from
+/// a list of strings to the argument of a call.
 #[macro_export]
 macro_rules! host_setters {
-    ($store:ident: $Store:ty => $again:expr) => {
-        $crate::host_setters! { ($) $store: $Store => $again }
+    ($store:ident: $Store:ty => $reborrow:expr) => {
+        $crate::host_setters! { ($) $store: $Store => $reborrow }
     };
-    (($d:tt) $store:ident: $Store:ty => $again:expr) => {
+    (($d:tt) $store:ident: $Store:ty => $reborrow:expr) => {
         macro_rules! setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
+                /// None if everything is at its default.
                 pub(crate) async fn policy(
                     guest: &wit::Guest,
                     $store: $Store,
-                    given: &$crate::engine::Policy,
+                    source: &$crate::engine::Policy,
                 ) -> ::wasmtime::Result<Option<wit::Policy>> {
-                    if *given == $crate::engine::Policy::default() {
+                    if *source == $crate::engine::Policy::default() {
                         return Ok(None);
                     }
                     let setters = guest.policy();
-                    let policy = setters.call_constructor($again).await?;
+                    let policy = setters.call_constructor($reborrow).await?;
                     $crate::paste! {
-                        $d(if let Some(value) = given.$d field {
-                            setters.[<call_set_ $d field>]($again, policy, $crate::argument!($d kind value)).await?;
+                        $d(if let Some(value) = source.$d field {
+                            setters.[<call_set_ $d field>]($reborrow, policy, $crate::argument!($d kind value)).await?;
                         })*
                     }
                     Ok(Some(policy))
@@ -84,20 +84,20 @@ macro_rules! host_setters {
 
         macro_rules! option_setters {
             ($d($d kind:ident $d field:ident;)*) => {
-                /// None where there is nothing to say.
+                /// None if everything is at its default.
                 async fn options(
                     guest: &wit::Guest,
                     $store: $Store,
-                    given: &$crate::engine::Overrides,
+                    source: &$crate::engine::Overrides,
                 ) -> ::wasmtime::Result<Option<wit::RequestOptions>> {
-                    if *given == $crate::engine::Overrides::default() {
+                    if *source == $crate::engine::Overrides::default() {
                         return Ok(None);
                     }
                     let setters = guest.request_options();
-                    let options = setters.call_constructor($again).await?;
+                    let options = setters.call_constructor($reborrow).await?;
                     $crate::paste! {
-                        $d(if let Some(value) = $crate::given!($d kind given.$d field.clone()) {
-                            setters.[<call_set_ $d field>]($again, options, $crate::argument!(names $d kind value)).await?;
+                        $d(if let Some(value) = $crate::set_value!($d kind source.$d field.clone()) {
+                            setters.[<call_set_ $d field>]($reborrow, options, $crate::argument!(names $d kind value)).await?;
                         })*
                     }
                     Ok(Some(options))
@@ -119,10 +119,10 @@ macro_rules! host_setters {
     };
 }
 
-/// What is to be set, if there is anything.
+/// The value to set, if there is one.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! given {
+macro_rules! set_value {
     (names $value:expr) => {
         Some($value).filter(|names| !names.is_empty())
     };
@@ -131,7 +131,7 @@ macro_rules! given {
     };
 }
 
-/// A value as a setter takes it: lists of names as the caller's bindings have them, all else converted.
+/// A value as a setter takes it: lists of names as the caller's bindings have them, everything else converted.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! argument {

@@ -1,13 +1,13 @@
-//! How one value becomes another that says the same.
+//! Conversion of a value between equivalent types.
 
 use fantail_engine::Cause;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A value that says the same in another type. [`From`] cannot be implemented between two types of other crates.
+/// Conversion between equivalent types. [`From`] cannot be implemented between two types of other crates.
 pub trait Convert<To> {
-    /// The same as `To`.
+    /// The value as `To`.
     fn convert(self) -> To;
 }
 
@@ -29,7 +29,7 @@ impl<From: Convert<To>, To> Convert<Option<To>> for Option<From> {
     }
 }
 
-/// Nanoseconds, which is how times are told.
+/// Nanoseconds, in which the interface reports times.
 impl Convert<u64> for Duration {
     fn convert(self) -> u64 {
         u64::try_from(self.as_nanos()).unwrap_or(u64::MAX)
@@ -42,7 +42,7 @@ impl Convert<Duration> for u64 {
     }
 }
 
-/// Milliseconds, which is how times are asked for. What is finer is rounded up, so that nothing becomes no time at all.
+/// Milliseconds, in which callers set times. Rounded up, so that a short time does not become zero.
 impl Convert<u32> for Duration {
     fn convert(self) -> u32 {
         u32::try_from(self.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
@@ -55,7 +55,7 @@ impl Convert<Duration> for u32 {
     }
 }
 
-/// Bytes that are asked for. What is more than fits is out of bounds in any case.
+/// Byte limits set by callers. A value that does not fit is out of bounds in any case.
 impl Convert<u32> for u64 {
     fn convert(self) -> u32 {
         u32::try_from(self).unwrap_or(u32::MAX)
@@ -86,7 +86,7 @@ impl Convert<Vec<(String, u64)>> for BTreeMap<Cause, u64> {
     }
 }
 
-/// The registry of causes may have grown since this was built.
+/// Causes that were added to the registry after this was built count as other.
 impl Convert<BTreeMap<Cause, u64>> for Vec<(String, u64)> {
     fn convert(self) -> BTreeMap<Cause, u64> {
         let mut by_cause = BTreeMap::new();
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_that_are_asked_for_are_rounded_up_to_milliseconds() {
+    fn times_set_by_callers_are_rounded_up_to_milliseconds() {
         let millis = |nanos| -> u32 { Duration::from_nanos(nanos).convert() };
         assert_eq!([0, 1, 999_999, 1_000_000, 1_000_001].map(millis), [0, 1, 1, 1, 2]);
         let forever: u32 = Duration::MAX.convert();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_is_not_known_yet_counts_as_other() {
+    fn an_unknown_cause_counts_as_other() {
         let counts = vec![("connection-refused".to_owned(), 2), ("new".to_owned(), 1), ("newer".to_owned(), 3)];
         let counts: BTreeMap<Cause, u64> = counts.convert();
         assert_eq!(counts, BTreeMap::from([(Cause::ConnectionRefused, 2), (Cause::Other, 4)]));

@@ -1,7 +1,7 @@
 //! For a component that exports the interface.
 
 /// Defines the resources `Policy` and `RequestOptions`, and `request` and `outcomes`. Needs [`types!`](crate::types) in
-/// the same crate, in scope the type `Incoming` of bodies on their way in, and among its dependencies `fantail-shell`.
+/// the same crate, a type `Incoming` for response bodies in scope, and a dependency on `fantail-shell`.
 #[macro_export]
 macro_rules! exports {
     () => {
@@ -76,7 +76,7 @@ macro_rules! exports {
         fn outcome(outcome: $crate::engine::Outcome<::fantail_shell::Response<Incoming>>) -> wit::Outcome {
             let $crate::engine::Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
             let result = result.map(response).map_err(Convert::convert);
-            // Callers gave it as 32 bits.
+            // The interface's ids have 32 bits.
             let id = id.convert();
             let (timing, last_attempt) = (timing.convert(), last_attempt.convert());
             wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts: Vec::new() }

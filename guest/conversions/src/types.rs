@@ -1,4 +1,4 @@
-//! Records, enums and variants, in both directions.
+//! Conversions of records, enums and variants in both directions.
 
 /// Implements [`Convert`](crate::Convert) in both directions between the engine's types and those of a module `wit`, which has to be in
 /// scope.
@@ -81,7 +81,7 @@ macro_rules! enums {
     };
 }
 
-/// Variants with the same cases on both sides: those in brackets carry nothing, the one behind them a value.
+/// Variants with the same cases on both sides: those in brackets have no payload, the one after them has one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! variants {

@@ -1,4 +1,4 @@
-//! Answers that are there whole: the page, and what went wrong before anything was sent.
+//! Answers that are complete at once: the page, and problems found before anything was sent.
 
 use bytes::Bytes;
 use fantail_wire::{Problem, problem_to_json};
@@ -16,11 +16,11 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style
 
 pub(crate) fn page() -> Answer {
     let headers = [("content-security-policy", PAGE_POLICY), ("cache-control", "no-cache")];
-    whole(StatusCode::OK, "text/html; charset=utf-8", PAGE, &headers)
+    complete_response(StatusCode::OK, "text/html; charset=utf-8", PAGE, &headers)
 }
 
 pub(crate) fn healthy() -> Answer {
-    whole(StatusCode::OK, "text/plain; charset=utf-8", "ok\n", &[])
+    complete_response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n", &[])
 }
 
 pub(crate) fn problem(problem: &Problem) -> Answer {
@@ -28,12 +28,12 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
     // RFC 9110, section 11.6.1: a 401 says how to authenticate.
     let challenge = [("www-authenticate", "Bearer")];
     let headers = if status == StatusCode::UNAUTHORIZED { challenge.as_slice() } else { &[] };
-    whole(status, "application/problem+json", problem_to_json(problem) + "\n", headers)
+    complete_response(status, "application/problem+json", problem_to_json(problem) + "\n", headers)
 }
 
 pub(crate) fn not_allowed(methods: &str) -> Answer {
     let problem = refuse(StatusCode::METHOD_NOT_ALLOWED, format!("use one of {methods}"));
-    whole(
+    complete_response(
         StatusCode::METHOD_NOT_ALLOWED,
         "application/problem+json",
         problem_to_json(&problem) + "\n",
@@ -51,12 +51,17 @@ pub(crate) fn refuse(status: StatusCode, detail: impl Into<String>) -> Problem {
     Problem { title, status: status.as_u16(), detail: detail.into(), ..Problem::default() }
 }
 
-/// Problems are written by name of their status: 400 what cannot be read, 413 too much, 422 asking for too much.
+/// A problem with a field. 400: it cannot be parsed; 413: too large; 422: beyond a limit.
 pub(crate) fn refuse_field(status: StatusCode, field: impl Into<String>, detail: impl Into<String>) -> Problem {
     Problem { field: Some(field.into()), ..refuse(status, detail) }
 }
 
-fn whole(status: StatusCode, content_type: &str, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
+fn complete_response(
+    status: StatusCode,
+    content_type: &str,
+    body: impl Into<Bytes>,
+    headers: &[(&str, &str)],
+) -> Answer {
     let body = body.into();
     let mut response = http::Response::builder().status(status).header("content-type", content_type);
     response = response.header("content-length", body.len());

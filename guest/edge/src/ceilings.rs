@@ -1,4 +1,4 @@
-//! How much one batch may ask for.
+//! Limits of one batch.
 
 use crate::answer::{refuse, refuse_field};
 use fantail_engine::{BodyMode, Policy};
@@ -6,19 +6,19 @@ use fantail_wire::{Ceiling, Problem, policy_path};
 use spin_sdk::http::StatusCode;
 use std::time::Duration;
 
-/// How much one batch may ask for, each with its default. The variables of spin.toml have the same names and defaults.
+/// The limits of one batch, each with its default. The variables of spin.toml have the same names and defaults.
 ///
-/// Worst-case memory of one batch: while a JSON batch is read, `max_batch_bytes` x 3 and 300 bytes for each of `max_requests`.
-/// Then in the component twice `max_concurrency` x (`max_body_bytes` + request + response head), and in the application 16 x
-/// `max_body_bytes` that were taken over, and the line of one of them, which may be six times as long as its body and for a
-/// moment is there twice.
+/// Worst-case memory of one batch: while a JSON batch is read, `max_batch_bytes` x 3, and 300 bytes for each of
+/// `max_requests`. Then in the component twice `max_concurrency` x (`max_body_bytes` + request + response head), and in
+/// the application 16 x `max_body_bytes` of outcomes taken, and the line of one of them, which may be six times as long
+/// as its body and briefly exists twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ceilings {
     /// Requests of a batch. Default 10,000.
     pub(crate) max_requests: u64,
     /// Requests in flight at once. Default 64.
     pub(crate) max_concurrency: u32,
-    /// Bytes of what is posted. Default 4 MiB.
+    /// Bytes of the posted batch. Default 4 MiB.
     pub(crate) max_batch_bytes: u64,
     /// Bytes kept of the body of one response. Default 1 MiB.
     pub(crate) max_body_bytes: u64,
@@ -42,7 +42,7 @@ impl Ceilings {
     pub(crate) const VARIABLES: [&'static str; 5] =
         ["max_requests", "max_concurrency", "max_batch_bytes", "max_body_bytes", "max_deadline"];
 
-    /// Sets the ceiling that a variable stands for.
+    /// Sets the ceiling of a variable.
     pub(crate) fn set(&mut self, variable: &str, value: &str) -> Result<(), String> {
         let count = || value.parse::<u64>().map_err(|_| format!("{value:?} is not a number"));
         match variable {
@@ -62,53 +62,58 @@ impl Ceilings {
         Ok(())
     }
 
-    /// A policy under these ceilings: what it leaves open is lowered to them, what it asks beyond them is refused.
-    pub(crate) fn apply(&self, asked: Policy) -> Result<Policy, Problem> {
+    /// Applies the ceilings to a policy: defaults are lowered to them, explicit values beyond them are refused.
+    pub(crate) fn apply(&self, requested: Policy) -> Result<Policy, Problem> {
         let default =
             Policy::default().resolve().map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
-        if asked.body == Some(BodyMode::Unread) {
+        if requested.body == Some(BodyMode::Unread) {
             let detail = "unread bodies cannot be written into lines: use discard or bytes";
             return Err(refuse_field(StatusCode::UNPROCESSABLE_ENTITY, "policy.body", detail));
         }
-        let concurrency = under("concurrency", asked.concurrency, self.max_concurrency, default.concurrency)?;
-        // The window is what memory is made of, so it is under the same ceiling.
-        let window = under("window", asked.window, self.max_concurrency * 2, concurrency * 2)?;
+        let concurrency = at_most("concurrency", requested.concurrency, self.max_concurrency, default.concurrency)?;
+        // Memory grows with the window, so the same ceiling applies.
+        let window = at_most("window", requested.window, self.max_concurrency * 2, concurrency * 2)?;
         Ok(Policy {
             concurrency: Some(concurrency),
             window: Some(window),
-            max_body: Some(under("max_body", asked.max_body, self.max_body_bytes, default.max_body)?),
-            deadline: Some(under("deadline", asked.deadline, self.max_deadline, self.max_deadline)?),
-            ..asked
+            max_body: Some(at_most("max_body", requested.max_body, self.max_body_bytes, default.max_body)?),
+            deadline: Some(at_most("deadline", requested.deadline, self.max_deadline, self.max_deadline)?),
+            ..requested
         })
     }
 
-    /// That a batch is longer than it may be.
+    /// The problem of a batch that is too long.
     pub(crate) fn too_many_bytes(&self) -> Problem {
         let detail = format!("the batch has more than {} bytes: split it", self.max_batch_bytes);
-        beyond(StatusCode::PAYLOAD_TOO_LARGE, "body", Ceiling::Count(self.max_batch_bytes), detail)
+        exceeded(StatusCode::PAYLOAD_TOO_LARGE, "body", Ceiling::Count(self.max_batch_bytes), detail)
     }
 
-    /// That a batch has more requests than it may have.
+    /// The problem of a batch with too many requests.
     pub(crate) fn too_many_requests(&self) -> Problem {
         let detail = format!("the batch has more than {} requests: split it", self.max_requests);
-        beyond(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
+        exceeded(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
     }
 }
 
-/// What is asked for if it is not beyond the ceiling; the default, or less, if nothing is.
-fn under<T: Ord + Copy + Into<Measure>>(field: &str, asked: Option<T>, ceiling: T, default: T) -> Result<T, Problem> {
-    match asked {
-        Some(asked) if asked > ceiling => {
+/// The requested value, if it is within the ceiling; without one, the default, lowered to the ceiling.
+fn at_most<T: Ord + Copy + Into<Measure>>(
+    field: &str,
+    requested: Option<T>,
+    ceiling: T,
+    default: T,
+) -> Result<T, Problem> {
+    match requested {
+        Some(requested) if requested > ceiling => {
             let Measure(ceiling) = ceiling.into();
             let detail = format!("more than this application allows: ask for at most {}", in_words(ceiling));
-            Err(beyond(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{}", policy_path(field)), ceiling, detail))
+            Err(exceeded(StatusCode::UNPROCESSABLE_ENTITY, &format!("policy.{}", policy_path(field)), ceiling, detail))
         }
-        Some(asked) => Ok(asked),
+        Some(requested) => Ok(requested),
         None => Ok(default.min(ceiling)),
     }
 }
 
-fn beyond(status: StatusCode, field: &str, ceiling: Ceiling, detail: String) -> Problem {
+fn exceeded(status: StatusCode, field: &str, ceiling: Ceiling, detail: String) -> Problem {
     Problem { ceiling: Some(ceiling), ..refuse_field(status, field, detail) }
 }
 
@@ -119,7 +124,7 @@ fn in_words(ceiling: Ceiling) -> String {
     }
 }
 
-/// What ceilings are measured in.
+/// A value as a ceiling is reported.
 struct Measure(Ceiling);
 
 impl From<u32> for Measure {
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_is_lowered_to_the_ceilings() {
+    fn defaults_are_lowered_to_the_ceilings() {
         let ceilings = Ceilings { max_concurrency: 8, max_body_bytes: 100, ..Ceilings::default() };
         let policy = ceilings.apply(Policy::default()).unwrap();
         assert_eq!((policy.concurrency, policy.window, policy.max_body), (Some(8), Some(16), Some(100)));
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_beyond_a_ceiling_is_refused_by_name() {
+    fn a_value_beyond_a_ceiling_is_refused_by_name() {
         let field = |name: &str| format!("policy.{name}");
         assert_eq!(
             refused(Policy { concurrency: Some(65), ..Policy::default() }),
@@ -183,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_no_ceiling_says_why() {
+    fn an_invalid_ceiling_is_refused_with_a_reason() {
         let mut ceilings = Ceilings::default();
         assert_eq!(ceilings.set("max_requests", "many").unwrap_err(), "\"many\" is not a number");
         assert_eq!(ceilings.set("max_concurrency", "0").unwrap_err(), "0 is outside 1 to 4096");

@@ -15,12 +15,13 @@ impl Client {
         Self { body }
     }
 
-    /// Writes all of it, however slowly it is read.
+    /// Writes all bytes, however slowly they are read.
     pub(crate) async fn write(mut self, bytes: Vec<u8>) -> Result<Self, ClientGone> {
         if self.body.write_all(bytes).await.is_empty() { Ok(self) } else { Err(ClientGone) }
     }
 
-    /// Asks whether it is still there. A write of nothing waits for a client that is slow, and fails once it has gone.
+    /// Checks whether the client is still connected. An empty write waits for a slow client, and fails once it has
+    /// gone.
     pub(crate) async fn check(mut self) -> Result<Self, ClientGone> {
         match self.body.write(Vec::new()).await {
             (StreamResult::Dropped, _) => Err(ClientGone),

@@ -1,4 +1,5 @@
-//! Between the types of the interface, as this application imports it, and the engine's, which are those of the JSON too.
+//! Conversions between the types of the interface, as this application imports it, and the engine's, which the JSON
+//! form uses too.
 
 use crate::bindings::fantail::fetch::batch as wit;
 use fantail_conversions::Convert;
@@ -13,7 +14,7 @@ pub(crate) fn outcome(id: u64, outcome: wit::Outcome) -> Outcome {
     let result = result.map_err(Convert::convert).map(|wit::Response { status, headers, body }| {
         let body = match body {
             wit::Body::Bytes(bytes) => Body::Bytes(bytes),
-            // Unread bodies are refused before: whatever comes as one is dropped, and its connection closes.
+            // Unread bodies are refused earlier; one that comes all the same is dropped, which closes its connection.
             wit::Body::Discarded | wit::Body::Unread(_) => Body::Absent,
         };
         Response { status, headers, body }

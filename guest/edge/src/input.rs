@@ -1,4 +1,4 @@
-//! Hands requests to the component, as they arrive and as it has room for them.
+//! Pushes requests to the component, as they arrive and as it has room for them.
 
 use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
@@ -7,14 +7,14 @@ use crate::convert;
 use crate::ids::Ids;
 use crate::intake::{Body, Requests};
 use crate::lines::{Cut, Line, Lines};
-use crate::malformed::stand_in;
+use crate::malformed::placeholder;
 use fantail_engine::Request;
 use fantail_wire::{Problem, readable};
 
-/// Requests handed over at once at most.
-const AT_ONCE: usize = 256;
+/// Requests pushed at once at most.
+const MAX_PUSHED: usize = 256;
 
-/// Hands over all requests, unless the batch has enough before. The problem is why not all of them were taken.
+/// Pushes all requests, unless the batch ends before. The problem says why not all of them were accepted.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
     (batch, ids): (&Batch, &Ids),
@@ -23,13 +23,15 @@ pub(crate) async fn feed<B: Body>(
     let fed = match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
-            // The first go without asking for room: most lists are no longer.
-            if push(batch, ids, requests.by_ref().take(AT_ONCE)) {
+            // The first ones are pushed without asking for room: most lists are no longer.
+            if push(batch, ids, requests.by_ref().take(MAX_PUSHED)) {
                 hand_over(batch, ids, requests).await;
             }
             Ok(None)
         }
-        Requests::Lines { first, from, lines } => feed_lines(first, from, lines, (batch, ids), ceilings).await,
+        Requests::Lines { first, preceding_lines, lines } => {
+            feed_lines(first, preceding_lines, lines, (batch, ids), ceilings).await
+        }
     };
     batch.finish();
     fed
@@ -37,44 +39,44 @@ pub(crate) async fn feed<B: Body>(
 
 async fn feed_lines<B: Body>(
     first: Option<Request>,
-    from: u64,
+    preceding_lines: u64,
     mut lines: Box<Lines<B>>,
     (batch, ids): (&Batch, &Ids),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, ClientGone> {
-    let mut left = ceilings.max_requests;
-    let mut some = Vec::from_iter(first);
+    let mut remaining = ceilings.max_requests;
+    let mut arrived = Vec::from_iter(first);
     loop {
-        // What has arrived goes out before more is waited for.
-        while some.len() < AT_ONCE
+        // Requests that have arrived are pushed before waiting for more.
+        while arrived.len() < MAX_PUSHED
             && let Some(line) = lines.next_arrived()
         {
-            some.push(request(&line, from));
+            arrived.push(request(&line, preceding_lines));
         }
-        let too_many = some.len() as u64 > left;
-        some.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= some.len() as u64;
-        if !hand_over(batch, ids, some.into_iter()).await {
+        let too_many = arrived.len() as u64 > remaining;
+        arrived.truncate(usize::try_from(remaining).unwrap_or(usize::MAX));
+        remaining -= arrived.len() as u64;
+        if !hand_over(batch, ids, arrived.into_iter()).await {
             return Ok(None);
         }
         if too_many {
             return Ok(Some(ceilings.too_many_requests()));
         }
         match lines.next().await {
-            Ok(Some(line)) => some = vec![request(&line, from)],
+            Ok(Some(line)) => arrived = vec![request(&line, preceding_lines)],
             Ok(None) => return Ok(None),
             Err(Cut::TooLong(problem)) => return Ok(Some(problem)),
-            // A body breaks off when its client has gone (RFC 9112, section 8), and nothing else may tell us so.
+            // A body breaks off when its client has gone (RFC 9112, section 8), which may be the only sign of that.
             Err(Cut::Broken(_)) => return Err(ClientGone),
         }
     }
 }
 
-/// Pushes requests as the window has room for them. Whether the batch took all of them.
+/// Pushes requests as the window has room for them. Returns whether the batch accepted all of them.
 async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Request>) -> bool {
     while !requests.as_slice().is_empty() {
         let room = batch.room().await;
-        // No room at all: it takes no more.
+        // No room at all means that it accepts no more.
         if room == 0 || !push(batch, ids, requests.by_ref().take(room as usize)) {
             return false;
         }
@@ -82,17 +84,17 @@ async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Re
     true
 }
 
-/// Whether the batch took them.
+/// Returns whether the batch accepted them.
 fn push(batch: &Batch, ids: &Ids, requests: impl IntoIterator<Item = Request>) -> bool {
-    let requests = requests.into_iter().map(|request| convert::request(ids.enter(request.id), request));
+    let requests = requests.into_iter().map(|request| convert::request(ids.insert(request.id), request));
     batch.push(requests.collect()).is_ok()
 }
 
-/// The request of a line; one that fails in its place if the line has none.
-fn request(line: &Line, from: u64) -> Request {
+/// The request of a line, or a placeholder that fails if the line has none.
+fn request(line: &Line, preceding_lines: u64) -> Request {
     let malformed = |error| {
         let id = line.text().and_then(|text| readable(text).id);
-        stand_in(id.unwrap_or(line.id(from)), &format!("line {}: {error}", line.number))
+        placeholder(id.unwrap_or(line.id(preceding_lines)), &format!("line {}: {error}", line.number))
     };
-    line.request(from).unwrap_or_else(malformed)
+    line.request(preceding_lines).unwrap_or_else(malformed)
 }

@@ -1,4 +1,4 @@
-//! What is posted, up to where it is known under which policy and that something can be sent.
+//! Reads a posted batch up to its policy and its first request.
 
 use crate::answer::{refuse, refuse_field};
 use crate::ceilings::Ceilings;
@@ -28,23 +28,23 @@ pub(crate) struct Intake<B> {
     pub(crate) requests: Requests<B>,
 }
 
-/// Requests, of which some may not have arrived.
+/// Requests, some of which may not have arrived.
 pub(crate) enum Requests<B> {
-    /// A JSON batch, which has to be there whole to be read at all.
+    /// A JSON batch, which has to be complete to be parsed.
     List(Vec<Request>),
-    /// Lines, of which the first is already there.
-    Lines { first: Option<Request>, from: u64, lines: Box<Lines<B>> },
+    /// Lines, of which the first has been read.
+    Lines { first: Option<Request>, preceding_lines: u64, lines: Box<Lines<B>> },
 }
 
 impl<B: Body> Intake<B> {
-    /// Reads a JSON batch whole; of lines, the first that says what to send. What is wrong up to there is a problem, and
-    /// nothing is sent.
+    /// Reads a whole JSON batch, or the first line that is not blank. If anything is wrong up to there, the answer is a
+    /// problem, and nothing is sent.
     pub(crate) async fn receive(headers: &HeaderMap, body: B, ceilings: Ceilings) -> Result<Self, Problem> {
         if body.size_hint().upper().is_some_and(|length| length > ceilings.max_batch_bytes) {
             return Err(ceilings.too_many_bytes());
         }
         match content_type(headers).as_str() {
-            "application/json" => whole(body, ceilings).await,
+            "application/json" => read_batch(body, ceilings).await,
             "application/x-ndjson" => first_line(body, ceilings).await,
             other => {
                 let detail = format!("the content type is {other:?}: use application/json or application/x-ndjson");
@@ -54,18 +54,18 @@ impl<B: Body> Intake<B> {
     }
 }
 
-/// What some editors put before a text. It is no part of it (RFC 8259, section 8.1).
+/// The byte order mark that some editors put before a text. It is not part of it (RFC 8259, section 8.1).
 const BOM: char = '\u{feff}';
 
-/// Without parameters, in lower case (RFC 9110, section 8.3.1).
+/// The media type without parameters, in lower case (RFC 9110, section 8.3.1).
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-async fn whole<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
-    let most = usize::try_from(ceilings.max_batch_bytes).unwrap_or(usize::MAX);
-    let bytes = match Limited::new(body, most).collect().await {
+async fn read_batch<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, Problem> {
+    let max_bytes = usize::try_from(ceilings.max_batch_bytes).unwrap_or(usize::MAX);
+    let bytes = match Limited::new(body, max_bytes).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(ceilings.too_many_bytes()),
         Err(error) => return Err(refuse(StatusCode::BAD_REQUEST, format!("the body broke off: {error}"))),
@@ -98,12 +98,12 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
     let policy = first.as_ref().and_then(|line| Some((line.number, policy_from_line(line.text()?)?)));
     if let Some((number, policy)) = policy {
         let policy = policy.map_err(|error| malformed(WireError { line: Some(number), ..error }))?;
-        return Ok(Intake { policy, requests: Requests::Lines { first: None, from: number, lines } });
+        return Ok(Intake { policy, requests: Requests::Lines { first: None, preceding_lines: number, lines } });
     }
     let first = first
         .map(|line| line.request(0).map_err(|error| malformed(WireError { line: Some(line.number), ..error })))
         .transpose()?;
-    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, from: 0, lines } })
+    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, preceding_lines: 0, lines } })
 }
 
 impl Line {
@@ -112,17 +112,17 @@ impl Line {
         Some(if self.number == 1 { text.trim_start_matches(BOM) } else { text })
     }
 
-    /// The request of this line. Its id is the number of the line, from 0, not counting `before` and those before it.
-    pub(crate) fn request(&self, before: u64) -> Result<Request, WireError> {
-        let id = self.id(before);
+    /// The request of this line. Its id is the number of the line, from 0, not counting the `preceding_lines`.
+    pub(crate) fn request(&self, preceding_lines: u64) -> Result<Request, WireError> {
+        let id = self.id(preceding_lines);
         let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None, column: None };
         let text = self.text().ok_or_else(not_text)?;
         let request = request_from_line(text, id, |url| Request::get(id, url))?;
         Ok(checked(request, self.number))
     }
 
-    pub(crate) fn id(&self, before: u64) -> u64 {
-        self.number.saturating_sub(before + 1)
+    pub(crate) fn id(&self, preceding_lines: u64) -> u64 {
+        self.number.saturating_sub(preceding_lines + 1)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The application for Spin: `POST /` takes a batch, and streams one line per outcome as they complete.
 //!
-//! It imports `fantail:fetch/batch`, which decides everything about the fan-out. What is decided here is who may ask, for
-//! how much, and how a batch is written.
+//! It imports `fantail:fetch/batch`, which decides everything about the fan-out. The application decides who may use
+//! it, within which limits, and how a batch is written.
 //!
-//! One request is one task, and everything it waits for is polled and dropped inside it: the version of wit-bindgen that
-//! spin-sdk 7 brings cannot have it otherwise. Nothing is shared between requests, and nothing may panic, because a trap
-//! would end all that share the instance.
+//! One request is one task, and everything it waits for is polled and dropped inside it: the version of wit-bindgen in
+//! spin-sdk 7 does not support anything else. Nothing is shared between requests, and nothing may panic, because a trap
+//! would end all requests of the instance.
 
 mod answer;
 mod ceilings;

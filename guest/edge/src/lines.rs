@@ -6,20 +6,20 @@ use fantail_wire::Problem;
 use http_body_util::BodyExt;
 use std::fmt;
 
-/// The lines of a body, as they arrive. Holds one piece of the body and what is there of a line: never more than the
-/// whole body may have, which is `max_batch_bytes`.
+/// The lines of a body, as they arrive. Holds one chunk of the body and the beginning of a line: never more than the
+/// limit of the whole body, which is `max_batch_bytes`.
 pub(crate) struct Lines<B> {
     body: B,
     ceilings: Ceilings,
     waiting: BytesMut,
-    /// Bytes of `waiting` that are known to hold no line feed.
+    /// Bytes of `waiting` known to contain no line feed.
     searched: usize,
     received: u64,
     number: u64,
     ended: bool,
 }
 
-/// A line without its end, which may be blank or not even text.
+/// A line without its line feed. It may be blank or not even text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     /// From 1.
@@ -27,12 +27,12 @@ pub(crate) struct Line {
     pub(crate) bytes: Bytes,
 }
 
-/// Why no more lines come although the body has not come to its end.
+/// Why no more lines come although the body has not ended.
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// The body is longer than it may be.
     TooLong(Problem),
-    /// The body broke off, in words.
+    /// The body broke off, with the reason.
     Broken(String),
 }
 
@@ -106,13 +106,13 @@ mod tests {
     use http_body_util::StreamBody;
     use std::convert::Infallible;
 
-    /// All lines of a body that comes in these pieces.
-    fn lines(pieces: &[&'static str], most: u64) -> (Vec<(u64, String)>, Option<Cut>) {
+    /// All lines of a body that arrives in these pieces.
+    fn lines(pieces: &[&'static str], max_bytes: u64) -> (Vec<(u64, String)>, Option<Cut>) {
         let frames = pieces
             .iter()
             .map(|piece| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(piece.as_bytes()))));
         let body = StreamBody::new(futures::stream::iter(frames.collect::<Vec<_>>()));
-        let mut lines = Lines::new(body, Ceilings { max_batch_bytes: most, ..Ceilings::default() });
+        let mut lines = Lines::new(body, Ceilings { max_batch_bytes: max_bytes, ..Ceilings::default() });
         let mut all = Vec::new();
         loop {
             match lines.next().now_or_never().unwrap() {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_same_however_the_body_is_cut() {
+    fn lines_are_the_same_however_the_body_is_split() {
         let text = "one\n\n  \r\ntwo\r\nthré\nlast";
         let whole = lines(&[text], 100).0;
         assert_eq!(
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_over_its_ceiling_is_cut_after_the_lines_before() {
+    fn a_body_over_its_ceiling_is_cut_after_the_last_complete_line() {
         let (before, cut) = lines(&["one\ntwo\n", "three\n"], 8);
         assert_eq!(before.len(), 2);
         assert!(matches!(cut, Some(Cut::TooLong(problem)) if problem.status == 413));

@@ -1,41 +1,41 @@
-//! Lines that are no requests, which have their outcomes too.
+//! Malformed lines, which have outcomes too.
 //!
-//! What order, early stops and the summary make of such an outcome, the engine decides like for every other. So the
-//! component is handed a request in the line's place that it cannot but refuse as `invalid-url`, and whose URL, which it
-//! gives back as it was written, says what is wrong with the line.
+//! The engine decides about order, early stops and the summary of such outcomes as of all others. So the component is
+//! given a placeholder request that it must refuse as `invalid-url`; its URL, which comes back as it was written, says
+//! what is wrong with the line.
 
 use fantail_engine::{BodyMode, Cause, Failure, Request, Summary};
 use fantail_wire::Outcome;
 
-/// Begins what no URL can begin with.
-const MARK: &str = "\u{0}malformed ";
+/// A prefix that no URL can have.
+const PREFIX: &str = "\u{0}malformed ";
 
-/// The request in place of a line.
-pub(crate) fn stand_in(id: u64, reason: &str) -> Request {
-    // Well within the length of a URL, beyond which the component would not say it back.
+/// The placeholder request for a malformed line.
+pub(crate) fn placeholder(id: u64, reason: &str) -> Request {
+    // Well within the maximum length of a URL, beyond which the component would not return it.
     let reason = reason.char_indices().nth(1_000).map_or(reason, |(end, _)| reason.get(..end).unwrap_or_default());
-    Request::get(id, format!("{MARK}{reason}"))
+    Request::get(id, format!("{PREFIX}{reason}"))
 }
 
-/// A request that has a body mode for which lines have no form is malformed here.
+/// Replaces a request with a body mode that lines cannot represent.
 pub(crate) fn checked(request: Request, line: u64) -> Request {
     match request.overrides.body {
         Some(BodyMode::Unread) => {
-            stand_in(request.id, &format!("line {line}: overrides.body: unread bodies cannot be written into lines"))
+            placeholder(request.id, &format!("line {line}: overrides.body: unread bodies cannot be written into lines"))
         }
         Some(BodyMode::Discard | BodyMode::Bytes) | None => request,
     }
 }
 
-/// Turns the outcome of a stand-in into that of its line; says whether it was one.
+/// Turns the outcome of a placeholder into its line's. Returns whether it was one.
 pub(crate) fn restore(outcome: &mut Outcome) -> bool {
-    let Some(reason) = outcome.url.strip_prefix(MARK) else { return false };
+    let Some(reason) = outcome.url.strip_prefix(PREFIX) else { return false };
     outcome.result = Err(Failure::new(Cause::InvalidRequest, true).with_detail(reason));
     outcome.url = String::new();
     true
 }
 
-/// Counts `lines` of the failures as what they were.
+/// Counts `lines` of the failures as malformed requests.
 pub(crate) fn recount(summary: &mut Summary, lines: u64) {
     if lines == 0 {
         return;
@@ -53,15 +53,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn a_stand_in_is_refused_for_its_url_and_nothing_else() {
+    fn a_placeholder_is_refused_only_for_its_url() {
         for reason in ["line 3: not UTF-8", &"é".repeat(5_000)] {
-            let refused = stand_in(7, reason).check().err().map(|failure| failure.cause);
+            let refused = placeholder(7, reason).check().err().map(|failure| failure.cause);
             assert_eq!(refused, Some(Cause::InvalidUrl));
         }
     }
 
     #[test]
-    fn stand_ins_are_counted_as_what_they_stand_for() {
+    fn placeholders_are_counted_as_malformed_requests() {
         let mut summary = Summary { by_cause: BTreeMap::from([(Cause::InvalidUrl, 3)]), ..Summary::default() };
         recount(&mut summary, 2);
         assert_eq!(summary.by_cause, BTreeMap::from([(Cause::InvalidUrl, 1), (Cause::InvalidRequest, 2)]));

@@ -1,4 +1,4 @@
-//! A batch, from the request to the head of the answer.
+//! Starts a batch: from the request to the head of the answer.
 
 use crate::answer::refuse_field;
 use crate::bindings::fantail::fetch::batch::{Batch, PolicyError};
@@ -13,7 +13,7 @@ use fantail_wire::{Problem, policy_path};
 use spin_sdk::http::{HeaderMap, StatusCode};
 use spin_sdk::wasip3::http::types::Response;
 
-/// Begins a batch. Every problem is found before anything is sent.
+/// Starts a batch. Every problem is found before anything is sent.
 pub(crate) async fn post<B: Body + 'static>(headers: &HeaderMap, body: B) -> Result<Response, Problem> {
     Token::read().await?.check(headers)?;
     let ceilings = Ceilings::read().await?;

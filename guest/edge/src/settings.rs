@@ -1,4 +1,4 @@
-//! What the application is told by its variables.
+//! The application's variables.
 
 use crate::answer::refuse;
 use crate::ceilings::Ceilings;
@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use spin_sdk::http::StatusCode;
 use spin_sdk::variables::{self, Error};
 
-/// What the application is told by its variables. Read for every batch, so that they can be changed while it runs.
+/// Variables are read for every batch, so that they can be changed while the application runs.
 impl Token {
     pub(crate) async fn read() -> Result<Self, Problem> {
         variable(token::VARIABLE).await?.as_deref().and_then(Token::new).ok_or_else(Token::missing)
@@ -16,7 +16,7 @@ impl Token {
 }
 
 impl Ceilings {
-    /// Only for those who have shown the token: what is wrong with a variable is nobody else's business.
+    /// Call this only after the token was checked: errors in variables are not for others.
     pub(crate) async fn read() -> Result<Self, Problem> {
         let mut ceilings = Ceilings::default();
         let values = try_join_all(Ceilings::VARIABLES.map(variable)).await?;
@@ -29,18 +29,18 @@ impl Ceilings {
     }
 }
 
-/// Whether the host tells what it knows of each attempt. The host says so by itself: this is no setting of the application, and not in
-/// spin.toml.
+/// Whether the host reports facts about each attempt. The host sets this itself: it is not a setting of the
+/// application, and not in spin.toml.
 pub(crate) async fn host_facts() -> Result<bool, Problem> {
     Ok(variable("host_facts").await?.as_deref() == Some("true"))
 }
 
-/// The value of a variable; none if it has none.
+/// The value of a variable, if it has one.
 async fn variable(name: &str) -> Result<Option<String>, Problem> {
     match variables::get(name).await {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),
-        // In the host's words there may be what only the host should know.
+        // The host's message may contain details that callers must not see.
         Err(Error::InvalidName(_) | Error::Provider(_) | Error::Other(_)) => {
             Err(misconfigured(name, "the host could not give its value"))
         }
@@ -57,22 +57,22 @@ mod tests {
     use toml::{Table, Value};
 
     #[test]
-    fn spin_toml_hands_every_variable_on_with_the_default_that_is_ours() {
+    fn spin_toml_passes_on_every_variable_with_our_defaults() {
         let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
-        let handed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
+        let passed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
         let mut declared = manifest["variables"].as_table().unwrap().clone();
         assert!(declared.remove("upstreams").unwrap()["required"].as_bool().unwrap(), "for the host, not for us");
         let names: Vec<&str> = [token::VARIABLE].into_iter().chain(Ceilings::VARIABLES).collect();
         let mut ceilings = Ceilings { max_requests: 1, max_concurrency: 1, ..Ceilings::default() };
         for name in &names {
-            assert_eq!(handed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
+            assert_eq!(passed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
             let default = declared.remove(*name).unwrap()["default"].as_str().unwrap().to_owned();
             if *name != token::VARIABLE {
                 ceilings.set(name, &default).unwrap();
             }
         }
         assert_eq!(ceilings, Ceilings::default());
-        assert_eq!((declared.len(), handed_on.len()), (0, names.len()), "and no others");
+        assert_eq!((declared.len(), passed_on.len()), (0, names.len()), "and no others");
     }
 
     #[test]

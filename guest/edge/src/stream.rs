@@ -18,26 +18,26 @@ use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 use std::pin::pin;
 use std::time::Duration;
 
-/// Outcomes taken from the component at once at most.
-const AT_ONCE: u32 = 64;
+/// Outcomes taken from the component in one call at most.
+const MAX_TAKEN: u32 = 64;
 
-/// While there is nothing to write, this often the client is asked whether it is still there.
+/// How often the client is checked while there is nothing to write.
 const PROBE: Duration = Duration::from_millis(50);
 
-/// The head of the answer. Its body follows while requests are handed over.
+/// The head of the answer. Its body is streamed while requests are pushed.
 pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, ceilings: Ceilings) -> Response {
     let (body, body_reader) = wit_stream::new();
-    // Without its summary an answer is not whole, and has to look so.
+    // An answer without its summary is incomplete, and must be recognisable as such.
     let broken_off = || Err(ErrorCode::HttpResponseIncomplete);
     let (trailers, trailers_reader) = wit_future::new(broken_off);
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
-        // When the client has left there is nobody to tell, and what it asked for is dropped.
+        // When the client has gone, the batch is dropped.
         let ids = Ids::default();
-        // The client's lines may come while nothing else is under way.
+        // The client may send more lines while no request is pending.
         batch.keep_open();
         let feed = feed(requests, (&batch, &ids), ceilings);
-        if let Ok(client) = converse(Client::new(body), (&batch, &ids), feed).await {
+        if let Ok(client) = stream_outcomes(Client::new(body), (&batch, &ids), feed).await {
             drop(client);
             let _ = trailers.write(Ok(None)).await;
         }
@@ -52,95 +52,95 @@ fn headers() -> Fields {
         ("x-content-type-options", "nosniff"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    // Names and values are as they should be.
+    // These names and values are valid.
     Fields::from_list(&headers).unwrap_or_else(|_| Fields::new())
 }
 
-/// What goes on beside the taking of outcomes. In a set of its own, which polls only what was woken: a wake costs calls to the
-/// host for everything that is polled.
+/// Tasks beside the taking of outcomes. In a set of their own, which polls only what was woken: every poll costs calls
+/// to the host.
 struct SideTasks<'a> {
-    set: FuturesUnordered<LocalBoxFuture<'a, SideEvent>>,
-    /// None while something is written to it.
+    futures: FuturesUnordered<LocalBoxFuture<'a, SideEvent>>,
+    /// None while a write or a check is under way.
     client: Option<Client>,
-    /// Why the component was not fed with all there was.
+    /// Why not all requests were pushed.
     cut: Option<Problem>,
 }
 
 enum SideEvent {
-    /// No more is fed to the component.
+    /// No more requests will be pushed.
     Fed(Result<Option<Problem>, ClientGone>),
     /// The client has taken what was written.
     Written(Result<Client, ClientGone>),
-    /// Time to ask whether the client is still there.
+    /// Time to check whether the client is still connected.
     Probe,
 }
 
-/// Feeds the component and writes what comes of it. Gives the client back after the last line.
-async fn converse(
+/// Feeds the component and writes its outcomes. Returns the client after the last line.
+async fn stream_outcomes(
     client: Client,
     (batch, ids): (&Batch, &Ids),
     feed: impl Future<Output = Result<Option<Problem>, ClientGone>>,
 ) -> Result<Client, ClientGone> {
-    let set = FuturesUnordered::from_iter([feed.map(SideEvent::Fed).boxed_local(), probe()]);
-    let mut beside = SideTasks { set, client: Some(client), cut: None };
+    let futures = FuturesUnordered::from_iter([feed.map(SideEvent::Fed).boxed_local(), probe()]);
+    let mut side_tasks = SideTasks { futures, client: Some(client), cut: None };
     let mut malformed_lines = 0;
-    // More is taken while what was taken before is written.
-    while let Some(taken) = beside.until(batch.next(AT_ONCE)).await? {
+    // The next outcomes are taken while the previous ones are written.
+    while let Some(taken) = side_tasks.run_until(batch.next(MAX_TAKEN)).await? {
         let mut lines = Vec::new();
         for outcome in taken {
-            // The component gives one outcome for each request that it was given.
-            let Some(id) = ids.leave(outcome.id) else { continue };
+            // The component returns one outcome for each request that was pushed.
+            let Some(id) = ids.remove(outcome.id) else { continue };
             let mut outcome = convert::outcome(id, outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
             write_outcome(outcome, &mut lines);
         }
-        let client = beside.client().await?;
-        beside.set.push(client.write(lines).map(SideEvent::Written).boxed_local());
+        let client = side_tasks.client().await?;
+        side_tasks.futures.push(client.write(lines).map(SideEvent::Written).boxed_local());
     }
-    let client = beside.client().await?;
+    let client = side_tasks.client().await?;
     let mut summary = batch.summary().map(Convert::convert).unwrap_or_default();
     malformed::recount(&mut summary, malformed_lines);
-    let mut end = beside.cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
-    // Nothing more is wanted of what may still arrive.
-    drop(beside);
+    let mut end = side_tasks.cut.take().map(|problem| problem_to_line(&problem) + "\n").unwrap_or_default();
+    // Input that may still arrive is not read.
+    drop(side_tasks);
     end.push_str(&summary_to_line(&summary));
     end.push('\n');
     client.write(end.into_bytes()).await
 }
 
 impl SideTasks<'_> {
-    /// Waits for this, and sees to what happens meanwhile.
-    async fn until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, ClientGone> {
+    /// Waits for `wanted`, and handles side events meanwhile.
+    async fn run_until<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, ClientGone> {
         let mut wanted = pin!(wanted);
         loop {
-            match select(wanted.as_mut(), self.set.select_next_some()).await {
+            match select(wanted.as_mut(), self.futures.select_next_some()).await {
                 Either::Left((result, _)) => return Ok(result),
-                Either::Right((aside, _)) => self.see_to(aside)?,
+                Either::Right((event, _)) => self.handle(event)?,
             }
         }
     }
 
-    /// The client, when it has taken all that was written.
+    /// Waits until the client has taken all that was written.
     async fn client(&mut self) -> Result<Client, ClientGone> {
         loop {
             if let Some(client) = self.client.take() {
                 return Ok(client);
             }
-            let aside = self.set.select_next_some().await;
-            self.see_to(aside)?;
+            let event = self.futures.select_next_some().await;
+            self.handle(event)?;
         }
     }
 
-    fn see_to(&mut self, aside: SideEvent) -> Result<(), ClientGone> {
-        match aside {
+    fn handle(&mut self, event: SideEvent) -> Result<(), ClientGone> {
+        match event {
             SideEvent::Fed(fed) => self.cut = fed?,
             SideEvent::Written(written) => self.client = Some(written?),
             SideEvent::Probe => {
-                // One that is being written to says by itself when it has gone.
+                // While a write is under way, the write itself reports that the client has gone.
                 if let Some(client) = self.client.take() {
-                    self.set.push(client.check().map(SideEvent::Written).boxed_local());
+                    self.futures.push(client.check().map(SideEvent::Written).boxed_local());
                 }
-                self.set.push(probe());
+                self.futures.push(probe());
             }
         }
         Ok(())

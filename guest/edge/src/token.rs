@@ -1,41 +1,42 @@
-//! Who may ask. An open fan-out is an open proxy.
+//! Authentication: an open fan-out is an open proxy.
 
 use crate::answer::refuse;
 use fantail_wire::Problem;
 use spin_sdk::http::{HeaderMap, StatusCode};
 use subtle::ConstantTimeEq;
 
-/// The variable that holds it.
+/// The variable that holds the token.
 pub(crate) const VARIABLE: &str = "api_token";
 
-/// What a caller has to show.
+/// The token that callers must present.
 pub(crate) struct Token(String);
 
 impl Token {
-    /// None if it is empty, which is how spin.toml says that it is not set. Files with secrets like to end in a line feed.
+    /// None if it is empty, which is how spin.toml leaves it unset. Trimmed, because files with secrets often end in a
+    /// line feed.
     pub(crate) fn new(token: &str) -> Option<Self> {
         Some(Self(token.trim().to_owned())).filter(|Self(token)| !token.is_empty())
     }
 
-    /// Whether the `authorization` header shows this token (RFC 6750, section 2.1). Takes as long for a token that is wrong
-    /// in its first byte as for one that is wrong in its last; only its length can be measured.
+    /// Checks that the `authorization` header has this token (RFC 6750, section 2.1). Takes constant time for tokens of
+    /// one length, so that only the length can be measured.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let shown = headers.get("authorization").and_then(|value| bearer(value.as_bytes()));
-        let right = shown.is_some_and(|shown| self.0.as_bytes().ct_eq(shown).into());
-        right.then_some(()).ok_or_else(|| {
-            let detail = if shown.is_some() { "this is not the token" } else { "no token is given" };
+        let presented = headers.get("authorization").and_then(|value| bearer(value.as_bytes()));
+        let matches = presented.is_some_and(|presented| self.0.as_bytes().ct_eq(presented).into());
+        matches.then_some(()).ok_or_else(|| {
+            let detail = if presented.is_some() { "this is not the token" } else { "no token is given" };
             refuse(StatusCode::UNAUTHORIZED, format!("{detail}: send `authorization: Bearer TOKEN`"))
         })
     }
 
     pub(crate) fn missing() -> Problem {
-        let detail = "no token is configured, so nobody may ask: set the variable api_token \
+        let detail = "no token is configured, so every request is refused: set the variable api_token \
                       (SPIN_VARIABLE_API_TOKEN=…, or --variable api_token=…)";
         refuse(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
-/// The credentials behind the scheme, which is written in any case (RFC 9110, section 11.1).
+/// The credentials after the scheme, which is case-insensitive (RFC 9110, section 11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_token_is_right() {
+    fn only_the_whole_token_is_accepted() {
         assert_eq!(status(Some("Bearer s3cret")), None);
         assert_eq!(status(Some("bearer  s3cret ")), None, "the scheme in any case, with room around the token");
         for wrong in ["Bearer s3cre", "Bearer s3crets", "Bearer", "Bearer ", "Basic s3cret", "s3cret", "Bearer S3CRET"]

@@ -1,5 +1,5 @@
-//! Figures of the engine alone, on a clock of its own: how many more requests retries make, what hedging saves and costs, what a
-//! rate gives, and what an event costs.
+//! Figures of the engine alone, on a simulated clock: how many more requests retries make, what hedging saves and
+//! costs, what a rate achieves, and what an event costs.
 //! `cargo run --release --package fantail-engine --example figures`
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "an example")]
@@ -100,7 +100,7 @@ fn spread(attempt: u64) -> u64 {
     attempt.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 1_000_003 % 1_000
 }
 
-/// A batch, and what of it is in flight until when.
+/// A batch, and until when its attempts are in flight.
 struct Batch {
     engine: Engine<()>,
     running: BTreeSet<(Instant, AttemptId)>,
@@ -109,8 +109,8 @@ struct Batch {
     ended: bool,
 }
 
-/// Sends so many requests to so many origins, in batches side by side, each attempt taking as long as `each` says of its number and
-/// its origin, and failing as `fails` says of its number.
+/// Sends `requests` to `origins_asked` origins, in concurrent batches. Each attempt takes as long as `each` says for
+/// its number and its origin, and fails if `fails` says so for its number.
 fn run(
     policy: Policy,
     (batches, requests, origins_asked): (usize, u64, u64),
@@ -208,12 +208,12 @@ fn perform(
     }
 }
 
-/// How many attempts a batch makes that has always something waiting, when a timer rings at a whole millisecond and up to `late` more
-/// after it was due, and everything is answered by then.
+/// How many attempts a batch makes that always has requests waiting, when a timer fires at a whole millisecond and up
+/// to `late` more after it was due, and everything is answered by then.
 fn sent_in_ten_seconds(rate: u32, late: u64) -> usize {
     let policy = Policy { rate: Some(rate), window: Some(2_000), ..policy(1_000) };
     let (mut engine, mut origins) = (Engine::new(&policy).expect("within bounds"), Origins::default());
-    let (mut now, mut sent, mut rung, mut running) = (Instant::from_nanos(0), 0, 0, Vec::new());
+    let (mut now, mut sent, mut fired, mut running) = (Instant::from_nanos(0), 0, 0, Vec::new());
     let mut pending = VecDeque::from([Event::Demand]);
     loop {
         while let Some(event) = pending.pop_front() {
@@ -233,8 +233,8 @@ fn sent_in_ten_seconds(rate: u32, late: u64) -> usize {
         }
         sent += running.len();
         let due = engine.next_timer().expect("something waits").as_nanos();
-        rung += 1;
-        now = now.max(Instant::from_nanos((due.div_ceil(1_000_000) + spread(rung) % (late + 1)) * 1_000_000));
+        fired += 1;
+        now = now.max(Instant::from_nanos((due.div_ceil(1_000_000) + spread(fired) % (late + 1)) * 1_000_000));
         if now > Instant::from_nanos(10_000_000_000) {
             return sent;
         }

@@ -1,85 +1,87 @@
-//! How many requests an origin bears at once, learned from how long it takes to answer.
+//! Adaptive concurrency: how many requests an origin can handle at once, learned from how long it takes to answer.
 
 use crate::attempt_serial::AttemptSerial;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A gradient limit, after `Gradient2Limit` of Netflix's concurrency-limits: while answers come as fast as usual it grows by a part of
-/// a request in a window; when they come slower it shrinks in proportion. A window in which anything was dropped takes a tenth of it, as
-/// in that library's `AIMDLimit`. A window is a round trip: it ends with the first result of an attempt that was made after the one
-/// before had ended, so that what was in flight at one moment counts once.
+/// A gradient limit, after `Gradient2Limit` of Netflix's concurrency-limits: while answers are as fast as the baseline,
+/// it grows by a part of a request per window; when they are slower, it shrinks in proportion. A window with any drop
+/// reduces it by a tenth, as in that library's `AIMDLimit`. A window is a round trip: it ends with the first result of
+/// an attempt that was made after the previous window had ended, so that what was in flight at one moment counts once.
 ///
-/// Unlike there, what is usual is learned slowly while answers are slow: with windows so short it would drift away under load.
+/// Unlike there, the baseline is learned slowly while answers are slow: with windows this short it would otherwise
+/// drift away under load.
 #[derive(Debug, Default)]
 pub(crate) struct Adaptive {
-    /// None: nothing is known.
+    /// None if nothing is known.
     limit: Option<f64>,
-    /// How long a head takes in nanoseconds, averaged over windows.
-    usual: f64,
-    /// Windows that went into that.
+    /// The usual time to a head in nanoseconds, averaged over windows.
+    baseline: f64,
+    /// Windows in the baseline.
     windows: u32,
     window: Window,
 }
 
-/// What was seen since the last window ended.
+/// The samples since the last window ended.
 #[derive(Debug, Default)]
 struct Window {
-    /// An attempt as young as this ends it.
+    /// The first attempt whose result ends the window.
     since: AttemptSerial,
     answers: u32,
-    /// How long these took together.
+    /// The sum of their latencies.
     latency: Duration,
-    /// Most at one time.
+    /// The peak.
     in_flight: u32,
     dropped: bool,
 }
 
-/// What an attempt says of its origin.
+/// What an attempt says about its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sample {
     /// A head came after this long.
     Answer(Duration),
-    /// It failed in a way that speaks against the origin, or was answered with 429 or a server's error.
+    /// It failed through the origin's fault, or was answered with 429 or a server error.
     Drop,
 }
 
-/// What is begun with, if the bounds allow it.
-const FIRST: f64 = 10.0;
+/// The limit to begin with, within the bounds.
+const INITIAL_LIMIT: f64 = 10.0;
 
-/// What is learned at most, and at least one: batches keep to bounds of their own.
-const MOST: f64 = 4_096.0;
+/// The largest limit that is learned; the smallest is one. Batches apply bounds of their own.
+const MAX_LIMIT: f64 = 4_096.0;
 
-/// How many times the usual answers may take before the limit shrinks.
+/// How many times the baseline answers may take before the limit shrinks.
 const TOLERANCE: f64 = 1.5;
 
-/// Requests by which the limit may exceed what the gradient says: how it grows.
+/// Requests by which the limit may exceed what the gradient allows, so that it can grow.
 const QUEUE: f64 = 4.0;
 
-/// How far it goes in one window to where it is led.
+/// The share of the distance to its target that the limit covers in one window.
 const SMOOTHING: f64 = 0.2;
 
-/// What is left of it by a window in which something was dropped.
+/// The factor applied by a window with a drop.
 const BACKOFF: f64 = 0.9;
 
-/// What is usual is the mean of so many windows, and then forgets as one of [`MEMORY`] windows does.
+/// The baseline is the mean of this many windows, and then a moving average over [`BASELINE_WINDOWS`].
 const WARM_UP: u32 = 10;
 
 /// See [`WARM_UP`].
-const MEMORY: f64 = 600.0;
+const BASELINE_WINDOWS: f64 = 600.0;
 
-/// How much less is learned of what is usual while answers are slow.
-const WARINESS: f64 = 16.0;
+/// By how much less the baseline is adjusted while answers are slow.
+const SLOW_DAMPING: f64 = 16.0;
 
 impl Adaptive {
     /// Requests that may be in flight for a batch with these bounds.
     pub(crate) fn limit(&self, bounds: RangeInclusive<u32>) -> u32 {
-        // A cast to an integer takes the whole requests of it.
+        // The cast rounds down to whole requests.
         let limit = self.learned() as u32;
-        // Not `clamp`, which breaks down when the bounds are the wrong way round.
+        // Not `clamp`, which panics when the bounds are the wrong way round.
         limit.min(*bounds.end()).max(*bounds.start())
     }
 
-    /// Takes in what `attempt` says, when `in_flight` requests were in flight. The next attempt made will be `next`.
+    /// Records the sample of `attempt`, made when `in_flight` requests were in flight. The next attempt made will be
+    /// `next`.
     pub(crate) fn learn(&mut self, attempt: AttemptSerial, next: AttemptSerial, sample: Sample, in_flight: u32) {
         let window = &mut self.window;
         window.in_flight = window.in_flight.max(in_flight);
@@ -104,32 +106,33 @@ impl Adaptive {
         let limit = self.learned();
         let next = match gradient {
             _ if window.dropped => limit * BACKOFF,
-            // What is not used cannot have been tried.
+            // A limit that is not used has not been tested.
             Some(gradient) if f64::from(window.in_flight) >= limit / 2.0 => {
                 limit * (1.0 - SMOOTHING) + (limit * gradient + QUEUE) * SMOOTHING
             }
             Some(_) | None => limit,
         };
-        self.limit = Some(next.clamp(1.0, MOST));
+        self.limit = Some(next.clamp(1.0, MAX_LIMIT));
     }
 
-    /// What is left of the limit by answers that take this long, and learns what is usual.
+    /// The gradient for answers that take this long. Updates the baseline.
     fn gradient(&mut self, latency: f64) -> f64 {
-        let weight = if self.windows < WARM_UP { 1.0 / f64::from(self.windows + 1) } else { 2.0 / (MEMORY + 1.0) };
-        let slow = self.windows > 0 && latency > self.usual * TOLERANCE;
-        let weight = if slow { weight / WARINESS } else { weight };
+        let weight =
+            if self.windows < WARM_UP { 1.0 / f64::from(self.windows + 1) } else { 2.0 / (BASELINE_WINDOWS + 1.0) };
+        let slow = self.windows > 0 && latency > self.baseline * TOLERANCE;
+        let weight = if slow { weight / SLOW_DAMPING } else { weight };
         self.windows = self.windows.saturating_add(1);
-        self.usual += (latency - self.usual) * weight;
-        let gradient = (TOLERANCE * self.usual / latency).clamp(0.5, 1.0);
-        // An origin that has recovered is not measured by its bad time for long.
-        if self.usual > latency * 2.0 {
-            self.usual *= 0.9;
+        self.baseline += (latency - self.baseline) * weight;
+        let gradient = (TOLERANCE * self.baseline / latency).clamp(0.5, 1.0);
+        // An origin that has recovered is not measured by a slow period for long.
+        if self.baseline > latency * 2.0 {
+            self.baseline *= 0.9;
         }
         gradient
     }
 
     fn learned(&self) -> f64 {
-        self.limit.unwrap_or(FIRST)
+        self.limit.unwrap_or(INITIAL_LIMIT)
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// An origin and the attempts made to it, as many rounds with as many as allowed.
+    /// An origin and its attempts, in rounds of as many as allowed.
     #[derive(Default)]
     struct Origin {
         adaptive: Adaptive,
@@ -148,7 +151,7 @@ mod tests {
     }
 
     impl Origin {
-        /// A round of so many attempts, of which each comes to what `sample` says.
+        /// A round of `in_flight` attempts, each with its `sample`.
         fn round(&mut self, in_flight: u32, sample: impl Fn(u32) -> Sample) {
             let attempts: Vec<AttemptSerial> = (0..in_flight).map(|_| self.made()).collect();
             for (attempt, place) in attempts.into_iter().zip(0..) {
@@ -162,7 +165,7 @@ mod tests {
             attempt
         }
 
-        /// With `servers` that take 10 ms each and let the others wait.
+        /// Rounds against `servers` that take 10 ms for each attempt while the others wait.
         fn rounds(&mut self, servers: u32, rounds: u32) -> u32 {
             for _ in 0..rounds {
                 self.round(self.limit(), |place| Sample::Answer(10 * MS * (place / servers + 1)));
@@ -202,9 +205,9 @@ mod tests {
         }
     }
 
-    /// L10: window by window what gradient2 says, while answers are not slower than it tolerates.
+    /// L10: window by window the same as gradient2, while answers are not slower than it tolerates.
     #[test]
-    fn it_goes_as_gradient2_does() {
+    fn it_follows_gradient2_while_answers_are_fast() {
         for seed in 0..100 {
             let mut random = Random::new(seed);
             let (mut origin, mut reference) = (Origin::default(), Reference { limit: 10.0, long: 0.0, count: 0.0 });
@@ -212,7 +215,7 @@ mod tests {
                 let latency = 10 * MS + Duration::from_micros(random.up_to(4_000));
                 let in_flight = 1 + u32::try_from(random.up_to(40)).unwrap();
                 let dropped = random.up_to(30) == 0;
-                // One attempt made after the last window, of many: the others are of before.
+                // One attempt was made after the last window; the others before.
                 let attempt = origin.made();
                 if dropped {
                     origin.adaptive.learn(AttemptSerial::default(), origin.next, Sample::Drop, 1);
@@ -225,7 +228,7 @@ mod tests {
         }
     }
 
-    /// L10: under load that lasts it lets no more through than gradient2, whose idea of what is usual follows the load.
+    /// L10: under lasting load it admits no more than gradient2, whose baseline follows the load.
     #[test]
     fn under_load_it_stays_below_gradient2() {
         let (mut origin, mut reference) = (Origin::default(), Reference { limit: 10.0, long: 0.0, count: 0.0 });
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_by_less_than_one_in_a_round_trip_while_answers_come_as_fast_as_usual() {
+    fn it_grows_by_less_than_one_per_round_trip_while_answers_are_as_fast_as_usual() {
         let mut origin = Origin::default();
         assert_eq!(origin.limit(), 10);
         assert_eq!(origin.rounds(10_000, 10), 18);
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn it_settles_near_what_the_origin_can_do() {
+    fn it_settles_near_the_capacity_of_the_origin() {
         let settled = Origin::default().rounds(50, 1_000);
         assert!((40..150).contains(&settled), "{settled}");
     }
@@ -263,9 +266,9 @@ mod tests {
         assert!(origin.rounds(10_000, 500) > 400);
     }
 
-    /// L10: one cut for what was in flight at one moment.
+    /// L10: attempts in flight at one moment cut the limit once.
     #[test]
-    fn failures_of_one_moment_cut_once() {
+    fn simultaneous_failures_cut_once() {
         let mut origin = Origin::default();
         origin.rounds(10_000, 225);
         assert_eq!(origin.limit(), 190);
@@ -274,21 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn drops_alone_take_it_to_its_floor_and_no_further() {
+    fn repeated_drops_take_it_to_its_floor_and_no_further() {
         let mut origin = Origin::default();
         (0..40).for_each(|_| origin.round(origin.limit(), |_| Sample::Drop));
         assert_eq!((origin.limit(), origin.adaptive.limit(3..=1_000)), (1, 3));
     }
 
     #[test]
-    fn what_is_not_used_does_not_grow() {
+    fn a_limit_that_is_not_used_does_not_grow() {
         let mut origin = Origin::default();
         (0..1_000).for_each(|_| origin.round(1, |_| Sample::Answer(MS)));
         assert_eq!(origin.limit(), 10);
     }
 
     #[test]
-    fn whatever_was_learned_keeps_to_the_bounds_it_is_asked_with() {
+    fn the_learned_limit_stays_within_the_bounds_of_each_batch() {
         let mut origin = Origin::default();
         assert_eq!((origin.adaptive.limit(20..=30), origin.adaptive.limit(1..=4)), (20, 4));
         origin.rounds(10_000, 2_000);

@@ -1,9 +1,10 @@
-//! The names by which origins know batches and their attempts.
+//! The numbers by which origins identify attempts and batches.
 
-/// Names an attempt: which one it was of all that were made to any origin. A result with one that is too small is of before.
+/// The number of an attempt among all attempts to all origins. Results of attempts that are too old for a decision are
+/// recognised by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AttemptSerial(pub(crate) u64);
 
-/// Names a batch, as long as it waits for an origin.
+/// Identifies a batch that waits for an origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BatchId(pub(crate) u64);

@@ -1,11 +1,11 @@
-//! When to leave an origin alone.
+//! Circuit breakers: when to stop sending to a failing origin.
 
 use crate::attempt_serial::AttemptSerial;
 use crate::sliding_window::{Results, SlidingWindow};
 use crate::{Failure, Fault, Instant, Settings};
 use std::time::Duration;
 
-/// What attempts to an origin came to in the last ten seconds, and a circuit breaker for each rule that its batches judge that by.
+/// The results of attempts to an origin in the last ten seconds, and a circuit breaker for each rule of its batches.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     results: SlidingWindow<Results>,
@@ -13,18 +13,18 @@ pub(crate) struct Breaker {
     circuits: Vec<Circuit>,
 }
 
-/// What a batch's policy says of when to leave an origin alone.
+/// The rule of a batch's policy for opening a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// So many of a hundred attempts must have failed.
-    ratio: u32,
-    /// So many must there have been.
+    /// Failed attempts of a hundred at which it opens.
+    percent: u32,
+    /// Attempts needed before it can open.
     minimum: u32,
-    /// How long nothing is let through.
+    /// How long it stays open.
     open: Duration,
 }
 
-/// A breaker by one rule.
+/// A breaker for one rule.
 #[derive(Debug)]
 struct Circuit {
     rule: Rule,
@@ -33,33 +33,33 @@ struct Circuit {
 
 #[derive(Debug)]
 enum State {
-    /// Lets everything through, and counts what becomes of attempts that were admitted at `since` or later.
+    /// Lets everything through, and counts the results of attempts admitted at `since` or later.
     Closed { since: AttemptSerial, results: SlidingWindow<Results> },
     /// Lets nothing through before then; the next attempt is the probe.
     Open { until: Instant },
-    /// The probe's result decides, whatever is heard of others. If nothing is heard of it by then, there will be another.
+    /// The probe's result decides, and no other attempt's. If there is none by `until`, another probe is sent.
     HalfOpen { probe: AttemptSerial, until: Instant },
 }
 
-/// Rules that are told apart at one origin. With one more, a closed circuit is forgotten, else the one that would let a probe through
+/// Rules per origin. When another is needed, a closed circuit is dropped, otherwise the one that would admit a probe
 /// first.
-const MOST_CIRCUITS: usize = 8;
+const MAX_CIRCUITS: usize = 8;
 
-/// Bytes beside itself.
+/// Heap bytes.
 #[cfg(test)]
-pub(crate) const MOST_BYTES: usize = MOST_CIRCUITS * size_of::<Circuit>();
+pub(crate) const MAX_BYTES: usize = MAX_CIRCUITS * size_of::<Circuit>();
 
 impl Breaker {
-    /// When the next attempt is let through by this rule, if it is not now.
+    /// When the next attempt is admitted by this rule; none if it is admitted now.
     pub(crate) fn open_until(&mut self, now: Instant, rule: Rule) -> Option<Instant> {
         if !self.circuits.iter().any(|circuit| circuit.rule == rule) {
-            self.judge(now, rule);
+            self.add_circuit(now, rule);
         }
         let circuit = self.circuits.iter().find(|circuit| circuit.rule == rule)?;
         circuit.state.open_until().filter(|until| now < *until)
     }
 
-    /// Notes that an attempt of a batch with this rule is made: if its breaker is not closed, it is the probe.
+    /// Records an attempt of a batch with this rule: if the breaker is not closed, it is the probe.
     pub(crate) fn admit(&mut self, now: Instant, attempt: AttemptSerial, rule: Rule) {
         let circuit = self.circuits.iter_mut().find(|circuit| circuit.rule == rule);
         if let Some(circuit) = circuit.filter(|circuit| circuit.state.open_until().is_some()) {
@@ -67,7 +67,7 @@ impl Breaker {
         }
     }
 
-    /// Takes in what became of an attempt, whichever batch made it. Whether a breaker was closed by it.
+    /// Records the result of an attempt, whichever batch made it. Returns whether that closed a breaker.
     pub(crate) fn record(&mut self, now: Instant, attempt: AttemptSerial, failed: bool) -> bool {
         let result = Results { all: 1, failed: u32::from(failed) };
         self.results.add(now, result);
@@ -81,7 +81,8 @@ impl Breaker {
         closed
     }
 
-    /// Nothing will be heard of this attempt, and that says nothing of the origin: if it was a probe, the next one takes its place.
+    /// This attempt will have no result, which says nothing about the origin: if it was a probe, the next attempt takes
+    /// its place.
     pub(crate) fn release(&mut self, attempt: AttemptSerial) {
         for Circuit { state, .. } in &mut self.circuits {
             if matches!(state, State::HalfOpen { probe, .. } if *probe == attempt) {
@@ -90,14 +91,14 @@ impl Breaker {
         }
     }
 
-    /// When all breakers will let a probe through: until then they must not be forgotten.
-    pub(crate) fn open_at_most_until(&self) -> Instant {
+    /// When all breakers will admit a probe: until then they must not be forgotten.
+    pub(crate) fn latest_open_until(&self) -> Instant {
         self.circuits.iter().filter_map(|circuit| circuit.state.open_until()).max().unwrap_or_default()
     }
 
-    /// Makes of what was seen so far what this rule says.
-    fn judge(&mut self, now: Instant, rule: Rule) {
-        if self.circuits.len() >= MOST_CIRCUITS {
+    /// Adds a circuit for this rule, in the state that follows from the results so far.
+    fn add_circuit(&mut self, now: Instant, rule: Rule) {
+        if self.circuits.len() >= MAX_CIRCUITS {
             let ends = self.circuits.iter().map(|circuit| circuit.state.open_until()).enumerate();
             let first = ends.min_by_key(|(_, end)| *end);
             first.map(|(place, _)| self.circuits.swap_remove(place));
@@ -111,7 +112,7 @@ impl Breaker {
 }
 
 impl Circuit {
-    /// Whether it was closed by this.
+    /// Returns whether this closed it.
     fn record(&mut self, now: Instant, attempt: AttemptSerial, result: Results) -> bool {
         let (open, failed) = (State::Open { until: now + self.rule.open }, result.failed > 0);
         match &mut self.state {
@@ -127,7 +128,7 @@ impl Circuit {
                 self.state = if failed { open } else { closed };
                 !failed
             }
-            // It was let through before what is decided now.
+            // It was admitted before the current state.
             State::Closed { .. } | State::HalfOpen { .. } | State::Open { .. } => false,
         }
     }
@@ -143,25 +144,25 @@ impl State {
 }
 
 impl Rule {
-    /// That of a batch, if it has one.
+    /// The rule of a batch, if it has one.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
-        let Settings { breaker_percent: ratio, breaker_minimum: minimum, breaker_open: open, .. } = *settings;
-        (ratio > 0).then_some(Self { ratio, minimum, open })
+        let Settings { breaker_percent: percent, breaker_minimum: minimum, breaker_open: open, .. } = *settings;
+        (percent > 0).then_some(Self { percent, minimum, open })
     }
 
     fn trips(self, Results { all, failed }: Results) -> bool {
-        all >= self.minimum && u64::from(failed) * 100 >= u64::from(all) * u64::from(self.ratio)
+        all >= self.minimum && u64::from(failed) * 100 >= u64::from(all) * u64::from(self.percent)
     }
 }
 
-/// Whether an attempt speaks against its origin: a server's error, or a failure that is the peer's or the network's. A response
-/// of another kind speaks for it; what was the caller's, the policy's or the host's doing says nothing.
+/// Whether an attempt counts as a failure of its origin: a server error, or a failure that is the peer's or the
+/// network's. Any other response counts as a success; failures of the caller, the policy or the host do not count.
 pub(crate) fn verdict(failure: Option<&Failure>, status: Option<u16>) -> Option<bool> {
     match failure {
         None => Some(status.is_some_and(|status| status >= 500)),
         Some(failure) => match failure.fault {
             Fault::Peer | Fault::Network => Some(true),
-            // The attempt's own time is the one thing of ours that an origin can run out of.
+            // The attempt timeout is the one limit of ours that a slow origin can exceed.
             Fault::Policy if failure.cause == crate::Cause::TimeoutAttempt => Some(true),
             Fault::Caller | Fault::Policy | Fault::Host => None,
         },
@@ -175,7 +176,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    const RULE: Rule = Rule { ratio: 50, minimum: 10, open: SECOND };
+    const RULE: Rule = Rule { percent: 50, minimum: 10, open: SECOND };
 
     const fn ms(millis: u64) -> Instant {
         Instant::from_nanos(millis * 1_000_000)
@@ -185,16 +186,16 @@ mod tests {
         (0..number).fold(AttemptSerial::default(), |attempt, _| attempt.next())
     }
 
-    /// L9, L10: held against the time-based sliding window of resilience4j (documentation "CircuitBreaker", sections "Time-based sliding
-    /// window" and "Failure rate and slow call rate thresholds"): one partial sum for each second, open at or above the threshold as
-    /// soon as there is the minimum number of calls.
+    /// L9, L10: compared with the time-based sliding window of resilience4j (documentation "CircuitBreaker", sections
+    /// "Time-based sliding window" and "Failure rate and slow call rate thresholds"): one partial sum for each second,
+    /// open at or above the threshold as soon as there is the minimum number of calls.
     #[test]
     fn it_opens_when_a_sliding_window_of_ten_seconds_does() {
         let mut opened = 0;
         for seed in 0..200 {
             let mut random = Random::new(seed);
             let rule = Rule {
-                ratio: 1 + u32::try_from(random.up_to(99)).unwrap(),
+                percent: 1 + u32::try_from(random.up_to(99)).unwrap(),
                 minimum: 1 + u32::try_from(random.up_to(30)).unwrap(),
                 open: SECOND,
             };
@@ -208,7 +209,7 @@ mod tests {
                 let window: Vec<bool> =
                     calls.iter().filter(|(second, _)| second + 10 > now / 1_000).map(|(_, failed)| *failed).collect();
                 let rate = 100.0 * window.iter().filter(|failed| **failed).count() as f64 / window.len() as f64;
-                let expected = window.len() >= rule.minimum as usize && rate >= f64::from(rule.ratio);
+                let expected = window.len() >= rule.minimum as usize && rate >= f64::from(rule.percent);
                 let open = breaker.open_until(ms(now), rule);
                 assert_eq!(open, expected.then_some(ms(now) + SECOND), "seed {seed}, {window:?}");
                 if expected {
@@ -220,9 +221,9 @@ mod tests {
         assert!((50..200).contains(&opened), "{opened}");
     }
 
-    /// L9: whatever was let through before the probe says nothing.
+    /// L9: attempts admitted before the probe do not count.
     #[test]
-    fn the_probe_and_no_other_decides() {
+    fn only_the_probe_decides() {
         let mut breaker = Breaker::default();
         breaker.open_until(ms(0), RULE);
         (0..10).for_each(|number| _ = breaker.record(ms(0), attempt(number), true));
@@ -239,10 +240,10 @@ mod tests {
         assert_eq!(breaker.open_until(ms(1_400), RULE), None, "late failures of before");
     }
 
-    /// L5: facts are shared, what follows from them is not.
+    /// L5: results are shared, decisions are not.
     #[test]
-    fn each_rule_makes_its_own_of_what_was_seen() {
-        let strict = Rule { ratio: 1, minimum: 1, open: 3_600 * SECOND };
+    fn each_rule_decides_for_itself_on_shared_results() {
+        let strict = Rule { percent: 1, minimum: 1, open: 3_600 * SECOND };
         let mut breaker = Breaker::default();
         breaker.open_until(ms(0), strict);
         breaker.record(ms(0), attempt(1), true);
@@ -255,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_not_kept_without_end_and_closed_ones_go_first() {
+    fn the_number_of_circuits_is_bounded_and_closed_ones_are_dropped_first() {
         let mut breaker = Breaker::default();
         (0..10).for_each(|_| _ = breaker.record(ms(0), attempt(1), true));
         breaker.open_until(ms(0), RULE);
         for minimum in 100..200 {
             breaker.open_until(ms(0), Rule { minimum, ..RULE });
-            assert!(breaker.circuits.len() <= MOST_CIRCUITS);
+            assert!(breaker.circuits.len() <= MAX_CIRCUITS);
         }
         assert!(breaker.circuits.iter().any(|circuit| circuit.rule == RULE));
     }

@@ -1,14 +1,14 @@
-//! How many retries an origin may be asked to bear.
+//! The retry budget: how many retries an origin may be sent.
 
 use crate::Instant;
 use crate::sliding_window::{Sent, SlidingWindow, WINDOW};
 
-/// Whether one more attempt that repeats another is within a retry budget as in Finagle: over the last ten seconds `ratio` per cent
-/// of the requests, and `floor` per second beside those. A dead origin is then asked a little more often than it would be anyway, and
-/// not several times as often. What was sent is the same for all batches; what follows from it, each says by its own policy.
-pub(crate) fn has_one(sent: &SlidingWindow<Sent>, now: Instant, ratio: u32, floor: u32) -> bool {
+/// Whether a retry budget as in Finagle allows another retry or hedge: over the last ten seconds `percent` of the
+/// requests, plus `per_second`. A dead origin is then sent a little more than usual, not several times as much. What
+/// was sent is the same for all batches; each batch applies its own policy to it.
+pub(crate) fn allows_retry(sent: &SlidingWindow<Sent>, now: Instant, percent: u32, per_second: u32) -> bool {
     let Sent { first, repeated, .. } = sent.sum(now);
-    let allowed = u64::from(first) * u64::from(ratio) + u64::from(floor) * WINDOW * 100;
+    let allowed = u64::from(first) * u64::from(percent) + u64::from(per_second) * WINDOW * 100;
     (u64::from(repeated) + 1) * 100 <= allowed
 }
 
@@ -20,9 +20,9 @@ mod tests {
         Instant::from_nanos(seconds * 1_000_000_000)
     }
 
-    fn spent(sent: &mut SlidingWindow<Sent>, now: Instant, (ratio, floor): (u32, u32)) -> usize {
+    fn spent(sent: &mut SlidingWindow<Sent>, now: Instant, (percent, per_second): (u32, u32)) -> usize {
         let mut spend = || {
-            let granted = has_one(sent, now, ratio, floor);
+            let granted = allows_retry(sent, now, percent, per_second);
             sent.add(now, Sent { repeated: u32::from(granted), ..Sent::default() });
             granted
         };
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_a_part_of_the_requests_plus_a_floor() {
+    fn a_budget_is_a_percentage_of_the_requests_plus_a_fixed_rate() {
         let mut sent = SlidingWindow::default();
         sent.add(at(5), Sent { first: 1_000, ..Sent::default() });
         assert_eq!(spent(&mut sent, at(5), (20, 10)), 200 + 100);
@@ -39,16 +39,16 @@ mod tests {
     }
 
     #[test]
-    fn without_ratio_and_floor_there_is_none() {
+    fn without_percentage_and_rate_there_is_no_budget() {
         let mut sent = SlidingWindow::default();
         sent.add(at(0), Sent { first: 1, ..Sent::default() });
         assert_eq!(spent(&mut sent, at(0), (0, 0)), 0);
         assert_eq!(spent(&mut sent, at(0), (100, 0)), 1);
     }
 
-    /// L5: another's ratio gives a batch no retries that its own does not.
+    /// L5: another batch's percentage gives a batch no retries that its own does not.
     #[test]
-    fn each_policy_makes_its_own_of_what_was_sent() {
+    fn each_policy_computes_its_own_budget_from_what_was_sent() {
         let mut sent = SlidingWindow::default();
         sent.add(at(0), Sent { first: 100, ..Sent::default() });
         assert_eq!(spent(&mut sent, at(0), (20, 0)), 20);

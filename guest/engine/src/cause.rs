@@ -1,10 +1,9 @@
-//! Why requests fail: one table that says of every cause its name, canonical code, guilty party, phase and meaning for a
-//! repetition.
+//! Why requests fail: one table with the name, canonical code, fault, phase, delivery and retryability of every cause.
 
 use crate::{Fault, Phase, Sent};
 use std::fmt;
 
-/// The canonical status codes of gRPC, by which other systems sort errors.
+/// The canonical status codes of gRPC, which other systems use to classify errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "gRPC's own names")]
 pub enum Code {
@@ -50,7 +49,7 @@ impl Code {
     }
 }
 
-/// Whether the same request may succeed later. In the table instead of a bare `bool`.
+/// Whether a retry may succeed. Reads better in the table than a bare `bool`.
 #[derive(PartialEq)]
 enum RetryHint {
     Helps,
@@ -58,9 +57,9 @@ enum RetryHint {
 }
 
 macro_rules! causes {
-    ($($variant:ident $name:literal $code:ident $fault:ident $phase:ident $sent:ident $again:ident,)*) => {
-        /// What happened to a request without a response. The cases are the names that `failure.cause` has in the WIT
-        /// interface, where each is explained.
+    ($($variant:ident $name:literal $code:ident $fault:ident $phase:ident $sent:ident $retry:ident,)*) => {
+        /// Why a request has no response. The names of the cases are those of `failure.cause` in the WIT interface,
+        /// where each is explained.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "explained in wit/fetch/fetch.wit")]
         pub enum Cause {
@@ -86,26 +85,26 @@ macro_rules! causes {
                 match self { $(Cause::$variant => Fault::$fault,)* }
             }
 
-            /// The phase it happens in as long as no head has arrived.
+            /// The phase it happens in while no head has arrived.
             pub const fn phase(self) -> Phase {
                 match self { $(Cause::$variant => Phase::$phase,)* }
             }
 
-            /// Whether the request may have been sent, as long as no head has arrived.
+            /// Whether the request may have been sent, while no head has arrived.
             pub const fn sent(self) -> Sent {
                 match self { $(Cause::$variant => Sent::$sent,)* }
             }
 
             /// Whether the same request may succeed later.
             pub fn is_transient(self) -> bool {
-                match self { $(Cause::$variant => RetryHint::$again == RetryHint::Helps,)* }
+                match self { $(Cause::$variant => RetryHint::$retry == RetryHint::Helps,)* }
             }
         }
     };
 }
 
 causes! {
-    // Case                          Name                                   Code               Fault    Phase    Sent   Again
+    // Case                          Name                                   Code               Fault    Phase    Sent   Retry
     DnsTimeout                      "DNS-timeout"                           Unavailable        Network  Resolve  No     Helps,
     DnsError                        "DNS-error"                             Unavailable        Network  Resolve  No     Helps,
     DestinationNotFound             "destination-not-found"                 NotFound           Caller   Resolve  No     Futile,
@@ -192,14 +191,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_back_to_their_cause() {
+    fn every_name_parses_to_its_cause() {
         for cause in Cause::ALL {
             assert_eq!(cause.name().parse(), Ok(*cause));
         }
     }
 
     #[test]
-    fn names_are_those_of_the_wit_in_its_order() {
+    fn names_are_those_of_the_wit_interface_in_its_order() {
         let wit = include_str!("../../../wit/fetch/fetch.wit");
         let registry = wit.split("record failure {").nth(1).unwrap().split("cause: string").next().unwrap();
         let named = |line: &'static str| line.trim().strip_prefix("/// - `")?.split_once('`').map(|(name, _)| name);

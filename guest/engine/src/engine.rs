@@ -22,26 +22,26 @@ use crate::timers::Timers;
 use crate::{BodyMode, Cause, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Decides one batch. Feed it events with the time they happened at; after each, do what [`Engine::next_action`] gives
-/// until it gives nothing, and arm one timer for [`Engine::next_timer`].
+/// Decides one batch. Pass it events with the time they happened at; after each, perform the actions of
+/// [`Engine::next_action`] until there are none, and arm one timer for [`Engine::next_timer`].
 #[derive(Debug)]
 pub struct Engine<R> {
     settings: Settings,
     takes_list: bool,
     input: Input,
-    /// The input came to its end by itself.
+    /// The input ended before the batch was stopped.
     input_ended: bool,
     /// When the first outcome was asked for.
-    begun: Option<Instant>,
-    /// Why the batch stopped before the end of its input.
-    stopped: Option<Cause>,
+    started_at: Option<Instant>,
+    /// WaitReason the batch stopped before the end of its input.
+    stop_cause: Option<Cause>,
     reader_gone: bool,
     finished: bool,
     /// Requests read so far; the next one's serial.
     serial: u64,
-    live: PendingSet<R>,
+    pending: PendingSet<R>,
     queue: Queue,
-    /// What it has booked times under, if it may have.
+    /// The id of this batch's reservations, if it may have any.
     batch: Option<BatchId>,
     in_flight: u32,
     /// Attempts in mode unread, and those whose bodies were handed out and have not ended.
@@ -49,14 +49,14 @@ pub struct Engine<R> {
     /// Outcomes made and not yet taken.
     untaken: u32,
     successes: u32,
-    /// What `until` asks for has been reached.
+    /// The condition of `until` is met.
     enough: bool,
     reorder: Reorder<Box<Outcome<R>>>,
     timers: Timers<Key>,
     tally: Tally,
     random: Random,
-    /// Requests that others may follow.
-    shared: BTreeMap<Identity, Key>,
+    /// Requests that identical ones may follow.
+    leaders: BTreeMap<Identity, Key>,
     copy: Option<fn(&R) -> Option<R>>,
     /// How many bytes a response holds.
     size: fn(&R) -> u64,
@@ -83,12 +83,12 @@ impl<R> Engine<R> {
             takes_list: false,
             input: Input::Idle,
             input_ended: false,
-            begun: None,
-            stopped: None,
+            started_at: None,
+            stop_cause: None,
             reader_gone: false,
             finished: false,
             serial: 0,
-            live: PendingSet::new(),
+            pending: PendingSet::new(),
             queue: Queue::new(settings.per_origin),
             batch: None,
             in_flight: 0,
@@ -100,7 +100,7 @@ impl<R> Engine<R> {
             timers: Timers::new(),
             tally: Tally::new(),
             random: Random::new(0),
-            shared: BTreeMap::new(),
+            leaders: BTreeMap::new(),
             copy: None,
             size: |_| 0,
             bytes: Bytes::new(settings.window_bytes),
@@ -108,8 +108,8 @@ impl<R> Engine<R> {
         })
     }
 
-    /// The same for a caller that takes all outcomes at once. Unread bodies would then keep each other from being sent,
-    /// so they are refused.
+    /// The same for a caller that takes all outcomes at once. Refuses unread bodies: while they wait for the caller to
+    /// read them, they would keep each other from being sent.
     pub fn for_list(policy: &Policy) -> Result<Self, PolicyError> {
         let engine = Self::new(policy)?;
         match engine.settings.body {
@@ -118,25 +118,26 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Sets what chance goes by: how long retries wait. The same seed and the same events make the same batch.
+    /// Sets the seed of the random backoff. The same seed and the same events make the same batch.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.random = Random::new(seed);
         self
     }
 
-    /// Says how a response is copied for requests that share it; none for one that cannot be. Without it nothing is shared.
+    /// Sets how a response is copied for requests that share it; none if it cannot be. Without this nothing is shared.
     pub fn with_copies(mut self, copy: fn(&R) -> Option<R>) -> Self {
         self.copy = Some(copy);
         self
     }
 
-    /// Says how many bytes a response holds. Without it they count for nothing in the window of bytes.
+    /// Sets how many bytes a response holds. Without this responses do not count towards the window of bytes.
     pub fn with_sizes(mut self, size: fn(&R) -> u64) -> Self {
         self.size = size;
         self
     }
 
-    /// Bytes that are held: by requests that were read, by bodies as far as they were granted, and by outcomes that were not taken.
+    /// Bytes held by requests that were read, by bodies as far as they were granted, and by outcomes that were not
+    /// taken.
     pub fn held_bytes(&self) -> u64 {
         self.bytes.held()
     }
@@ -153,54 +154,59 @@ impl<R> Engine<R> {
 
     /// When to send [`Event::Timer`] at the latest.
     pub fn next_timer(&mut self) -> Option<Instant> {
-        let live = &self.live;
-        let request = self.timers.next(|key| live.contains(*key));
-        let batch = self.batch_expires().filter(|_| self.stopped.is_none() && !self.finished);
+        let pending = &self.pending;
+        let request = self.timers.next(|key| pending.contains(*key));
+        let batch = self.batch_expires().filter(|_| self.stop_cause.is_none() && !self.finished);
         let paced = self.queue.next_unparked();
         request.into_iter().chain(batch).chain(paced).min()
     }
 
     /// Entries held for requests and what belongs to them: at most some 100 for each request of the window, and 300 (an
-    /// attempt leaves up to three in the timers until they are due). For tests of that.
-    pub fn held(&self) -> usize {
-        let leads = self.shared.values().filter_map(|key| self.live.get(*key)?.lead.as_ref());
-        let followers: usize = leads.map(|lead| lead.followers.len()).sum();
-        let waiting = self.queue.held() + self.timers.len() + self.reorder.len() + self.actions.len();
-        self.live.len() + self.unread.len() + self.shared.len() + followers + waiting + self.bytes.entries()
+    /// attempt leaves up to three in the timers until they are due). For tests of memory bounds.
+    pub fn entries(&self) -> usize {
+        let groups = self.leaders.values().filter_map(|key| self.pending.get(*key)?.group.as_ref());
+        let followers: usize = groups.map(|group| group.followers.len()).sum();
+        let waiting = self.queue.entries() + self.timers.len() + self.reorder.len() + self.actions.len();
+        self.pending.len() + self.unread.len() + self.leaders.len() + followers + waiting + self.bytes.entries()
     }
 
-    /// Takes in what happened, at `now`. Events about attempts that are over change nothing. `origins` are lent by the shell, the
-    /// same to all its engines.
+    /// Handles an event that happened at `now`. Events about attempts that have ended change nothing. `origins` are
+    /// lent by the shell, the same to all its engines.
     pub fn handle(&mut self, now: Instant, event: Event<R>, origins: &mut Origins) {
         match event {
-            Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Demand => _ = self.started_at.get_or_insert(now),
             Event::Read { requests, ended } => {
                 self.input = if ended { Input::Ended } else { Input::Idle };
-                self.input_ended |= ended && self.stopped.is_none();
+                self.input_ended |= ended && self.stop_cause.is_none();
                 for request in requests {
                     self.arrive(now, request, origins);
                 }
             }
             Event::Head { attempt, status, retry_after, location, facts } => {
-                if let Some(running) = self.live.running_mut(attempt) {
+                if let Some(running) = self.pending.running_mut(attempt) {
                     running.head = Some(Head { at: now, status, retry_after, location });
                     running.facts = facts;
                 }
             }
             Event::Wants { attempt, bytes } => {
-                if self.live.running_mut(attempt).is_some() {
+                if self.pending.running_mut(attempt).is_some() {
                     self.bytes.want(attempt, bytes);
                 }
             }
             Event::Ended { attempt, response, body_bytes } => {
                 self.tally.body(body_bytes);
-                self.conclude(now, attempt, |_, _| Ok(response), origins);
+                self.finish_attempt(now, attempt, |_, _| Ok(response), origins);
             }
             Event::Failed { attempt, failed } => {
-                if let Some(running) = self.live.running_mut(attempt) {
-                    running.facts = failed.seen.as_ref().map(|seen| seen.facts).or(running.facts);
+                if let Some(running) = self.pending.running_mut(attempt) {
+                    running.facts = failed.report.as_ref().map(|report| report.facts).or(running.facts);
                 }
-                self.conclude(now, attempt, |running, repeatable| Err(running.failed(failed, repeatable)), origins);
+                self.finish_attempt(
+                    now,
+                    attempt,
+                    |running, repeatable| Err(running.failed(failed, repeatable)),
+                    origins,
+                );
             }
             Event::Sent { attempt } => self.sent(now, attempt, origins),
             Event::UnreadEnded { attempt } => _ = self.unread.remove(&attempt),
@@ -220,8 +226,8 @@ impl<R> Engine<R> {
         self.proceed(now, origins);
     }
 
-    /// Counts an outcome and hands it on in its turn. `status` is that of its response.
-    fn give(&mut self, serial: u64, status: Option<u16>, outcome: Outcome<R>) {
+    /// Counts an outcome and emits it in the batch's order. `status` is its response's.
+    fn emit(&mut self, serial: u64, status: Option<u16>, outcome: Outcome<R>) {
         self.tally.finished(&outcome, status);
         let succeeded = outcome.result.is_ok() && status.is_some_and(|status| status < 400);
         self.successes += u32::from(succeeded);
@@ -241,34 +247,34 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Ends the batch before its input does: every request read gets its outcome now.
+    /// Ends the batch before its input ends: every request read gets its outcome now.
     fn stop(&mut self, now: Instant, cause: Cause) {
-        if self.stopped.is_some() {
+        if self.stop_cause.is_some() {
             return;
         }
-        self.stopped = Some(cause);
+        self.stop_cause = Some(cause);
         if self.input != Input::Ended {
             self.input = Input::Busy;
             self.actions.push_back(Action::CloseInput);
         }
-        for key in self.live.keys() {
+        for key in self.pending.keys() {
             self.abort(now, key, cause);
         }
     }
 
-    /// Ends what has run out of time, and lets go on what has waited for its time.
+    /// Ends requests and attempts that have run out of time, and resumes those that were waiting for a time.
     fn expire(&mut self, now: Instant, origins: &mut Origins) {
         while let Some(key) = self.timers.pop_due(now) {
-            let Some(live) = self.live.get(key) else { continue };
-            if live.expires <= now {
+            let Some(pending) = self.pending.get(key) else { continue };
+            if pending.expires <= now {
                 self.abort(now, key, Cause::TimeoutTotal);
-            } else if let Some(attempt) = live.expired_attempt(now, key) {
+            } else if let Some(attempt) = pending.expired_attempt(now, key) {
                 self.actions.push_back(Action::Cancel(attempt));
                 let failure = |running: &Attempt, repeatable| Err(running.failure(Cause::TimeoutAttempt, repeatable));
-                self.conclude(now, attempt, failure, origins);
+                self.finish_attempt(now, attempt, failure, origins);
             } else {
                 self.wake(now, key);
-                self.consider_second(now, key);
+                self.queue_due_hedge(now, key);
             }
         }
         self.queue.unpark(now);
@@ -277,23 +283,23 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Does what has become possible: start, read on, finish.
+    /// Does what has become possible: starts attempts, reads more, finishes.
     fn proceed(&mut self, now: Instant, origins: &mut Origins) {
-        if self.begun.is_some() && self.stopped.is_none() && !self.enough {
+        if self.started_at.is_some() && self.stop_cause.is_none() && !self.enough {
             self.start_waiting(now, origins);
             self.grant();
         }
-        // What was not let through may have been the failure that was waited for.
+        // A request that its breaker refused may have been the failure that ends the batch.
         if self.enough {
             self.stop(now, Cause::Cancelled);
         }
-        if self.begun.is_some() && self.stopped.is_none() {
-            self.read_on();
+        if self.started_at.is_some() && self.stop_cause.is_none() {
+            self.read_more();
         }
-        self.leave_origins(origins);
-        if self.input == Input::Ended && self.live.len() == 0 && self.untaken == 0 && !self.finished {
+        self.release_reservations(origins);
+        if self.input == Input::Ended && self.pending.len() == 0 && self.untaken == 0 && !self.finished {
             self.finished = true;
-            let elapsed = now.since(self.begun.unwrap_or(now));
+            let elapsed = now.since(self.started_at.unwrap_or(now));
             let summary = self.tally.close(elapsed, self.input_ended);
             self.actions.push_back(Action::Finish(Box::new(summary)));
         }
@@ -301,22 +307,22 @@ impl<R> Engine<R> {
 
     fn start_waiting(&mut self, now: Instant, origins: &mut Origins) {
         while self.in_flight < self.settings.concurrency && !self.enough {
-            if !self.bytes.has_room(FIRST_GRANT) && !self.may_go_beyond() {
-                return self.start_first_in_line(now, origins);
+            if !self.bytes.has_room(FIRST_GRANT) && !self.may_exceed_window() {
+                return self.start_head_of_line(now, origins);
             }
             let unread_may_go = self.unread.len() < self.settings.max_unread as usize;
-            let live = &self.live;
-            let waits = |key, lane, second| live.waits(key, lane, second);
+            let pending = &self.pending;
+            let waits = |key, origin, for_hedge| pending.waits(key, origin, for_hedge);
             let Some(key) = self.queue.pop(unread_may_go, waits) else { break };
             self.start(now, key, origins);
         }
     }
 
-    /// Reads on as far as both windows have room.
-    fn read_on(&mut self) {
-        let outstanding = u32::try_from(self.live.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
+    /// Reads more requests as far as both windows have room.
+    fn read_more(&mut self) {
+        let outstanding = u32::try_from(self.pending.len()).unwrap_or(u32::MAX).saturating_add(self.untaken);
         let room = self.settings.window.saturating_sub(outstanding);
-        let has_room = self.bytes.has_room(0) || self.live.len() == 0;
+        let has_room = self.bytes.has_room(0) || self.pending.len() == 0;
         if self.input == Input::Idle && room > 0 && has_room {
             self.input = Input::Busy;
             self.actions.push_back(Action::Read(room));
@@ -324,7 +330,7 @@ impl<R> Engine<R> {
     }
 
     fn batch_expires(&self) -> Option<Instant> {
-        Some(self.begun? + self.settings.deadline?)
+        Some(self.started_at? + self.settings.deadline?)
     }
 }
 

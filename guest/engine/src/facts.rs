@@ -1,15 +1,15 @@
-//! What whoever sends requests knows of one attempt.
+//! What the host that sends requests knows about one attempt.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What the host has seen of one attempt, as far as it says. What is none is not known, or did not happen: nothing was resolved for a
-/// connection that was open.
+/// What the host has seen of one attempt. A field is none if the host does not report it or it did not happen: nothing
+/// is resolved for an open connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// When the host took the attempt on, in nanoseconds since 1970.
     pub started: Option<u64>,
-    /// Waiting until a connection could be opened, or one that was open was free.
+    /// Waiting until a connection could be opened, or an open one became free.
     pub queued: Option<Duration>,
     /// Looking up the name.
     pub resolve: Option<Duration>,
@@ -23,13 +23,13 @@ pub struct Facts {
     pub head: Option<Duration>,
     /// The address that was connected to.
     pub remote: Option<SocketAddr>,
-    /// What was spoken.
+    /// The protocol of the connection.
     pub protocol: Option<Protocol>,
     /// Whether the connection had been used before.
     pub reused: Option<bool>,
 }
 
-/// What is spoken over a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1 or older (RFC 9112).

@@ -1,4 +1,4 @@
-//! What a caller learns about a request without a response.
+//! Why a request has no response.
 
 use crate::{Cause, Failed};
 use std::fmt;
@@ -61,7 +61,7 @@ named! {
         Policy "policy",
         /// The server.
         Peer "peer",
-        /// The way to the server.
+        /// The network on the way to the server.
         Network "network",
         /// The host that runs the component.
         Host "host",
@@ -69,7 +69,7 @@ named! {
 }
 
 named! {
-    /// Whether the request may have reached the peer. In the order of how far it came.
+    /// Whether the request may have reached the peer, ordered by how far it came.
     Sent {
         /// Nothing of it was sent.
         No "no",
@@ -80,8 +80,8 @@ named! {
     }
 }
 
-/// Why a request has no response. As a sentence it has its cause, how far the request had come and whether it may have been sent, but neither
-/// URL nor host: these may be in `detail`.
+/// Why a request has no response. Displayed, it names its cause, how far the request came and whether it may have been
+/// sent, but neither URL nor host: those may be in `detail`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What happened.
@@ -96,7 +96,7 @@ pub struct Failure {
     pub retryable: bool,
     /// The response's status, if its head had arrived.
     pub status: Option<u16>,
-    /// For people: what exactly, where, and how to mend it.
+    /// For people: what exactly, where, and how to fix it.
     pub detail: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Failure {
         }
     }
 
-    /// The same before anything was sent, for a reason that usually strikes later.
+    /// The same before anything was sent, for a cause that usually occurs later.
     pub fn unsent(cause: Cause, phase: Phase) -> Self {
         Self { phase, sent: Sent::No, retryable: cause.is_transient(), ..Self::new(cause, true) }
     }
@@ -132,15 +132,15 @@ impl Failure {
         }
     }
 
-    /// The same of a body that was handed out.
+    /// The same for a body that was handed out.
     pub fn of_body(failed: Failed, repeatable: bool, status: u16) -> Self {
-        let Failed { cause, detail, seen } = failed;
-        // Most hosts say this of a body that was cut short, too.
-        let may_pass = cause.is_transient() || (cause == Cause::HttpProtocolError && seen.is_none());
+        let Failed { cause, detail, report } = failed;
+        // Most hosts report this for a body that was cut short, too.
+        let may_pass = cause.is_transient() || (cause == Cause::HttpProtocolError && report.is_none());
         Self { detail, retryable: may_pass && repeatable, ..Self::after_head(cause, repeatable, status) }
     }
 
-    /// Adds what people want to know.
+    /// Adds a detail for people.
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use url::Url;
 
-/// A safe request as everything about it that its origin sees, credentials included, and what is done with its body. Two with
-/// equal ones can share one answer.
+/// Everything about a safe request that its origin sees, credentials included, and what is done with its body. Requests
+/// with equal identities can share an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     request: Arc<Request>,
@@ -15,9 +15,10 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// None for what must not be shared: what is not safe or not to be repeated, what has a body, and a body to be handed out.
+    /// None for a request that must not be shared: one that is not safe or not repeatable, has a body, or whose
+    /// response body is handed out.
     pub(crate) fn of(request: &Arc<Request>, url: &Url, body: BodyMode) -> Option<Self> {
-        // RFC 9110, section 9.2.1. TRACE and OPTIONS are safe too, and nobody asks them twice.
+        // RFC 9110, section 9.2.1. TRACE and OPTIONS are safe too, but rarely repeated.
         let safe = matches!(request.method.as_str(), "GET" | "HEAD") && request.is_repeatable();
         (safe && request.body.is_none() && body != BodyMode::Unread).then(|| {
             let mut url = url.clone();
@@ -26,8 +27,8 @@ impl Identity {
         })
     }
 
-    /// Headers count with their order, and names as they were written: at worst two requests are sent where one would do. A
-    /// request of another priority has other company in the queue.
+    /// Headers count with their order, and names as they were written: at worst two requests are sent where one would
+    /// do. Priority counts because it decides where a request waits.
     fn parts(&self) -> (&str, &str, &[Header], &[String], [u8; 2]) {
         let Request { method, headers, overrides, .. } = &*self.request;
         let kind = [overrides.priority.unwrap_or_default() as u8, self.body as u8];
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_origin_cannot_tell_apart_is_the_same() {
+    fn requests_that_look_the_same_to_the_origin_are_identical() {
         let other = Request { id: 2, url: "http://A.test:80/x?y#there".to_owned(), ..get() };
         let timeout = Some(std::time::Duration::from_secs(1));
         let other = Request { overrides: Overrides { timeout, ..Overrides::default() }, ..other };
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn other_credentials_modes_methods_and_targets_are_not() {
+    fn other_credentials_modes_methods_and_targets_make_another_request() {
         let one = identity(get(), BodyMode::Bytes);
         let with = |header: (&str, &[u8])| Request { headers: vec![(header.0.to_owned(), header.1.to_vec())], ..get() };
         let overrides = Overrides { priority: Some(Priority::High), ..Overrides::default() };
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_harm_or_is_handed_out_is_never_shared() {
+    fn unsafe_requests_and_unread_bodies_are_never_shared() {
         let harmful = Overrides { safe_to_repeat: Some(false), ..Overrides::default() };
         let post = Request { method: "POST".to_owned(), ..get() };
         let safe_post = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };

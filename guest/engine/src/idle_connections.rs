@@ -1,21 +1,21 @@
-//! Which attempts may have been sent over a connection that the origin had closed meanwhile.
+//! Which attempts may have been sent over a connection that the origin had closed in the meantime.
 
-/// Counts the connections of an origin that a host may have kept open. No host says which connection it took, so this keeps a
-/// book of its own: an answer read to its end may leave one, and an attempt may take one. What is kept for a long time is what
-/// turns out to be closed just when it is used.
+/// Counts the connections to an origin that a host may have kept open. Hosts do not say which connection they use, so
+/// this is an estimate: an answer read to its end may leave an idle connection, and an attempt may take one. A
+/// connection that has been idle for long may turn out to be closed just when it is used.
 #[derive(Debug, Default)]
 pub(crate) struct IdleConnections(u32);
 
-/// More are not kept by anyone.
-const MOST: u32 = 4_096;
+/// No host keeps more.
+const MAX: u32 = 4_096;
 
 impl IdleConnections {
-    /// An answer has come; one that was handed out is taken to be read to its end.
-    pub(crate) fn leave(&mut self) {
-        self.0 = (self.0 + 1).min(MOST);
+    /// An answer has arrived; a body that was handed out is assumed to be read to its end.
+    pub(crate) fn add(&mut self) {
+        self.0 = (self.0 + 1).min(MAX);
     }
 
-    /// An attempt is made; whether it may be over a kept connection.
+    /// An attempt starts. Returns whether it may use an idle connection.
     pub(crate) fn take(&mut self) -> bool {
         let before = self.0;
         self.0 = before.saturating_sub(1);
@@ -28,11 +28,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_may_be_taken_as_were_left() {
-        let mut kept = IdleConnections::default();
-        assert!(!kept.take());
-        kept.leave();
-        kept.leave();
-        assert_eq!([kept.take(), kept.take(), kept.take()], [true, true, false]);
+    fn as_many_may_be_taken_as_were_added() {
+        let mut idle = IdleConnections::default();
+        assert!(!idle.take());
+        idle.add();
+        idle.add();
+        assert_eq!([idle.take(), idle.take(), idle.take()], [true, true, false]);
     }
 }

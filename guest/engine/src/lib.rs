@@ -1,17 +1,17 @@
-//! The fan-out engine: a state machine that decides everything about a batch of requests and does nothing itself.
+//! The fan-out engine: a state machine that decides everything about a batch of requests and performs none of it.
 //!
-//! It performs no I/O, reads no clock, draws no random numbers and knows neither wasi nor JSON. A shell feeds it
-//! [`Event`]s with the time they happened at, performs the [`Action`]s it answers with, and keeps one timer for it. The
-//! same bytes therefore decide the same way on every host, and a test drives a million requests without a socket.
+//! It performs no I/O, reads no clock, draws no random numbers and knows neither wasi nor JSON. A shell passes it
+//! [`Event`]s with the time they happened at, performs the [`Action`]s it returns, and keeps one timer for it. So the
+//! same events lead to the same decisions on every host, and a test drives a million requests without a socket.
 //!
-//! A request goes this way; every arrow into the right-hand column makes exactly one [`Outcome`]:
+//! The life of a request; every arrow into the right-hand column makes exactly one [`Outcome`]:
 //!
 //! ```text
 //!              Read                start                 Head                  Ended
 //! (the input) ──────► waiting ─────────────► in flight ─────────► reading body ───────► outcome
 //!                │       │                       │                     │                   ▲
 //!                └───────┴───────────────────────┴─────────────────────┴───────────────────┘
-//!              unfit     timeout, deadline,      the same, or Failed     the same
+//!              invalid   timeout, deadline,      the same, or Failed     the same
 //!                        stopped
 //!                          ▲                       │                     │
 //!                          └──── sent again ───────┴─────────────────────┘
@@ -38,7 +38,7 @@
 //! assert_eq!((outcome.id, outcome.result), (7, Ok("hello")));
 //!
 //! engine.handle(now, Event::Taken(1), &mut origins);
-//! let Some(Action::Finish(summary)) = engine.next_action() else { panic!("all is taken") };
+//! let Some(Action::Finish(summary)) = engine.next_action() else { panic!("all outcomes are taken") };
 //! assert_eq!((summary.requests, summary.responses), (1, 1));
 //! # Ok::<(), fantail_engine::PolicyError>(())
 //! ```

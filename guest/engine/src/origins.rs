@@ -1,4 +1,4 @@
-//! What is known of origins, across the batches of an instance.
+//! What is known about origins, across the batches of an instance.
 
 use crate::adaptive::Adaptive;
 use crate::attempt_serial::{AttemptSerial, BatchId};
@@ -11,115 +11,118 @@ use crate::{Instant, Settings, budget};
 use std::collections::{BTreeMap, BinaryHeap};
 use url::{Position, Url};
 
-/// What is known of origins. The shell owns one and lends it to each of its engines, so that they share what they have learned.
+/// What is known about origins. The shell owns one and lends it to each of its engines, so that they share what they
+/// have learned.
 ///
-/// It holds facts: what was sent, what became of it, how long it took. What follows from them for a batch, the batch's own policy says.
-/// An origin at which a limit is in force (a rate to be kept, retries to be counted, a breaker that is open) is not forgotten: while
-/// there are [`Origins::MOST`] of these, batches with a limit to keep wait before they ask another.
+/// It holds facts: what was sent, with which result, and how long it took. Each batch's policy decides what follows
+/// from them. An origin with a limit in force (a rate, counted retries, an open breaker) is not forgotten: while there
+/// are [`Origins::MAX`] of these, batches with a limit to keep wait before they send to another origin.
 ///
-/// One takes some 1.2 KiB with its name, and at most 5 KiB where many policies meet at it: 1.2 MiB in all, and at most 5 MiB.
+/// One takes some 1.2 KiB with its name, and at most 5 KiB where many policies meet at it: 1.2 MiB in all, and at most
+/// 5 MiB.
 #[derive(Debug)]
 pub struct Origins {
     /// By scheme, host and port (RFC 6454, section 6.2).
-    by_name: BTreeMap<String, Known>,
-    most: usize,
-    /// There is no room before then, unless a breaker closes.
+    by_name: BTreeMap<String, KnownOrigin>,
+    capacity: usize,
+    /// No origin can be forgotten before then, unless a breaker closes.
     full_until: Instant,
-    /// The next attempt's.
-    admitted: AttemptSerial,
+    /// The serial of the next attempt.
+    next_attempt: AttemptSerial,
     batches: BatchId,
 }
 
-/// What is known of one origin.
+/// What is known about one origin.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownOrigin {
     used: Instant,
     sent: SlidingWindow<Sent>,
-    pub(crate) pace: TokenBucket,
+    pub(crate) token_bucket: TokenBucket,
     pub(crate) breaker: Breaker,
     pub(crate) adaptive: Adaptive,
-    pub(crate) slowness: LatencyEstimate,
-    pub(crate) kept: IdleConnections,
+    pub(crate) latency: LatencyEstimate,
+    pub(crate) idle_connections: IdleConnections,
 }
 
 impl Default for Origins {
     fn default() -> Self {
-        Self::with_capacity(Self::MOST)
+        Self::with_capacity(Self::MAX)
     }
 }
 
 impl Origins {
-    /// How many are known at most. With one more, those that were used longest ago are forgotten, up to half of all.
-    pub const MOST: usize = 1_024;
+    /// Origins known at most. When another is needed, the least recently used are forgotten, up to half of all.
+    pub const MAX: usize = 1_024;
 
-    /// The same for at most so many, at least one.
-    pub fn with_capacity(most: usize) -> Self {
-        let (full_until, admitted, batches) = Default::default();
-        Self { by_name: BTreeMap::new(), most: most.max(1), full_until, admitted, batches }
+    /// Keeps at most this many origins, at least one.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let (full_until, next_attempt, batches) = Default::default();
+        Self { by_name: BTreeMap::new(), capacity: capacity.max(1), full_until, next_attempt, batches }
     }
 
-    /// What is known of the origin of this URL, if anything is.
-    pub(crate) fn get(&self, url: &Url) -> Option<&Known> {
+    /// What is known about the origin of this URL, if anything.
+    pub(crate) fn get(&self, url: &Url) -> Option<&KnownOrigin> {
         self.by_name.get(name(url))
     }
 
-    pub(crate) fn get_mut(&mut self, url: &Url) -> Option<&mut Known> {
+    pub(crate) fn get_mut(&mut self, url: &Url) -> Option<&mut KnownOrigin> {
         self.by_name.get_mut(name(url))
     }
 
-    /// The origin of this URL, which is used now; if it was not known, and cannot be, when it is worth while to ask again.
-    pub(crate) fn enter(&mut self, now: Instant, url: &Url) -> Result<&mut Known, Instant> {
+    /// The origin of this URL, marked as used now; if it is unknown and there is no room for it, when to try again.
+    pub(crate) fn enter(&mut self, now: Instant, url: &Url) -> Result<&mut KnownOrigin, Instant> {
         let name = name(url);
-        if !self.by_name.contains_key(name) && self.by_name.len() >= self.most {
+        if !self.by_name.contains_key(name) && self.by_name.len() >= self.capacity {
             self.make_room(now)?;
         }
-        // Looked up before it is written down: it is known most of the time.
+        // Looked up first, because it is known most of the time and its name need not be allocated.
         if !self.by_name.contains_key(name) {
-            self.by_name.insert(name.to_owned(), Known::default());
+            self.by_name.insert(name.to_owned(), KnownOrigin::default());
         }
         let known = self.by_name.get_mut(name).ok_or(now)?;
         known.used = now;
         Ok(known)
     }
 
-    /// Notes an attempt that is made now, the first of its request or not. Whether it may be over a kept connection.
+    /// Records an attempt that starts now, whether the first of its request or not. Returns its serial, and whether it
+    /// may use an idle connection.
     pub(crate) fn admit(&mut self, now: Instant, url: &Url, first: bool, settings: &Settings) -> (AttemptSerial, bool) {
-        let attempt = self.admitted;
-        self.admitted = attempt.next();
-        // One that there is no room for keeps no limit that would need it: see the gate.
+        let attempt = self.next_attempt;
+        self.next_attempt = attempt.next();
+        // An origin that there is no room for has no limits to keep: see `Engine::admission`.
         let Ok(known) = self.enter(now, url) else { return (attempt, false) };
         known.sent.add(now, Sent { all: 1, first: u32::from(first), repeated: 0 });
         if settings.rate.is_none() {
-            known.pace.charge(now, now);
+            known.token_bucket.charge(now, now);
         }
         if let Some(rule) = Rule::of(settings) {
             known.breaker.admit(now, attempt, rule);
         }
-        (attempt, known.kept.take())
+        (attempt, known.idle_connections.take())
     }
 
     /// The attempt that will be made next.
     pub(crate) fn next_attempt(&self) -> AttemptSerial {
-        self.admitted
+        self.next_attempt
     }
 
-    /// A name for a batch.
+    /// A new id for a batch.
     pub(crate) fn batch(&mut self) -> BatchId {
         self.batches.0 += 1;
         self.batches
     }
 
-    /// Gives back what a batch has booked.
-    pub(crate) fn leave(&mut self, batch: BatchId) {
-        self.by_name.values_mut().for_each(|known| known.pace.release(batch));
+    /// Releases the reservations of a batch.
+    pub(crate) fn release_reservations(&mut self, batch: BatchId) {
+        self.by_name.values_mut().for_each(|known| known.token_bucket.release(batch));
     }
 
-    /// Whether there is an attempt in the origin's budget that repeats another. None in that of one that cannot be known.
+    /// Whether the origin's retry budget allows a retry or a hedge. False for an origin that there is no room for.
     pub(crate) fn may_repeat(&mut self, now: Instant, url: &Url, settings: &Settings) -> bool {
         self.enter(now, url).is_ok_and(|known| known.may_repeat(now, settings))
     }
 
-    /// Takes one out, if there is one.
+    /// Charges the retry budget, if it allows another.
     pub(crate) fn repeat(&mut self, now: Instant, url: &Url, settings: &Settings) -> bool {
         self.enter(now, url).is_ok_and(|known| {
             let granted = known.may_repeat(now, settings);
@@ -128,14 +131,14 @@ impl Origins {
         })
     }
 
-    /// Takes in what became of an attempt for the breakers.
+    /// Records an attempt's result for the breakers.
     pub(crate) fn record(&mut self, now: Instant, url: &Url, attempt: AttemptSerial, failed: bool) {
         if self.get_mut(url).is_some_and(|known| known.breaker.record(now, attempt, failed)) {
             self.full_until = Instant::default();
         }
     }
 
-    /// Forgets what was used longest ago; if nothing may be forgotten, says when something may.
+    /// Forgets the least recently used origins; if none may be forgotten, returns when one may.
     fn make_room(&mut self, now: Instant) -> Result<(), Instant> {
         if now < self.full_until {
             return Err(self.full_until);
@@ -148,13 +151,13 @@ impl Origins {
             }
         }
         let forgettable = forgettable.into_sorted_vec();
-        let mut excess = forgettable.len().min(self.most.div_ceil(2));
+        let mut excess = forgettable.len().min(self.capacity.div_ceil(2));
         if let (0, Some(next)) = (excess, next) {
             self.full_until = next;
             return Err(next);
         }
         let newest = forgettable.get(excess.saturating_sub(1)).copied().unwrap_or_default();
-        // Of those used at the same moment as many as it takes.
+        // Of those used at the same moment, no more than needed.
         self.by_name.retain(|_, known| {
             let forgotten = known.used <= newest && excess > 0 && known.limited_until() <= now;
             excess -= usize::from(forgotten);
@@ -164,25 +167,25 @@ impl Origins {
     }
 }
 
-impl Known {
-    /// What it takes to let an attempt of this batch go by its rate, or when it may.
+impl KnownOrigin {
+    /// Takes a token for an attempt of this batch, or returns when there will be one.
     pub(crate) fn take(&mut self, now: Instant, batch: BatchId, rate: Rate) -> Result<(), Instant> {
-        self.pace.take(now, batch, rate, &self.sent)
+        self.token_bucket.take(now, batch, rate, &self.sent)
     }
 
     fn may_repeat(&self, now: Instant, Settings { retry_percent, retry_per_second, .. }: &Settings) -> bool {
-        budget::has_one(&self.sent, now, *retry_percent, *retry_per_second)
+        budget::allows_retry(&self.sent, now, *retry_percent, *retry_per_second)
     }
 
-    /// Until when a limit is in force that would not hold without what is known.
+    /// Until when a limit is in force that could not be kept if this origin were forgotten.
     fn limited_until(&self) -> Instant {
         let repeated = self.sent.forgotten_at(|sent| sent.repeated > 0);
-        self.pace.full_at().max(self.breaker.open_at_most_until()).max(repeated)
+        self.token_bucket.full_at().max(self.breaker.latest_open_until()).max(repeated)
     }
 }
 
 impl AttemptSerial {
-    /// The one after it.
+    /// The serial after this one.
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -214,28 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn origins_used_longest_ago_are_forgotten_first() {
+    fn the_least_recently_used_origins_are_forgotten_first() {
         let mut origins = Origins::default();
-        for host in 0..10 * Origins::MOST {
+        for host in 0..10 * Origins::MAX {
             origins.enter(at(host as u64), &url(host)).unwrap();
             // This one is used all the time.
             origins.enter(at(host as u64), &url(0)).unwrap();
-            assert!(origins.by_name.len() <= Origins::MOST);
+            assert!(origins.by_name.len() <= Origins::MAX);
         }
         assert!(origins.by_name.contains_key("http://host-0.test"));
-        assert!(origins.by_name.contains_key(&format!("http://host-{}.test", 10 * Origins::MOST - 1)));
+        assert!(origins.by_name.contains_key(&format!("http://host-{}.test", 10 * Origins::MAX - 1)));
         assert!(!origins.by_name.contains_key("http://host-1.test"));
     }
 
     #[test]
-    fn one_takes_no_more_memory_than_documented() {
-        assert!(size_of::<Known>() <= 1_024, "{}", size_of::<Known>());
-        let most = size_of::<Known>() + crate::breaker::MOST_BYTES + crate::token_bucket::MOST_BYTES;
-        assert!(most <= 5 * 1_024 - 300, "{most}");
+    fn an_origin_takes_no_more_memory_than_documented() {
+        assert!(size_of::<KnownOrigin>() <= 1_024, "{}", size_of::<KnownOrigin>());
+        let max_bytes = size_of::<KnownOrigin>() + crate::breaker::MAX_BYTES + crate::token_bucket::MAX_BYTES;
+        assert!(max_bytes <= 5 * 1_024 - 300, "{max_bytes}");
     }
 
     #[test]
-    fn scheme_and_port_make_another_origin() {
+    fn another_scheme_or_port_is_another_origin() {
         let mut origins = Origins::default();
         for url in ["http://a.test/x", "http://A.test:80/y", "https://a.test/", "http://a.test:81/"] {
             origins.enter(at(0), &Url::parse(url).unwrap()).unwrap();
@@ -243,7 +246,7 @@ mod tests {
         assert_eq!(origins.by_name.len(), 3);
     }
 
-    /// L6: none is forgotten while what is known of it keeps a limit, and it is said when there is room.
+    /// L6: no origin is forgotten while its state keeps a limit, and the error says when there will be room.
     #[test]
     fn an_origin_with_a_limit_in_force_is_not_forgotten() {
         let settings = Policy { breaker_percent: Some(1), breaker_minimum: Some(1), ..Policy::default() };

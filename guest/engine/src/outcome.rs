@@ -1,14 +1,14 @@
-//! What became of one request.
+//! The outcome of one request.
 
 use crate::{Facts, Failure};
 use std::time::Duration;
 
-/// What became of one request. `R` is the shell's response.
+/// The outcome of one request. `R` is the shell's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<R> {
     /// The request's id.
     pub id: u64,
-    /// The URL that was asked last, normalised; as the caller wrote it when it could not be parsed.
+    /// The last URL requested, normalised; if it could not be parsed, as the caller wrote it.
     pub url: String,
     /// Attempts started.
     pub attempts: u32,
@@ -16,7 +16,7 @@ pub struct Outcome<R> {
     pub hops: Vec<String>,
     /// Where the time went.
     pub timing: Timing,
-    /// What the host has seen of the last attempt. None where it does not say, or where there was none.
+    /// What the host has seen of the last attempt. None if it does not report, or there was no attempt.
     pub last_attempt: Option<Facts>,
     /// A response of any status, or why there is none.
     pub result: Result<R, Failure>,
@@ -27,9 +27,10 @@ pub struct Outcome<R> {
 pub struct Timing {
     /// From entering the window to its first attempt, or to its end if it never had one.
     pub queued: Duration,
-    /// From the sending of the last attempt to its head, where the host says; else from its start to when the component learned of the head.
+    /// From the sending of the last attempt to its head, if the host reports it; otherwise from its start to when the
+    /// component learned of the head.
     pub head: Option<Duration>,
-    /// From when the component learned of that head to the end of the body, or of what is read of it.
+    /// From when the component learned of that head to the end of the body, or of the part that is read.
     pub body: Option<Duration>,
     /// From entering the window to the outcome.
     pub total: Duration,

@@ -1,32 +1,32 @@
-//! Requests waiting for a slot: by priority, and within one, origin by origin in turn, so that a slow or flooded origin holds
-//! back nobody but itself.
+//! Requests waiting for a slot: by priority, and within a priority round robin over origins, so that a slow or flooded
+//! origin holds back only itself.
 
 use crate::event::Key;
 use crate::{BodyMode, Instant, Priority};
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Requests waiting for a slot. A request that ended while waiting leaves its key behind; such keys are skipped, and cleared out
-/// before they outnumber the waiting. Every operation is O(1) amortised, and O(log n) in the number of origins for a request
-/// that arrives.
+/// Requests waiting for a slot. A request that ends while it waits leaves its key behind; such keys are skipped, and
+/// swept before they outnumber the waiting requests. Every operation is O(1) amortised, but for the arrival of a
+/// request, which is O(log n) in the number of origins.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// Attempts at once to an origin that has no limit of its own.
+    /// Concurrent attempts to an origin without a limit of its own.
     per_origin: u32,
-    lanes: Slab<OriginQueue>,
+    origins: Slab<OriginQueue>,
     by_name: BTreeMap<String, OriginQueueId>,
-    /// For each kind the lanes that have such requests and room for them, the one whose turn it is in front.
-    rings: [VecDeque<Entry>; KINDS],
-    /// Counts turns, to tell who has waited longer for one.
+    /// For each kind, the origins with such requests and room to start them, the next in front.
+    ready: [VecDeque<ReadyEntry>; KINDS],
+    /// Counts turns, to compare how long origins have waited for theirs.
     turns: u64,
-    /// Keys in all lines.
+    /// Keys in all queues.
     queued: usize,
-    /// Lanes out of which nothing may go for a while.
+    /// Origins that may start nothing before a time.
     parked: BTreeSet<(Instant, OriginQueueId)>,
 }
 
-/// A lane in a ring, and since which turn.
-type Entry = (OriginQueueId, u64);
+/// A ready origin, and the turn at which it became ready.
+type ReadyEntry = (OriginQueueId, u64);
 
 /// Names one origin of a batch, for as long as it has requests.
 pub(crate) type OriginQueueId = usize;
@@ -36,25 +36,26 @@ pub(crate) type OriginQueueId = usize;
 struct OriginQueue {
     name: String,
     /// Requests that have no outcome yet.
-    live: u32,
+    requests: u32,
     in_flight: u32,
-    /// Attempts at once.
+    /// Concurrent attempts.
     limit: u32,
-    /// By kind, those that waited longest in front.
-    lines: [VecDeque<Key>; KINDS],
-    in_ring: [bool; KINDS],
-    /// By rank, its last turn.
-    turned: [u64; KINDS / 2],
-    /// Nothing of it may go before then.
+    /// By kind, longest waiting first.
+    waiting: [VecDeque<Key>; KINDS],
+    is_ready: [bool; KINDS],
+    /// The last turn it had, by rank.
+    last_turn: [u64; KINDS / 2],
+    /// Nothing may start before then.
     parked: Option<Instant>,
 }
 
-/// Second attempts before three priorities, and for each those for unread bodies apart, because they may have to wait while others go on.
+/// Hedges, then three priorities; each split by whether the body is unread, since those may have to wait while others
+/// start.
 const KINDS: usize = 8;
 
 fn kind(place: Place) -> usize {
     let rank = match (place.turn, place.priority) {
-        (Turn::Second, _) => 0,
+        (Turn::Hedge, _) => 0,
         (_, Priority::High) => 1,
         (_, Priority::Normal) => 2,
         (_, Priority::Low) => 3,
@@ -62,8 +63,8 @@ fn kind(place: Place) -> usize {
     2 * rank + usize::from(place.body == BodyMode::Unread)
 }
 
-/// Whether those of this kind wait for a second attempt.
-fn is_second(kind: usize) -> bool {
+/// Whether this kind is for hedges.
+fn is_hedge(kind: usize) -> bool {
     kind < 2
 }
 
@@ -73,20 +74,20 @@ impl OriginQueue {
     }
 
     fn is_unused(&self) -> bool {
-        self.live == 0 && !self.in_ring.contains(&true)
+        self.requests == 0 && !self.is_ready.contains(&true)
     }
 }
 
 impl Queue {
     pub(crate) fn new(per_origin: u32) -> Self {
-        let (lanes, by_name, rings, turns, queued, parked) = Default::default();
-        Self { per_origin, lanes, by_name, rings, turns, queued, parked }
+        let (origins, by_name, ready, turns, queued, parked) = Default::default();
+        Self { per_origin, origins, by_name, ready, turns, queued, parked }
     }
 
-    /// Counts a request to the origin of this name, and gives its lane.
+    /// Counts a request to the origin of this name.
     pub(crate) fn enter(&mut self, name: &str) -> OriginQueueId {
         let id = self.by_name.get(name).copied().unwrap_or_else(|| {
-            let id = self.lanes.insert(OriginQueue {
+            let id = self.origins.insert(OriginQueue {
                 name: name.to_owned(),
                 limit: self.per_origin,
                 ..OriginQueue::default()
@@ -94,111 +95,111 @@ impl Queue {
             self.by_name.insert(name.to_owned(), id);
             id
         });
-        if let Some(lane) = self.lanes.get_mut(id) {
-            lane.live += 1;
+        if let Some(origin) = self.origins.get_mut(id) {
+            origin.requests += 1;
         }
         id
     }
 
-    /// The request has left: it has its outcome, or goes to another origin.
+    /// A request has left: it has its outcome, or moved to another origin.
     pub(crate) fn leave(&mut self, id: OriginQueueId) {
-        if let Some(lane) = self.lanes.get_mut(id) {
-            lane.live -= 1;
-            // Nobody waits there any more.
-            if let Some(until) = lane.parked.take_if(|_| lane.live == 0) {
+        if let Some(origin) = self.origins.get_mut(id) {
+            origin.requests -= 1;
+            // Nothing waits for this time any more.
+            if let Some(until) = origin.parked.take_if(|_| origin.requests == 0) {
                 self.parked.remove(&(until, id));
             }
         }
         self.forget_if_empty(id);
     }
 
-    /// Whether one more attempt may be in flight there.
+    /// Whether the origin's limit allows another attempt.
     pub(crate) fn has_room(&self, id: OriginQueueId) -> bool {
-        self.lanes.get(id).is_some_and(OriginQueue::has_room)
+        self.origins.get(id).is_some_and(OriginQueue::has_room)
     }
 
-    /// Whether one may go there now.
-    pub(crate) fn may_go(&self, id: OriginQueueId) -> bool {
-        self.lanes.get(id).is_some_and(|lane| lane.has_room() && lane.parked.is_none())
+    /// Whether an attempt may start now.
+    pub(crate) fn can_start(&self, id: OriginQueueId) -> bool {
+        self.origins.get(id).is_some_and(|origin| origin.has_room() && origin.parked.is_none())
     }
 
-    /// Entries of all kinds.
-    pub(crate) fn held(&self) -> usize {
+    /// Entries of all kinds, for tests of memory bounds.
+    pub(crate) fn entries(&self) -> usize {
         self.queued
-            + self.lanes.len()
+            + self.origins.len()
             + self.by_name.len()
             + self.parked.len()
-            + self.rings.iter().map(VecDeque::len).sum::<usize>()
+            + self.ready.iter().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Attempts in flight there.
+    /// Attempts in flight to this origin.
     pub(crate) fn in_flight(&self, id: OriginQueueId) -> u32 {
-        self.lanes.get(id).map_or(0, |lane| lane.in_flight)
+        self.origins.get(id).map_or(0, |origin| origin.in_flight)
     }
 
-    /// Sets how many attempts may be in flight there from now on.
+    /// Sets how many attempts may be in flight to this origin.
     pub(crate) fn set_limit(&mut self, id: OriginQueueId, limit: u32) {
-        let Some(lane) = self.lanes.get_mut(id) else { return };
-        let had_room = lane.has_room();
-        lane.limit = limit;
-        if !had_room && lane.has_room() {
-            self.line_up(id);
+        let Some(origin) = self.origins.get_mut(id) else { return };
+        let had_room = origin.has_room();
+        origin.limit = limit;
+        if !had_room && origin.has_room() {
+            self.mark_ready(id);
         }
     }
 
     /// An attempt was started.
     pub(crate) fn started(&mut self, id: OriginQueueId) {
-        if let Some(lane) = self.lanes.get_mut(id) {
-            lane.in_flight += 1;
+        if let Some(origin) = self.origins.get_mut(id) {
+            origin.in_flight += 1;
         }
     }
 
-    /// An attempt is over.
+    /// An attempt has ended.
     pub(crate) fn released(&mut self, id: OriginQueueId) {
-        let Some(lane) = self.lanes.get_mut(id) else { return };
-        lane.in_flight -= 1;
-        self.line_up(id);
+        let Some(origin) = self.origins.get_mut(id) else { return };
+        origin.in_flight -= 1;
+        self.mark_ready(id);
     }
 
-    /// Lets nothing go to this origin before then.
+    /// Starts nothing to this origin before then.
     pub(crate) fn park(&mut self, id: OriginQueueId, until: Instant) {
-        let Some(lane) = self.lanes.get_mut(id) else { return };
-        if let Some(before) = lane.parked.replace(until) {
+        let Some(origin) = self.origins.get_mut(id) else { return };
+        if let Some(before) = origin.parked.replace(until) {
             self.parked.remove(&(before, id));
         }
         self.parked.insert((until, id));
     }
 
-    /// When something may go again that was not let go.
+    /// When the next parked origin may start something.
     pub(crate) fn next_unparked(&self) -> Option<Instant> {
         self.parked.first().map(|(until, _)| *until)
     }
 
-    /// Lets go again what may by now.
+    /// Unparks the origins whose time has come.
     pub(crate) fn unpark(&mut self, now: Instant) {
         while let Some((until, id)) = self.parked.first().copied().filter(|(until, _)| *until <= now) {
             self.parked.remove(&(until, id));
-            if let Some(lane) = self.lanes.get_mut(id) {
-                lane.parked = None;
+            if let Some(origin) = self.origins.get_mut(id) {
+                origin.parked = None;
             }
-            self.line_up(id);
+            self.mark_ready(id);
         }
     }
 
-    /// Puts a lane into the rings of what it has waiting.
-    fn line_up(&mut self, id: OriginQueueId) {
-        let Some(lane) = self.lanes.get_mut(id).filter(|lane| lane.parked.is_none()) else { return };
-        for ((line, in_ring), ring) in lane.lines.iter().zip(&mut lane.in_ring).zip(&mut self.rings) {
-            if !*in_ring && !line.is_empty() {
-                *in_ring = true;
+    /// Marks an origin as ready for each kind of request that it has waiting.
+    fn mark_ready(&mut self, id: OriginQueueId) {
+        let Some(origin) = self.origins.get_mut(id).filter(|origin| origin.parked.is_none()) else { return };
+        for ((waiting, is_ready), ready) in origin.waiting.iter().zip(&mut origin.is_ready).zip(&mut self.ready) {
+            if !*is_ready && !waiting.is_empty() {
+                *is_ready = true;
                 self.turns += 1;
-                ring.push_back((id, self.turns));
+                ready.push_back((id, self.turns));
             }
         }
     }
 
-    /// Adds a request, behind the others of its kind or before them. `waits` tells which still wait in a lane,
-    /// for a second attempt or for their next; there are `count`.
+    /// Adds a request, behind the others of its kind or before them. `waits` tells whether a key still waits for this
+    /// origin, for a hedge or for its next attempt; `count` is how many do.
     pub(crate) fn push(
         &mut self,
         key: Key,
@@ -210,31 +211,31 @@ impl Queue {
             self.sweep(waits);
         }
         let kind = kind(place);
-        let Some(lane) = self.lanes.get_mut(place.lane) else { return };
-        let (Some(line), Some(in_ring), Some(ring)) =
-            (lane.lines.get_mut(kind), lane.in_ring.get_mut(kind), self.rings.get_mut(kind))
+        let Some(origin) = self.origins.get_mut(place.origin) else { return };
+        let (Some(waiting), Some(is_ready), Some(ready)) =
+            (origin.waiting.get_mut(kind), origin.is_ready.get_mut(kind), self.ready.get_mut(kind))
         else {
             return;
         };
         if place.turn == Turn::First {
-            line.push_front(key);
+            waiting.push_front(key);
         } else {
-            line.push_back(key);
+            waiting.push_back(key);
         }
         self.queued += 1;
-        // One that has no room, or is parked, comes in when that is over.
-        if !*in_ring && lane.in_flight < lane.limit && lane.parked.is_none() {
-            *in_ring = true;
+        // A full or parked origin is marked ready when that ends.
+        if !*is_ready && origin.in_flight < origin.limit && origin.parked.is_none() {
+            *is_ready = true;
             if place.turn == Turn::First {
-                ring.push_front((place.lane, 0));
+                ready.push_front((place.origin, 0));
             } else {
                 self.turns += 1;
-                ring.push_back((place.lane, self.turns));
+                ready.push_back((place.origin, self.turns));
             }
         }
     }
 
-    /// The request whose turn it is; those for unread bodies only if `unread_may_go`.
+    /// The next request to start; one for an unread body only if `unread_may_go`.
     pub(crate) fn pop(&mut self, unread_may_go: bool, waits: impl Fn(Key, OriginQueueId, bool) -> bool) -> Option<Key> {
         (0..KINDS).step_by(2).find_map(|read| {
             let unread = read + 1;
@@ -244,111 +245,114 @@ impl Queue {
                 (None, None) => return None,
                 (None, Some(_)) => true,
                 (Some(_), None) => false,
-                // Of one lane who waited longest; of two the lane that has waited longer for its turn.
-                (Some(((lane, _), key)), Some(((other, _), unread_key))) if lane == other => unread_key < key,
+                // Within an origin, the request that waited longest; of two origins, the one that has waited longer for
+                // its turn.
+                (Some(((origin, _), key)), Some(((other, _), unread_key))) if origin == other => unread_key < key,
                 (Some(((_, since), _)), Some(((_, unread_since), _))) => unread_since < since,
             };
             self.take(if unread_first { unread } else { read })
         })
     }
 
-    /// The first request of this kind in the lane whose turn it is, after clearing away what is not waiting any more.
-    fn front(&mut self, kind: usize, waits: impl Fn(Key, OriginQueueId, bool) -> bool) -> Option<(Entry, Key)> {
+    /// The first request of this kind of the next origin, after dropping the keys of requests that no longer wait.
+    fn front(&mut self, kind: usize, waits: impl Fn(Key, OriginQueueId, bool) -> bool) -> Option<(ReadyEntry, Key)> {
         loop {
-            let (id, since) = *self.rings.get(kind)?.front()?;
-            let lane = self.lanes.get_mut(id)?;
-            if lane.turned.get(kind / 2).is_some_and(|turned| *turned > since && since > 0) {
-                // It has had a turn of the other kind meanwhile.
+            let (id, since) = *self.ready.get(kind)?.front()?;
+            let origin = self.origins.get_mut(id)?;
+            if origin.last_turn.get(kind / 2).is_some_and(|last_turn| *last_turn > since && since > 0) {
+                // It has had a turn with the other kind meanwhile.
                 self.turns += 1;
-                let ring = self.rings.get_mut(kind)?;
-                ring.pop_front();
-                ring.push_back((id, self.turns));
+                let ready = self.ready.get_mut(kind)?;
+                ready.pop_front();
+                ready.push_back((id, self.turns));
                 continue;
             }
-            let line = lane.lines.get_mut(kind)?;
-            while line.front().is_some_and(|key| !waits(*key, id, is_second(kind))) {
-                line.pop_front();
+            let waiting = origin.waiting.get_mut(kind)?;
+            while waiting.front().is_some_and(|key| !waits(*key, id, is_hedge(kind))) {
+                waiting.pop_front();
                 self.queued -= 1;
             }
-            match line.front() {
-                Some(key) if lane.in_flight < lane.limit && lane.parked.is_none() => return Some(((id, since), *key)),
+            match waiting.front() {
+                Some(key) if origin.in_flight < origin.limit && origin.parked.is_none() => {
+                    return Some(((id, since), *key));
+                }
                 Some(_) | None => {
-                    self.rings.get_mut(kind)?.pop_front();
-                    *lane.in_ring.get_mut(kind)? = false;
+                    self.ready.get_mut(kind)?.pop_front();
+                    *origin.is_ready.get_mut(kind)? = false;
                     self.forget_if_empty(id);
                 }
             }
         }
     }
 
-    /// Takes what [`Queue::front`] has shown, and lets the next lane have its turn.
+    /// Takes what [`Queue::front`] returned, and gives the next origin its turn.
     fn take(&mut self, kind: usize) -> Option<Key> {
-        let ring = self.rings.get_mut(kind)?;
-        let (id, _) = ring.pop_front()?;
-        let lane = self.lanes.get_mut(id)?;
-        let line = lane.lines.get_mut(kind)?;
-        let key = line.pop_front()?;
+        let ready = self.ready.get_mut(kind)?;
+        let (id, _) = ready.pop_front()?;
+        let origin = self.origins.get_mut(id)?;
+        let waiting = origin.waiting.get_mut(kind)?;
+        let key = waiting.pop_front()?;
         self.queued -= 1;
         self.turns += 1;
-        *lane.turned.get_mut(kind / 2)? = self.turns;
-        let more = !line.is_empty();
+        *origin.last_turn.get_mut(kind / 2)? = self.turns;
+        let more = !waiting.is_empty();
         if more {
             self.turns += 1;
-            ring.push_back((id, self.turns));
+            ready.push_back((id, self.turns));
         }
-        *lane.in_ring.get_mut(kind)? = more;
+        *origin.is_ready.get_mut(kind)? = more;
         Some(key)
     }
 
-    /// Clears out the keys of requests that are not waiting any more, and the origins that have no others.
+    /// Drops the keys of requests that no longer wait, and the origins that have no others.
     fn sweep(&mut self, waits: impl Fn(Key, OriginQueueId, bool) -> bool) {
         self.queued = 0;
-        for (id, lane) in &mut self.lanes {
-            for (kind, (line, in_ring)) in lane.lines.iter_mut().zip(&mut lane.in_ring).enumerate() {
-                line.retain(|key| waits(*key, id, is_second(kind)));
-                *in_ring &= !line.is_empty();
-                self.queued += line.len();
+        for (id, origin) in &mut self.origins {
+            for (kind, (waiting, is_ready)) in origin.waiting.iter_mut().zip(&mut origin.is_ready).enumerate() {
+                waiting.retain(|key| waits(*key, id, is_hedge(kind)));
+                *is_ready &= !waiting.is_empty();
+                self.queued += waiting.len();
             }
         }
-        let Self { lanes, by_name, rings, .. } = self;
-        for (kind, ring) in rings.iter_mut().enumerate() {
-            ring.retain(|(id, _)| lanes.get(*id).and_then(|lane| lane.in_ring.get(kind)) == Some(&true));
+        let Self { origins, by_name, ready, .. } = self;
+        for (kind, ready) in ready.iter_mut().enumerate() {
+            ready.retain(|(id, _)| origins.get(*id).and_then(|origin| origin.is_ready.get(kind)) == Some(&true));
         }
-        lanes.retain(|_, lane| {
-            if lane.is_unused() {
-                by_name.remove(&lane.name);
+        origins.retain(|_, origin| {
+            if origin.is_unused() {
+                by_name.remove(&origin.name);
             }
-            !lane.is_unused()
+            !origin.is_unused()
         });
     }
 
     fn forget_if_empty(&mut self, id: OriginQueueId) {
-        if self.lanes.get(id).is_some_and(OriginQueue::is_unused) {
-            let lane = self.lanes.remove(id);
-            self.queued -= lane.lines.iter().map(VecDeque::len).sum::<usize>();
-            self.by_name.remove(&lane.name);
+        if self.origins.get(id).is_some_and(OriginQueue::is_unused) {
+            let origin = self.origins.remove(id);
+            self.queued -= origin.waiting.iter().map(VecDeque::len).sum::<usize>();
+            self.by_name.remove(&origin.name);
         }
     }
 }
 
-/// Where in the queue a request belongs.
+/// A request's place in the queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(crate) lane: OriginQueueId,
+    pub(crate) origin: OriginQueueId,
     pub(crate) priority: Priority,
     pub(crate) body: BodyMode,
     pub(crate) turn: Turn,
 }
 
-/// When a request has its turn.
+/// Where a request is inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Behind those of its priority.
+    /// Behind the others of its priority.
     Last,
-    /// Before them: it has had its turn already.
+    /// Before them, because it has had its turn already.
     First,
-    /// For a second attempt, before everything that waits for its first.
-    Second,
+    /// With the other hedges, before everything that waits for its first attempt.
+    Hedge,
 }
 
 #[cfg(test)]
@@ -359,15 +363,15 @@ mod tests {
         Key { serial, slot: 0 }
     }
 
-    fn place(lane: OriginQueueId, body: BodyMode) -> Place {
-        Place { lane, priority: Priority::Normal, body, turn: Turn::Last }
+    fn place(origin: OriginQueueId, body: BodyMode) -> Place {
+        Place { origin, priority: Priority::Normal, body, turn: Turn::Last }
     }
 
-    /// Enters a request to `name`, and lets it wait.
+    /// Enters a request to `name`, and enqueues it.
     fn add(queue: &mut Queue, serial: u64, name: &str, body: BodyMode) -> OriginQueueId {
-        let lane = queue.enter(name);
-        queue.push(key(serial), place(lane, body), 1_000, |_, _, _| true);
-        lane
+        let origin = queue.enter(name);
+        queue.push(key(serial), place(origin, body), 1_000, |_, _, _| true);
+        origin
     }
 
     fn popped(queue: &mut Queue) -> Vec<u64> {
@@ -375,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn within_an_origin_who_waited_longest_goes_first_whatever_its_mode() {
+    fn within_an_origin_the_longest_waiting_request_goes_first_whatever_its_body_mode() {
         let mut queue = Queue::new(9);
         for (serial, body) in [(0, BodyMode::Unread), (1, BodyMode::Bytes), (2, BodyMode::Unread)] {
             add(&mut queue, serial, "a", body);
@@ -393,9 +397,9 @@ mod tests {
         assert_eq!(queue.pop(true, |_, _, _| true), Some(key(0)));
     }
 
-    /// L11: who asks for unread bodies waits as long as the others, and the other way round.
+    /// L11: requests for unread bodies wait as long as the others, and the other way round.
     #[test]
-    fn origins_have_their_turns_whatever_they_ask_for() {
+    fn origins_take_turns_whatever_their_body_modes() {
         let mut queue = Queue::new(9);
         for serial in 0..4 {
             add(&mut queue, serial, "flooded", BodyMode::Bytes);
@@ -411,17 +415,17 @@ mod tests {
     }
 
     #[test]
-    fn second_attempts_go_before_everything_else() {
+    fn hedges_go_before_everything_else() {
         let mut queue = Queue::new(9);
-        let lane = queue.enter("a");
-        queue.push(key(0), Place { priority: Priority::High, ..place(lane, BodyMode::Bytes) }, 9, |_, _, _| true);
-        let second = Place { turn: Turn::Second, priority: Priority::Low, ..place(lane, BodyMode::Bytes) };
+        let origin = queue.enter("a");
+        queue.push(key(0), Place { priority: Priority::High, ..place(origin, BodyMode::Bytes) }, 9, |_, _, _| true);
+        let second = Place { turn: Turn::Hedge, priority: Priority::Low, ..place(origin, BodyMode::Bytes) };
         queue.push(key(1), second, 9, |_, _, _| true);
         assert_eq!(popped(&mut queue), [1, 0]);
     }
 
     #[test]
-    fn origins_have_their_turns_however_much_each_has_waiting() {
+    fn origins_take_turns_however_many_requests_each_has() {
         let mut queue = Queue::new(9);
         for serial in 0..6 {
             add(&mut queue, serial, "flooded", BodyMode::Bytes);
@@ -432,52 +436,52 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_at_its_limit_waits_and_comes_back_when_an_attempt_is_over() {
+    fn an_origin_at_its_limit_waits_until_an_attempt_ends() {
         let mut queue = Queue::new(1);
-        let lane = add(&mut queue, 0, "a", BodyMode::Bytes);
+        let origin = add(&mut queue, 0, "a", BodyMode::Bytes);
         add(&mut queue, 1, "a", BodyMode::Bytes);
         add(&mut queue, 2, "b", BodyMode::Bytes);
         assert_eq!(queue.pop(true, |_, _, _| true), Some(key(0)));
-        queue.started(lane);
+        queue.started(origin);
         assert_eq!(queue.pop(true, |_, _, _| true), Some(key(2)));
         assert_eq!(queue.pop(true, |_, _, _| true), None);
         add(&mut queue, 3, "a", BodyMode::Bytes);
         assert_eq!(queue.pop(true, |_, _, _| true), None);
-        queue.released(lane);
+        queue.released(origin);
         assert_eq!(queue.pop(true, |_, _, _| true), Some(key(1)));
     }
 
     #[test]
-    fn what_is_urgent_goes_before_everything_else() {
+    fn requests_go_in_order_of_priority() {
         let mut queue = Queue::new(9);
         for (serial, priority) in [(0, Priority::Low), (1, Priority::Normal), (2, Priority::High), (3, Priority::High)]
         {
-            let lane = queue.enter(["a", "b"][serial as usize % 2]);
-            queue.push(key(serial), Place { priority, ..place(lane, BodyMode::Bytes) }, 9, |_, _, _| true);
+            let origin = queue.enter(["a", "b"][serial as usize % 2]);
+            queue.push(key(serial), Place { priority, ..place(origin, BodyMode::Bytes) }, 9, |_, _, _| true);
         }
         assert_eq!(popped(&mut queue), [2, 3, 1, 0]);
     }
 
     #[test]
-    fn requests_that_expire_while_waiting_leave_no_pile_and_origins_without_requests_are_forgotten() {
+    fn requests_that_expire_while_waiting_do_not_pile_up_and_origins_without_requests_are_forgotten() {
         for pops in [1, 7, u64::MAX] {
             let mut queue = Queue::new(9);
             let mut waiting = VecDeque::new();
             for serial in 0..20_000 {
-                let lane = queue.enter(&format!("origin {serial}"));
-                queue.push(key(serial), place(lane, BodyMode::Bytes), 10, |other, _, _| other.serial + 10 > serial);
-                waiting.push_back(lane);
+                let origin = queue.enter(&format!("origin {serial}"));
+                queue.push(key(serial), place(origin, BodyMode::Bytes), 10, |other, _, _| other.serial + 10 > serial);
+                waiting.push_back(origin);
                 if waiting.len() > 10 {
-                    waiting.pop_front().into_iter().for_each(|lane| queue.leave(lane));
+                    waiting.pop_front().into_iter().for_each(|origin| queue.leave(origin));
                 }
                 if serial % pops == 1 {
                     queue.pop(true, |other, _, _| other.serial + 10 > serial);
                 }
-                assert!(queue.queued <= 64 + 2 * 10 + 1 && queue.lanes.len() <= 64 + 2 * 10 + 12);
+                assert!(queue.queued <= 64 + 2 * 10 + 1 && queue.origins.len() <= 64 + 2 * 10 + 12);
             }
-            waiting.into_iter().for_each(|lane| queue.leave(lane));
+            waiting.into_iter().for_each(|origin| queue.leave(origin));
             assert_eq!(queue.pop(true, |_, _, _| false), None);
-            assert_eq!((queue.lanes.len(), queue.by_name.len(), queue.queued), (0, 0, 0));
+            assert_eq!((queue.origins.len(), queue.by_name.len(), queue.queued), (0, 0, 0));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed.
+//! Pseudorandom numbers, the same for the same seed.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): good enough to spread retries, and no secret.
+/// SplitMix64 (Steele, Lea, Flood 2014): good enough to spread retries, and not secret.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -16,10 +16,10 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Between 0 and `most`, both included, each about as often as the others.
-    pub(crate) fn up_to(&mut self, most: u64) -> u64 {
-        let scaled = u128::from(self.next()) * (u128::from(most) + 1);
-        u64::try_from(scaled >> 64).unwrap_or(most)
+    /// Uniform between 0 and `max`, both included.
+    pub(crate) fn up_to(&mut self, max: u64) -> u64 {
+        let scaled = u128::from(self.next()) * (u128::from(max) + 1);
+        u64::try_from(scaled >> 64).unwrap_or(max)
     }
 }
 

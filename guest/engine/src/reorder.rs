@@ -1,9 +1,9 @@
-//! Outcomes held until those before them in the input have been handed out.
+//! Holds outcomes until those before them in the input have been emitted.
 
 use crate::Order;
 use std::collections::VecDeque;
 
-/// Hands items on in the batch's order. Holds at most `Policy::window` of them, because the engine reads no further.
+/// Passes items on in the batch's order. Holds at most `Policy::window` of them, because the engine reads no further.
 #[derive(Debug)]
 pub(crate) struct Reorder<T> {
     order: Order,
@@ -17,12 +17,12 @@ impl<T> Reorder<T> {
         Self { order, next: 0, held: VecDeque::new() }
     }
 
-    /// Places held for items.
+    /// Held items, including places for those that are missing.
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Takes the item with this serial, of which there is exactly one, and passes on what may now go.
+    /// Takes the item with this serial, of which there is exactly one, and passes on the items that are next.
     pub(crate) fn push(&mut self, serial: u64, item: T, mut pass_on: impl FnMut(T)) {
         if self.order == Order::Completion {
             return pass_on(item);

@@ -1,4 +1,4 @@
-//! A request as the caller hands it over, and what can be found wrong with it before anything is sent.
+//! A request as the caller hands it over, and the checks before it is sent.
 
 use crate::{BodyMode, Cause, Failure};
 use http::Method;
@@ -10,16 +10,17 @@ use url::Url;
 /// A field name and its value.
 pub type Header = (String, Vec<u8>);
 
-/// Bytes of a URL at most. Longer ones are refused by most servers anyway (RFC 9110, section 4.1, asks for 8,000).
+/// Bytes of a URL at most. Most servers refuse longer ones anyway (RFC 9110, section 4.1, asks for 8,000).
 pub const MAX_URL: usize = 16 * 1024;
 
 /// Header fields of a request at most.
 pub const MAX_HEADERS: usize = 256;
 
-/// Bytes of their names and values together at most. No host that is known takes more than 128 KiB as it counts them, what it adds itself included.
+/// Bytes of their names and values together at most. No known host accepts more than 128 KiB as it counts them,
+/// including the headers that it adds itself.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-/// What a host counts for a field beside its name and value, and what a field takes in memory: about this.
+/// About what a host counts for a field beside its name and value, and what a field takes in memory.
 const PER_HEADER: usize = 72;
 
 /// One request to send. The fields are those of `request` in the WIT interface.
@@ -35,22 +36,22 @@ pub struct Request {
     pub headers: Vec<Header>,
     /// Sent with its `content-length`.
     pub body: Option<Vec<u8>>,
-    /// What differs from the policy.
+    /// Deviations from the policy.
     pub overrides: Overrides,
 }
 
-/// What one request asks for that differs from the policy of its batch.
+/// One request's deviations from the policy of its batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// In place of `Policy::timeout`.
     pub timeout: Option<Duration>,
     /// In place of `Policy::body`.
     pub body: Option<BodyMode>,
-    /// In place of what the method says (RFC 9110, section 9.2.2).
+    /// In place of what the method implies (RFC 9110, section 9.2.2).
     pub safe_to_repeat: Option<bool>,
-    /// Names of headers that are kept from other origins, as those of credentials always are.
+    /// Names of headers that are not sent to other origins, as credentials never are.
     pub secret_headers: Vec<String>,
-    /// Before or after the others of the batch.
+    /// Its turn among the batch's requests.
     pub priority: Option<Priority>,
 }
 
@@ -68,12 +69,12 @@ macro_rules! for_each_override {
     };
 }
 
-/// Which of the requests that wait go first.
+/// Which waiting requests go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Priority {
     /// When nothing else waits.
     Low,
-    /// As everything that does not say.
+    /// The default.
     #[default]
     Normal,
     /// Before everything else.
@@ -88,7 +89,7 @@ impl Request {
 
     /// About how many bytes it holds.
     pub fn size(&self) -> u64 {
-        /// Of what is kept for it besides.
+        /// Bookkeeping.
         const RECORD: usize = 1_024;
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + PER_HEADER).sum();
         (RECORD + 2 * self.url.len() + headers + self.body.as_ref().map_or(0, Vec::len)) as u64
@@ -100,7 +101,7 @@ impl Request {
         self.overrides.safe_to_repeat.unwrap_or(idempotent)
     }
 
-    /// Finds what makes the request unfit to be sent, or where it goes.
+    /// Checks whether the request can be sent. Returns the URL it goes to.
     pub fn check(&self) -> Result<Url, Failure> {
         let wrong = |cause| move |detail: String| Failure::new(cause, true).with_detail(detail);
         check_method(&self.method).map_err(wrong(Cause::HttpRequestMethodInvalid))?;
@@ -122,7 +123,7 @@ fn check_method(method: &str) -> Result<(), String> {
     }
 }
 
-/// What the caller wrote, on one line and short enough to be read.
+/// The caller's text, on one line and cut to a readable length.
 fn quoted(text: &str) -> String {
     const MOST: usize = 40;
     match text.char_indices().nth(MOST) {
@@ -131,8 +132,8 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// A URL as it may be shown: as it was written, but for a user name and password (RFC 3986, section 3.2.1: these should not be
-/// rendered as clear text). Of what is no URL, all that may be one is left out.
+/// A URL as it may be shown: as it was written, without a user name and password (RFC 3986, section 3.2.1: these should
+/// not be rendered as clear text). If it cannot be parsed, everything that may be credentials is left out.
 pub fn without_credentials(url: &str) -> Cow<'_, str> {
     if !url.contains('@') {
         return url.into();
@@ -143,13 +144,13 @@ pub fn without_credentials(url: &str) -> Cow<'_, str> {
         if parsed.username().is_empty() && parsed.password().is_none() {
             return url.into();
         }
-        // These fail for a URL without a host, which has no place for them either.
+        // These fail only for a URL without a host, which cannot have credentials.
         let _ = parsed.set_username("");
         let _ = parsed.set_password(None);
         return String::from(parsed).into();
     }
     let Some((before, after)) = url.rsplit_once('@') else { return url.into() };
-    // Behind the scheme, or else the word that the sign is in.
+    // After the scheme, or else from the start of the word that contains the sign.
     let kept = match before.find("://") {
         Some(scheme) => scheme + "://".len(),
         None => before.rfind(char::is_whitespace).map_or(0, |space| space + 1),
@@ -180,7 +181,7 @@ fn check_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A name longer than the name system can hold (RFC 1035, section 2.3.4) is nobody's.
+/// No host has a name longer than DNS allows (RFC 1035, section 2.3.4).
 pub(crate) fn check_host(url: &Url) -> Result<(), String> {
     match url.host_str().map_or(0, str::len) {
         length if length > 253 => Err(format!("the host has {length} bytes, at most 253 can be resolved")),
@@ -188,7 +189,7 @@ pub(crate) fn check_host(url: &Url) -> Result<(), String> {
     }
 }
 
-/// Names that belong to the connection and are never the caller's to set (RFC 9110, sections 7.2 and 7.6.1).
+/// Headers that belong to the connection and that callers must not set (RFC 9110, sections 7.2 and 7.6.1).
 const FORBIDDEN: [&str; 10] = [
     "connection",
     "host",

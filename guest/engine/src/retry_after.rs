@@ -1,9 +1,10 @@
-//! How long a response asks to be left alone.
+//! How long a response asks the client to wait.
 
 use std::time::{Duration, SystemTime};
 
-/// What `retry-after` asks for (RFC 9110, section 10.2.3): seconds, or a date. A date is measured by the response's own `date`,
-/// so that no clock of ours has to agree with the server's; without one it says nothing. Nor does what cannot be read.
+/// The delay that `retry-after` asks for (RFC 9110, section 10.2.3): seconds, or a date. A date is measured from the
+/// response's own `date`, so that our clock need not agree with the server's. None without a `date`, or for a value
+/// that cannot be parsed.
 pub fn retry_after(retry_after: Option<&[u8]>, date: Option<&[u8]>) -> Option<Duration> {
     let value = text(retry_after?)?;
     if let Ok(seconds) = value.parse::<u64>() {
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_asks_for_nothing() {
+    fn a_value_that_cannot_be_parsed_asks_for_nothing() {
         assert_eq!(retry_after(None, Some(NOON)), None);
         assert_eq!(retry_after(Some(NOON), None), None);
         for value in [b"soon".as_slice(), b"-1", b"1.5", b"99999999999999999999", b"\xff", b""] {

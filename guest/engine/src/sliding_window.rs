@@ -1,9 +1,9 @@
-//! What was counted in the last ten seconds.
+//! Counts over the last ten seconds.
 
 use crate::Instant;
 use std::ops::Add;
 
-/// Seconds that are looked back on.
+/// Seconds in the window.
 pub(crate) const WINDOW: u64 = 10;
 
 /// Counts over the last ten seconds, forgotten second by second.
@@ -15,18 +15,18 @@ pub(crate) struct SlidingWindow<C> {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Second<C> {
-    /// Which second it is, from 1: of another round, it counts for nothing.
+    /// The second since the clock's zero, from 1. A slot from an earlier round of the window does not count.
     number: u64,
     counts: C,
 }
 
-/// Attempts that were made.
+/// Attempts that were started.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) all: u32,
-    /// Those that were the first of their request.
+    /// First attempts of a request.
     pub(crate) first: u32,
-    /// Retries and second attempts: counted when they are granted.
+    /// Retries and hedges, counted when they are granted.
     pub(crate) repeated: u32,
 }
 
@@ -38,7 +38,7 @@ impl Add for Sent {
     }
 }
 
-/// What became of attempts, as far as it speaks for their origin or against it.
+/// Results of attempts that count for or against their origin.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Results {
     pub(crate) all: u32,
@@ -54,7 +54,7 @@ impl Add for Results {
 }
 
 impl<C: Copy + Default + Add<Output = C>> SlidingWindow<C> {
-    /// Counts these at `now`.
+    /// Adds these counts at `now`.
     pub(crate) fn add(&mut self, now: Instant, counts: C) {
         let number = number(now);
         let place = usize::try_from(number % WINDOW).unwrap_or_default();
@@ -65,12 +65,12 @@ impl<C: Copy + Default + Add<Output = C>> SlidingWindow<C> {
         second.counts = second.counts + counts;
     }
 
-    /// What was counted in the ten seconds up to `now`.
+    /// The sum over the ten seconds up to `now`.
     pub(crate) fn sum(&self, now: Instant) -> C {
         self.by_second(now).fold(C::default(), |sum, (_, counts)| sum + counts)
     }
 
-    /// What was counted in each of the ten seconds up to `now`, oldest first, with the end of that second or `now`.
+    /// The counts of each of the ten seconds up to `now`, oldest first, with the end of that second or `now`.
     pub(crate) fn by_second(&self, now: Instant) -> impl Iterator<Item = (Instant, C)> {
         let newest = number(now);
         (newest.saturating_sub(WINDOW - 1)..=newest).filter_map(move |number| {
@@ -79,7 +79,7 @@ impl<C: Copy + Default + Add<Output = C>> SlidingWindow<C> {
         })
     }
 
-    /// When nothing that `matches` is counted any more.
+    /// When the last counts for which `matches` holds leave the window.
     pub(crate) fn forgotten_at(&self, matches: impl Fn(&C) -> bool) -> Instant {
         let newest = self.seconds.iter().filter(|second| matches(&second.counts)).map(|second| second.number).max();
         newest.map_or(Instant::default(), |number| end(number + WINDOW - 1))
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_is_forgotten_when_it_says_so() {
+    fn counts_leave_the_window_when_forgotten_at_says() {
         let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         let mut recent = SlidingWindow::<Results>::default();
         recent.add(at(1_500), Results { all: 3, failed: 1 });

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// A list that is sorted by key, a tenth of the code that a `BTreeMap` is in a component. Inserting and removing move the
-/// entries on one side, so it is for what has at most an entry per attempt in flight.
+/// A list sorted by key, with a tenth of the code size of a `BTreeMap` in a component. Inserting and removing move the
+/// entries on one side, so it is for collections with at most one entry per attempt in flight.
 #[derive(Clone, Debug)]
 pub struct Sorted<K, V>(VecDeque<(K, V)>);
 
@@ -14,7 +14,7 @@ impl<K, V> Default for Sorted<K, V> {
 }
 
 impl<K: Ord, V> Sorted<K, V> {
-    /// Adds an entry, in place of one with the same key.
+    /// Adds an entry. Replaces one with the same key.
     pub fn insert(&mut self, key: K, value: V) {
         match self.find(&key) {
             Ok(place) => _ = self.0.get_mut(place).map(|entry| entry.1 = value),
@@ -22,7 +22,7 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.find(key).ok()?;
         self.0.remove(place).map(|(_, value)| value)
@@ -33,7 +33,7 @@ impl<K: Ord, V> Sorted<K, V> {
         self.find(key).is_ok()
     }
 
-    /// The entry with the least key.
+    /// The entry with the smallest key.
     pub fn first(&self) -> Option<&(K, V)> {
         self.0.front()
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_sorted_replaced_and_taken_out_by_key() {
+    fn entries_are_sorted_replaced_and_removed_by_key() {
         let mut sorted = Sorted::default();
         for key in [3, 1, 2, 1] {
             sorted.insert(key, sorted.len());

@@ -1,46 +1,46 @@
-//! What a request is doing, and what its attempts have come to.
+//! The state of a request, and of its attempts in flight.
 
 use crate::attempt_serial::AttemptSerial;
 use crate::event::{AttemptId, AttemptReport, Failed, Key};
 use crate::{Cause, Facts, Failure, Instant, Sent};
 use std::time::Duration;
 
-/// What a request does that has no outcome yet.
+/// The state of a request without an outcome.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most of those that are held are running")]
 pub(crate) enum State {
-    /// Gets what another gets that is the same.
+    /// Shares the answer of an identical request.
     Following,
     /// Waits for a slot.
-    Waiting(Why),
-    /// Is to be sent again at that time.
+    Waiting(WaitReason),
+    /// Will be sent again at that time.
     BackingOff(Instant),
     /// Has been sent.
-    Running(Attempt, Second),
-    /// Has been sent a second time beside the first: of the two the first to answer well counts.
-    RunningTwice(Box<(Attempt, Attempt)>),
+    Running(Attempt, HedgePlan),
+    /// Has two attempts in flight: the first good answer counts.
+    Hedged(Box<(Attempt, Attempt)>),
 }
 
-/// Why a request waits for a slot.
+/// WaitReason a request waits for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum WaitReason {
     /// It has not been sent.
     First,
     /// It was redirected.
     Redirected,
-    /// It is sent again.
-    RetryDecision,
-    /// The same, because the connection had been closed that it was sent over: it has been let through already.
-    Closed,
+    /// A failed attempt is repeated.
+    Retry,
+    /// The attempt's connection had been closed: admission was granted already.
+    ConnectionClosed,
 }
 
-/// Whether a second attempt is to be made beside one.
+/// Whether and when a hedge is made beside an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Second {
+pub(crate) enum HedgePlan {
     Never,
-    /// So long after the attempt has been sent.
+    /// A delay after the attempt has been sent.
     AfterSent,
-    /// From then on, unless a head has come.
+    /// At this time, unless the head has arrived.
     At(Instant),
     /// It waits for a slot.
     Due,
@@ -50,16 +50,16 @@ pub(crate) enum Second {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) number: u32,
-    /// Which of all attempts to origins it is.
-    pub(crate) admitted: AttemptSerial,
+    /// Its number among all attempts to all origins.
+    pub(crate) serial: AttemptSerial,
     pub(crate) started: Instant,
-    /// When the attempt's timeout strikes.
+    /// When the attempt's timeout expires.
     pub(crate) expires: Instant,
     pub(crate) head: Option<Head>,
-    /// What the host says of it.
+    /// What the host reported.
     pub(crate) facts: Option<Facts>,
-    /// It may have been sent over a connection that was open before.
-    pub(crate) kept: bool,
+    /// By our count, it may have been sent over an idle connection.
+    pub(crate) may_reuse: bool,
     /// Bytes of its response that it may hold.
     pub(crate) granted: u64,
 }
@@ -74,12 +74,12 @@ pub(crate) struct Head {
 }
 
 impl State {
-    /// Attempts in flight, the earlier first.
+    /// Attempts in flight, oldest first.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         let (first, second) = match self {
             State::Following | State::Waiting(_) | State::BackingOff(_) => (None, None),
             State::Running(attempt, _) => (Some(attempt), None),
-            State::RunningTwice(both) => (Some(&both.0), Some(&both.1)),
+            State::Hedged(both) => (Some(&both.0), Some(&both.1)),
         };
         first.into_iter().chain(second)
     }
@@ -88,48 +88,48 @@ impl State {
         let (first, second) = match self {
             State::Following | State::Waiting(_) | State::BackingOff(_) => (None, None),
             State::Running(attempt, _) => (Some(attempt), None),
-            State::RunningTwice(both) => (Some(&mut both.0), Some(&mut both.1)),
+            State::Hedged(both) => (Some(&mut both.0), Some(&mut both.1)),
         };
         first.into_iter().chain(second).find(|attempt| attempt.number == number)
     }
 
-    /// Whether it waits for a slot: for a second attempt, or for its next.
-    pub(crate) fn waits(&self, for_second: bool) -> bool {
+    /// Whether it waits for a slot: for a hedge, or for its next attempt.
+    pub(crate) fn waits(&self, for_hedge: bool) -> bool {
         match self {
-            State::Waiting(_) => !for_second,
-            State::Running(_, Second::Due) => for_second,
-            State::Running(..) | State::Following | State::BackingOff(_) | State::RunningTwice(_) => false,
+            State::Waiting(_) => !for_hedge,
+            State::Running(_, HedgePlan::Due) => for_hedge,
+            State::Running(..) | State::Following | State::BackingOff(_) | State::Hedged(_) => false,
         }
     }
 }
 
 impl Attempt {
-    /// Its name, `key` being its request's.
+    /// Its id. `key` is its request's.
     pub(crate) fn id(&self, key: Key) -> AttemptId {
         AttemptId { key, number: self.number }
     }
 
     /// Whether it may have been sent over a connection that was open before.
-    pub(crate) fn may_be_kept(&self) -> bool {
-        self.facts.and_then(|facts| facts.reused).unwrap_or(self.kept)
+    pub(crate) fn may_have_reused_connection(&self) -> bool {
+        self.facts.and_then(|facts| facts.reused).unwrap_or(self.may_reuse)
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
         Some(self.head.as_ref()?.status)
     }
 
-    /// How long it took to its head.
+    /// Time to the head.
     pub(crate) fn head_latency(&self) -> Option<Duration> {
         let seen = self.facts.and_then(|facts| facts.head);
         seen.or_else(|| Some(self.head.as_ref()?.at.since(self.started)))
     }
 
-    /// How long its body has taken by now.
+    /// Time since the head.
     pub(crate) fn body_latency(&self, now: Instant) -> Option<Duration> {
         Some(now.since(self.head.as_ref()?.at))
     }
 
-    /// The failure that `cause` means at the point it has come to.
+    /// The failure for `cause` at the point that the attempt has reached.
     pub(crate) fn failure(&self, cause: Cause, repeatable: bool) -> Failure {
         match &self.head {
             Some(head) => Failure::after_head(cause, repeatable, head.status),
@@ -137,16 +137,17 @@ impl Attempt {
         }
     }
 
-    /// The same with what the host says of it, which knows better than the table of causes.
+    /// The same with the host's report, which is more precise than the table of causes.
     pub(crate) fn failed(&self, failed: Failed, repeatable: bool) -> Failure {
-        let Failed { cause, detail, seen } = failed;
+        let Failed { cause, detail, report } = failed;
         let failure = Failure { detail, ..self.failure(cause, repeatable) };
-        match seen.as_deref() {
+        match report.as_deref() {
             Some(&AttemptReport { phase, sent, .. }) => {
                 let retryable = cause.is_transient() && (repeatable || sent == Sent::No);
                 Failure { phase, sent, retryable, ..failure }
             }
-            // Most hosts say this of a connection that ended too early, which may pass, as of what is not HTTP, which does not.
+            // Most hosts report this for a connection that ended too early, which is transient, as well as for a peer
+            // that does not speak HTTP, which is not.
             None if cause == Cause::HttpProtocolError => Failure { retryable: repeatable, ..failure },
             None => failure,
         }

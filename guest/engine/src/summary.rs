@@ -22,11 +22,11 @@ pub struct Summary {
     pub attempts: u64,
     /// Attempts that repeated one before.
     pub retries: u64,
-    /// Attempts made beside another that took long.
+    /// Attempts made beside a slow one.
     pub hedges: u64,
-    /// Those of them that answered first.
+    /// Hedges that answered first.
     pub hedges_won: u64,
-    /// Requests that got what another that was the same got.
+    /// Requests that shared the answer of an identical one.
     pub coalesced: u64,
     /// Bytes of bodies read by the shell.
     pub body_bytes: u64,
@@ -41,8 +41,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Takes over from the component's own summary what cannot be seen from outside: attempts of all kinds, what was shared,
-    /// bytes read, and the peak.
+    /// Takes over from the component's own summary what cannot be seen from outside: attempts of all kinds, coalesced
+    /// requests, bytes read, and the peak.
     pub fn adopt_inner(&mut self, own: &Summary) {
         self.attempts = own.attempts;
         self.retries = own.retries;
@@ -91,7 +91,7 @@ pub struct Latency {
     pub max: Duration,
 }
 
-/// A summary in the making: about 40 KiB, however long the batch. Shared with hosts, which count for themselves.
+/// Counts towards a summary: about 40 KiB, however long the batch. Shared with hosts, which count for themselves.
 #[derive(Debug)]
 pub struct Tally {
     summary: Summary,
@@ -121,11 +121,11 @@ impl Tally {
         self.summary.peak_in_flight = self.summary.peak_in_flight.max(in_flight);
     }
 
-    pub(crate) fn seconded(&mut self) {
+    pub(crate) fn hedged(&mut self) {
         self.summary.hedges += 1;
     }
 
-    pub(crate) fn second_won(&mut self) {
+    pub(crate) fn hedge_won(&mut self) {
         self.summary.hedges_won += 1;
     }
 
@@ -141,7 +141,7 @@ impl Tally {
         self.summary.body_bytes += bytes;
     }
 
-    /// A request got its outcome. `status` is that of its response.
+    /// A request has its outcome. `status` is its response's.
     pub fn finished<R>(&mut self, outcome: &Outcome<R>, status: Option<u16>) {
         self.summary.attempts += u64::from(outcome.attempts);
         match (&outcome.result, status) {
@@ -159,7 +159,7 @@ impl Tally {
         }
     }
 
-    /// The batch is over.
+    /// The batch has ended.
     pub fn close(&mut self, elapsed: Duration, input_ended: bool) -> Summary {
         let at = |quantile| Duration::from_nanos(self.latency.value_at_quantile(quantile));
         let latency = if self.latency.is_empty() {

@@ -3,7 +3,7 @@
 use std::ops::Add;
 use std::time::Duration;
 
-/// A reading of the shell's monotonic clock, in nanoseconds since a moment of the shell's choosing.
+/// A reading of the shell's monotonic clock, in nanoseconds since an origin chosen by the shell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

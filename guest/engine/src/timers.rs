@@ -1,20 +1,20 @@
-//! Which request expires next, for any number of requests and one host timer.
+//! Which deadline comes next, for any number of requests and one host timer.
 
 use crate::Instant;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Deadlines, earliest first. Entries are never taken back: whoever asks says which are still wanted, the rest fall away
-/// when they come up or when they outnumber the wanted ones by `SLACK`. Adding costs O(1) amortised for deadlines that
-/// come in order, as those of equal timeouts do.
+/// Deadlines, earliest first. Entries are never removed one by one: the caller says which are still wanted, and the
+/// others are dropped when they come up or when they outnumber the wanted ones by `SLACK`. Adding costs O(1) amortised
+/// for deadlines that come in order, as those of equal timeouts do.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     heap: BinaryHeap<Reverse<(Instant, K)>>,
-    /// Entries with which it is worth while to clear out again.
+    /// The number of entries at which the next sweep pays off.
     sweep_at: usize,
 }
 
-/// Entries held per wanted one before the unwanted are cleared out.
+/// Entries held per wanted one before the others are swept.
 const SLACK: usize = 4;
 
 impl<K: Ord + Copy> Timers<K> {
@@ -22,11 +22,11 @@ impl<K: Ord + Copy> Timers<K> {
         Self { heap: BinaryHeap::new(), sweep_at: 0 }
     }
 
-    /// Adds a deadline. `wanted` tells what is still of interest, of which there are `count`.
+    /// Adds a deadline. `wanted` tells which keys are still of interest; `count` is how many are.
     pub(crate) fn add(&mut self, at: Instant, key: K, count: usize, wanted: impl Fn(&K) -> bool) {
         if self.heap.len() >= (64 + SLACK * count).max(self.sweep_at) {
             self.heap.retain(|Reverse((_, key))| wanted(key));
-            // When most are wanted, looking through them again soon would find no others.
+            // If most are wanted, another sweep soon would find nothing to drop.
             self.sweep_at = self.heap.len() * 2;
         }
         self.heap.push(Reverse((at, key)));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_requests_that_end_before_their_deadline_leave_no_pile() {
+    fn the_timers_of_a_million_requests_that_end_early_do_not_pile_up() {
         let mut timers = Timers::new();
         for key in 0..1_000_000_u64 {
             timers.add(at(key + 1_000_000_000), key, 10, |other| *other + 10 > key);

@@ -1,5 +1,5 @@
-//! What comes from outside can be anything: URLs, `retry-after`, `location`, policies. Whatever it is, it is either understood or
-//! refused with a reason, and nothing that must not be sent is sent.
+//! Arbitrary input: URLs, `retry-after`, `location`, policies. Each is either accepted or refused with a reason, and
+//! nothing that must not be sent is sent.
 
 use crate::driver::Driver;
 use fantail_engine::{Cause, Event, Hedge, MAX_URL, Policy, Request, Until, retry_after};
@@ -75,7 +75,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// Numbers that came with a policy that was accepted, each with the bounds that the interface documents.
+/// Checks an accepted policy against the bounds that the interface documents.
 fn check_bounds(policy: &Policy) {
     let settings = policy.resolve().unwrap();
     let hour = Duration::from_secs(3_600);
@@ -122,12 +122,12 @@ proptest! {
     }
 
     #[test]
-    fn r9_a_redirect_is_followed_to_where_it_may_lead_and_without_credentials_to_others(
+    fn r9_a_redirect_is_followed_only_to_allowed_targets_and_without_credentials_to_other_origins(
         location in location(),
         https in any::<bool>(),
         status in prop_oneof![Just(301), Just(302), Just(303), Just(307), Just(308)],
     ) {
-        let mut driver = Driver::begun(&Policy { redirects: Some(2), ..Policy::default() });
+        let mut driver = Driver::started(&Policy { redirects: Some(2), ..Policy::default() });
         let from = if https { "https://a.test/from" } else { "http://a.test/from" };
         let headers = vec![("Authorization".to_owned(), b"Bearer x".to_vec()), ("accept".to_owned(), b"*/*".to_vec())];
         driver.read_requests(vec![Request { headers, ..Request::get(1, from) }], true);
@@ -154,9 +154,9 @@ proptest! {
         match policy.resolve() {
             Ok(_) => {
                 check_bounds(&policy);
-                let mut driver = Driver::begun(&policy);
+                let mut driver = Driver::started(&policy);
                 driver.read(&["/a", "/b"], true);
-                driver.tell(Event::ReaderGone);
+                driver.handle(Event::ReaderGone);
                 prop_assert!(driver.summary.is_some());
             }
             Err(error) => {

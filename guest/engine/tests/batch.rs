@@ -1,4 +1,4 @@
-//! What one batch does, a claim at a time.
+//! The behaviour of one batch.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Event, Fault, Order, Overrides, Phase, Policy, Request, Sent, Until};
@@ -15,13 +15,13 @@ fn nothing_is_read_before_demand() {
     let mut driver = Driver::new(&policy(4));
     driver.pass(Duration::from_secs(3600));
     assert_eq!(driver.reading, None);
-    driver.tell(Event::Demand);
+    driver.handle(Event::Demand);
     assert_eq!(driver.reading, Some(8));
 }
 
 #[test]
 fn reading_stops_at_the_window_until_outcomes_are_taken() {
-    let mut driver = Driver::begun(&Policy { window: Some(4), ..policy(2) });
+    let mut driver = Driver::started(&Policy { window: Some(4), ..policy(2) });
     driver.read(&["/a", "/b", "/c", "/d"], false);
     assert_eq!(driver.running.len(), 2);
     for path in ["/a", "/b", "/c", "/d"] {
@@ -33,8 +33,8 @@ fn reading_stops_at_the_window_until_outcomes_are_taken() {
 }
 
 #[test]
-fn l12_what_the_window_has_room_for_is_read_also_while_others_wait_for_a_slow_origin() {
-    let mut driver = Driver::begun(&Policy { window: Some(40), per_origin: Some(1), ..policy(20) });
+fn l12_reading_continues_within_the_window_while_requests_wait_for_a_slow_origin() {
+    let mut driver = Driver::started(&Policy { window: Some(40), per_origin: Some(1), ..policy(20) });
     let get = |id, url: &str| Request::get(id, url);
     // All but one wait for the same origin.
     let mut requests: Vec<_> = (0..39).map(|id| get(id, "http://slow.test/slow")).collect();
@@ -50,7 +50,7 @@ fn l12_what_the_window_has_room_for_is_read_also_while_others_wait_for_a_slow_or
 
 #[test]
 fn a_slot_is_held_until_the_body_ends() {
-    let mut driver = Driver::begun(&policy(1));
+    let mut driver = Driver::started(&policy(1));
     driver.read(&["/a", "/b"], true);
     driver.head("/a", 200);
     assert_eq!(driver.running.len(), 1);
@@ -61,30 +61,30 @@ fn a_slot_is_held_until_the_body_ends() {
 #[test]
 fn an_unread_body_holds_no_slot_but_counts_until_it_ends() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(2), ..policy(1) };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b", "/c"], true);
     let first = driver.attempt("/a");
     driver.respond("/a", 200);
     driver.respond("/b", 200);
     assert!(driver.running.is_empty(), "two bodies are out, none may follow");
-    driver.tell(Event::UnreadEnded { attempt: first });
+    driver.handle(Event::UnreadEnded { attempt: first });
     assert!(driver.running.values().eq(["/c"]));
 }
 
 #[test]
-fn a_body_that_is_said_to_have_ended_twice_makes_room_once() {
+fn a_body_that_is_reported_as_ended_twice_makes_room_once() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy(2) };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b", "/c"], true);
     let first = driver.attempt("/a");
     driver.fail("/a", Cause::ConnectionTerminated);
-    driver.tell(Event::UnreadEnded { attempt: first });
+    driver.handle(Event::UnreadEnded { attempt: first });
     assert!(driver.running.values().eq(["/b"]));
 }
 
 #[test]
-fn an_input_that_ended_before_the_batch_stopped_has_ended() {
-    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(1)), ..policy(2) });
+fn an_input_that_ended_before_the_batch_stopped_counts_as_ended() {
+    let mut driver = Driver::started(&Policy { until: Some(Until::Successes(1)), ..policy(2) });
     driver.read(&["/a", "/b"], true);
     driver.respond("/a", 200);
     driver.take();
@@ -92,18 +92,18 @@ fn an_input_that_ended_before_the_batch_stopped_has_ended() {
 }
 
 #[test]
-fn a_request_for_an_unread_body_that_fails_gives_its_place_back() {
+fn a_failed_request_for_an_unread_body_releases_its_place() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy(1) };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b"], true);
     driver.fail("/a", Cause::ConnectionRefused);
     assert!(driver.running.values().eq(["/b"]));
 }
 
 #[test]
-fn outcomes_come_as_they_complete_or_as_they_were_read() {
+fn outcomes_come_in_order_of_completion_or_of_input() {
     for (order, expected) in [(Order::Completion, ["/c", "/a", "/b"]), (Order::Input, ["/a", "/b", "/c"])] {
-        let mut driver = Driver::begun(&Policy { order: Some(order), ..policy(3) });
+        let mut driver = Driver::started(&Policy { order: Some(order), ..policy(3) });
         driver.read(&["/a", "/b", "/c"], true);
         for path in ["/c", "/a", "/b"] {
             driver.respond(path, 200);
@@ -115,7 +115,7 @@ fn outcomes_come_as_they_complete_or_as_they_were_read() {
 
 #[test]
 fn an_attempt_that_takes_too_long_is_cancelled_and_says_how_far_it_came() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(10 * MS), ..policy(2) });
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(10 * MS), ..policy(2) });
     driver.read(&["/silent", "/stuck"], true);
     driver.head("/stuck", 206);
     driver.pass(9 * MS);
@@ -132,8 +132,8 @@ fn an_attempt_that_takes_too_long_is_cancelled_and_says_how_far_it_came() {
 }
 
 #[test]
-fn a_requests_timeout_counts_the_time_it_waits() {
-    let mut driver = Driver::begun(&Policy { timeout: Some(10 * MS), ..policy(1) });
+fn a_requests_timeout_includes_the_time_it_waits() {
+    let mut driver = Driver::started(&Policy { timeout: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/waiting"], true);
     driver.pass(10 * MS);
     let outcomes = driver.take();
@@ -146,7 +146,7 @@ fn a_requests_timeout_counts_the_time_it_waits() {
 
 #[test]
 fn x5_a_timeout_of_zero_ends_a_request_before_it_is_sent() {
-    let mut driver = Driver::begun(&policy(1));
+    let mut driver = Driver::started(&policy(1));
     let overrides = Overrides { timeout: Some(Duration::ZERO), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
     assert!(driver.running.is_empty());
@@ -154,8 +154,8 @@ fn x5_a_timeout_of_zero_ends_a_request_before_it_is_sent() {
 }
 
 #[test]
-fn the_deadline_ends_everything_that_was_read_and_nothing_that_was_not() {
-    let mut driver = Driver::begun(&Policy { deadline: Some(10 * MS), ..policy(1) });
+fn the_deadline_ends_all_requests_that_were_read() {
+    let mut driver = Driver::started(&Policy { deadline: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/b", "/c"], false);
     driver.pass(5 * MS);
     driver.respond("/a", 200);
@@ -172,7 +172,7 @@ fn the_deadline_ends_everything_that_was_read_and_nothing_that_was_not() {
 
 #[test]
 fn x5_a_deadline_of_zero_reads_nothing() {
-    let mut driver = Driver::begun(&Policy { deadline: Some(Duration::ZERO), ..policy(1) });
+    let mut driver = Driver::started(&Policy { deadline: Some(Duration::ZERO), ..policy(1) });
     assert!(driver.closing && driver.reading.is_none());
     driver.read(&[], true);
     assert_eq!(driver.summary.unwrap().requests, 0);
@@ -180,7 +180,7 @@ fn x5_a_deadline_of_zero_reads_nothing() {
 
 #[test]
 fn enough_successes_cancel_the_rest() {
-    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(2)), ..policy(4) });
+    let mut driver = Driver::started(&Policy { until: Some(Until::Successes(2)), ..policy(4) });
     driver.read(&["/a", "/b", "/c", "/d", "/e"], false);
     driver.respond("/a", 503);
     driver.respond("/b", 204);
@@ -193,14 +193,14 @@ fn enough_successes_cancel_the_rest() {
 }
 
 #[test]
-fn the_first_failure_cancels_the_rest_be_it_a_status_or_a_cause() {
+fn the_first_failure_cancels_the_rest_whether_it_is_a_status_or_a_cause() {
     for fail in [
         |driver: &mut Driver| driver.respond("/b", 500),
         |driver: &mut Driver| {
             driver.fail("/b", Cause::ConnectionRefused);
         },
     ] {
-        let mut driver = Driver::begun(&Policy { until: Some(Until::FirstFailure), ..policy(2) });
+        let mut driver = Driver::started(&Policy { until: Some(Until::FirstFailure), ..policy(2) });
         driver.read(&["/a", "/b", "/c"], true);
         driver.respond("/a", 302);
         fail(&mut driver);
@@ -210,10 +210,10 @@ fn the_first_failure_cancels_the_rest_be_it_a_status_or_a_cause() {
 
 #[test]
 fn a_reader_that_leaves_cancels_everything_and_the_summary_still_adds_up() {
-    let mut driver = Driver::begun(&policy(2));
+    let mut driver = Driver::started(&policy(2));
     driver.read(&["/a", "/b", "/c"], false);
     driver.respond("/a", 200);
-    driver.tell(Event::ReaderGone);
+    driver.handle(Event::ReaderGone);
     assert_eq!(driver.cancelled, ["/b", "/c"]);
     driver.read(&[], true);
     let summary = driver.summary.unwrap();
@@ -221,20 +221,20 @@ fn a_reader_that_leaves_cancels_everything_and_the_summary_still_adds_up() {
     assert_eq!(summary.by_cause[&Cause::Cancelled], 2);
 }
 
-/// T7: what is said of a request that was cancelled is what the engine knows of it.
+/// T7: the outcome of a cancelled request reports what the engine knows about it.
 #[test]
-fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
-    let mut driver = Driver::begun(&policy(2));
+fn a_stop_ends_all_requests_that_were_read_or_pushed_at_once() {
+    let mut driver = Driver::started(&policy(2));
     driver.read(&["/answered", "/begun", "/head", "/waits"], false);
     driver.respond("/answered", 200);
     driver.pass(10 * MS);
     driver.head("/head", 206);
-    driver.tell(Event::Stop);
+    driver.handle(Event::Stop);
     assert_eq!((driver.cancelled.len(), driver.running.len()), (2, 0));
     // What was pushed and not read yet comes with the answer to the close.
     driver.read(&["/pushed"], true);
     let outcomes = driver.take();
-    let told: Vec<_> = outcomes[1..]
+    let reported: Vec<_> = outcomes[1..]
         .iter()
         .map(|outcome| {
             let failure = outcome.result.as_ref().unwrap_err();
@@ -243,7 +243,7 @@ fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (Phase::Head, Sent::Maybe, None, 1, Duration::ZERO),
             (Phase::Body, Sent::Yes, Some(206), 1, Duration::ZERO),
@@ -257,28 +257,28 @@ fn a_stop_gives_everything_that_was_read_or_pushed_its_outcome_at_once() {
 }
 
 #[test]
-fn a_reader_that_never_asks_and_leaves_ends_the_batch() {
+fn a_reader_that_leaves_without_demand_ends_the_batch() {
     let mut driver = Driver::new(&policy(2));
-    driver.tell(Event::ReaderGone);
+    driver.handle(Event::ReaderGone);
     driver.read(&[], true);
     assert_eq!(driver.summary.unwrap().requests, 0);
 }
 
 #[test]
-fn what_is_said_of_an_attempt_that_is_over_changes_nothing() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(10 * MS), ..policy(1) });
+fn events_of_an_attempt_that_has_ended_change_nothing() {
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(10 * MS), ..policy(1) });
     driver.read(&["/a", "/b"], true);
     let late = driver.attempt("/a");
     driver.pass(10 * MS);
-    driver.tell(Event::Head { attempt: late, status: 200, retry_after: None, location: None, facts: None });
-    driver.tell(Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 1 });
+    driver.handle(Event::Head { attempt: late, status: 200, retry_after: None, location: None, facts: None });
+    driver.handle(Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 1 });
     driver.respond("/b", 200);
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutAttempt), None]);
 }
 
 #[test]
 fn the_summary_counts_what_happened() {
-    let mut driver = Driver::begun(&policy(3));
+    let mut driver = Driver::started(&policy(3));
     driver.read(&["/a", "/b", "/c"], true);
     driver.pass(10 * MS);
     driver.respond("/a", 200);

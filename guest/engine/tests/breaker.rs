@@ -1,4 +1,4 @@
-//! When an origin is left alone, and when it is tried again.
+//! Circuit breakers: when an origin is not sent to, and when it is probed.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Phase, Policy, Sent};
@@ -18,7 +18,7 @@ fn policy() -> Policy {
     }
 }
 
-/// Reads this many, and ends each as told: with this cause, or with 200.
+/// Reads a request for each result, and ends it with that cause, or with 200. Returns the causes of the outcomes.
 fn ended(driver: &mut Driver, results: &[Option<Cause>]) -> Vec<Option<Cause>> {
     for result in results {
         driver.read(&["/x"], false);
@@ -34,7 +34,7 @@ fn ended(driver: &mut Driver, results: &[Option<Cause>]) -> Vec<Option<Cause>> {
 }
 
 fn opened() -> Driver {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let results = [[Some(Cause::ConnectionRefused); 5].as_slice(), &[None; 5]].concat();
     assert_eq!(ended(&mut driver, &results).len(), 10);
     driver
@@ -44,7 +44,7 @@ const OPEN: Option<Cause> = Some(Cause::BreakerOpen);
 const REFUSED: Option<Cause> = Some(Cause::ConnectionRefused);
 
 #[test]
-fn it_opens_when_enough_of_enough_failed_and_says_when_the_next_probe_is() {
+fn it_opens_at_its_ratio_of_the_minimum_and_reports_the_next_probe() {
     let mut driver = opened();
     driver.pass(SECOND);
     driver.read(&["/x"], true);
@@ -57,18 +57,18 @@ fn it_opens_when_enough_of_enough_failed_and_says_when_the_next_probe_is() {
 
 #[test]
 fn it_stays_closed_below_the_ratio_and_below_the_minimum() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let few = [[REFUSED; 4].as_slice(), &[None; 8], &[REFUSED; 3], &[None; 4]].concat();
     assert!(!ended(&mut driver, &few).contains(&OPEN), "4 of 10, 7 of 15");
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN));
     driver.pass(10 * SECOND);
     assert!(!ended(&mut driver, &[REFUSED; 9]).contains(&OPEN), "those before are too long ago");
 }
 
 #[test]
-fn without_being_asked_for_it_never_opens() {
-    let mut driver = Driver::begun(&Policy { window: Some(64), ..Policy::default() });
+fn without_a_policy_for_it_it_never_opens() {
+    let mut driver = Driver::started(&Policy { window: Some(64), ..Policy::default() });
     assert_eq!(ended(&mut driver, &[REFUSED; 40]), [REFUSED; 40]);
 }
 
@@ -89,8 +89,8 @@ fn one_probe_at_a_time_decides() {
 }
 
 #[test]
-fn a_probe_that_nothing_is_heard_of_makes_way_for_another() {
-    let mut driver = Driver::begun(&policy());
+fn a_probe_without_a_result_is_replaced_by_another() {
+    let mut driver = Driver::started(&policy());
     ended(&mut driver, &[REFUSED; 10]);
     driver.pass(3 * SECOND);
     driver.read(&["/probe"], false);
@@ -100,11 +100,11 @@ fn a_probe_that_nothing_is_heard_of_makes_way_for_another() {
 }
 
 #[test]
-fn only_what_the_origin_did_is_held_against_it() {
-    let mut driver = Driver::begun(&policy());
+fn only_failures_of_the_origin_count() {
+    let mut driver = Driver::started(&policy());
     let ours = [Some(Cause::DestinationIpProhibited), Some(Cause::BodyTooLarge), Some(Cause::NotGranted)];
     assert!(!ended(&mut driver, &ours.repeat(7)).contains(&OPEN));
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     for _ in 0..10 {
         driver.read(&["/x"], false);
         driver.respond("/x", 503);
@@ -114,9 +114,9 @@ fn only_what_the_origin_did_is_held_against_it() {
 }
 
 #[test]
-fn other_origins_and_other_batches_see_what_concerns_them() {
+fn a_breaker_affects_all_batches_but_no_other_origin() {
     let mut first = opened();
-    let mut second = Driver::begun(&policy());
+    let mut second = Driver::started(&policy());
     second.now = first.now;
     second.origins = std::mem::take(&mut first.origins);
     second.read_requests(vec![fantail_engine::Request::get(1, "http://other.test/")], false);
@@ -126,17 +126,17 @@ fn other_origins_and_other_batches_see_what_concerns_them() {
 }
 
 #[test]
-fn what_is_refused_is_refused_at_once_whatever_the_pace() {
-    let mut driver = Driver::begun(&Policy { rate: Some(100), burst: Some(100), ..policy() });
+fn requests_to_an_open_breaker_fail_at_once_whatever_the_rate() {
+    let mut driver = Driver::started(&Policy { rate: Some(100), burst: Some(100), ..policy() });
     ended(&mut driver, &[REFUSED; 10]);
-    let mut slow = Driver::begun(&Policy { rate: Some(1), ..policy() });
+    let mut slow = Driver::started(&Policy { rate: Some(1), ..policy() });
     (slow.now, slow.origins) = (driver.now, std::mem::take(&mut driver.origins));
     slow.read(&["/x"; 20], false);
     assert_eq!(causes(&slow.take()), [OPEN; 20]);
 }
 
 #[test]
-fn a_probe_over_a_connection_that_was_closed_is_made_again_at_once() {
+fn a_probe_over_a_closed_connection_is_repeated_at_once() {
     let mut driver = opened();
     driver.pass(3 * SECOND);
     driver.read(&["/probe"], false);
@@ -146,7 +146,7 @@ fn a_probe_over_a_connection_that_was_closed_is_made_again_at_once() {
     assert_eq!(causes(&driver.take()), [None]);
 }
 
-/// Asks beside what is in flight. Whether that was let through; if so, it is answered.
+/// Sends a request beside those in flight. Returns whether it was admitted; if so, it is answered.
 fn is_let_through(driver: &mut Driver) -> bool {
     driver.read(&["/asked"], false);
     let let_through = driver.running.values().any(|path| path == "/asked");
@@ -157,10 +157,10 @@ fn is_let_through(driver: &mut Driver) -> bool {
     let_through
 }
 
-/// L9: what was let through before the breaker opened says nothing of how the origin is now.
+/// L9: results of attempts admitted before the breaker opened do not count.
 #[test]
 fn late_results_neither_close_it_nor_keep_it_open() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(20), ..policy() });
+    let mut driver = Driver::started(&Policy { concurrency: Some(20), ..policy() });
     driver.read(&["/late/0", "/late/1", "/late/2", "/late/3"], false);
     for _ in 0..10 {
         driver.read(&["/x"], false);
@@ -180,9 +180,9 @@ fn late_results_neither_close_it_nor_keep_it_open() {
     assert!((0..3).all(|_| is_let_through(&mut driver)));
 }
 
-/// L9: a probe that is cancelled leaves its place to another after the time that the breaker stays open.
+/// L9: a cancelled probe is replaced by another after the time that the breaker stays open.
 #[test]
-fn a_probe_that_is_cancelled_makes_way_for_another() {
+fn a_cancelled_probe_is_replaced_by_another() {
     let mut driver = opened();
     driver.pass(3 * SECOND);
     let overrides = fantail_engine::Overrides { timeout: Some(SECOND), ..Default::default() };
@@ -196,13 +196,13 @@ fn a_probe_that_is_cancelled_makes_way_for_another() {
     assert_eq!(ended(&mut driver, &[None, None]), [None, None]);
 }
 
-/// L5: a batch that gives up on an origin at the first failure, for an hour, does so for itself.
+/// L5: a batch whose rule opens at the first failure, for an hour, affects only itself.
 #[test]
-fn one_batch_s_rule_closes_the_origin_to_no_other() {
+fn one_batchs_rule_does_not_affect_another_batch() {
     let wary = Policy { breaker_minimum: Some(1), breaker_open: Some(3_600 * SECOND), ..policy() };
-    let mut first = Driver::begun(&wary);
+    let mut first = Driver::started(&wary);
     assert_eq!(ended(&mut first, &[REFUSED, None]), [REFUSED, OPEN]);
-    let mut second = Driver::begun(&policy());
+    let mut second = Driver::started(&policy());
     (second.now, second.origins) = (first.now, std::mem::take(&mut first.origins));
     assert_eq!(ended(&mut second, &[None; 5]), [None; 5]);
     (first.now, first.origins) = (second.now, std::mem::take(&mut second.origins));

@@ -1,4 +1,4 @@
-//! The window of bytes: what requests and responses may hold, whatever their number.
+//! The window of bytes: how many bytes requests and responses may hold, whatever their number.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, MAX_HEADER_BYTES, MAX_HEADERS, Order, Policy, Request};
@@ -15,10 +15,10 @@ fn upload(id: u64, bytes: usize) -> Request {
     Request { method: "PUT".to_owned(), body, ..Request::get(id, format!("http://origin.test/{id}")) }
 }
 
-/// L3: requests were counted, and their bytes were not.
+/// L3: the bytes of requests count, not only their number.
 #[test]
 fn requests_are_read_and_sent_as_their_bytes_fit_into_the_window() {
-    let mut driver = Driver::begun(&policy(1_024 * KIB));
+    let mut driver = Driver::started(&policy(1_024 * KIB));
     driver.read_requests((0..5).map(|id| upload(id, 300 << 10)).collect(), false);
     assert_eq!(driver.running.len(), 1, "more is held than fits: one at a time");
     assert_eq!(driver.reading, None, "and no more is read");
@@ -31,14 +31,14 @@ fn requests_are_read_and_sent_as_their_bytes_fit_into_the_window() {
     assert!(driver.reading.is_some());
 }
 
-/// L3: the bodies of responses.
+/// L3: the bodies of responses count too.
 #[test]
-fn a_body_grows_only_as_far_as_the_window_has_room_and_one_always_does() {
-    let mut driver = Driver::begun(&policy(1_024 * KIB));
+fn bodies_grow_only_within_the_window_but_one_always_can() {
+    let mut driver = Driver::started(&policy(1_024 * KIB));
     driver.read(&["/a", "/b", "/c"], true);
     for path in ["/c", "/b", "/a"] {
         let attempt = driver.attempt(path);
-        driver.tell(Event::Wants { attempt, bytes: 700 * KIB });
+        driver.handle(Event::Wants { attempt, bytes: 700 * KIB });
     }
     let named = |driver: &Driver, paths: &[&str]| paths.iter().map(|path| driver.attempt(path)).collect::<Vec<_>>();
     assert_eq!(driver.granted, named(&driver, &["/c"]), "whoever asks while there is room");
@@ -49,9 +49,9 @@ fn a_body_grows_only_as_far_as_the_window_has_room_and_one_always_does() {
     driver.take();
     assert_eq!(driver.granted[1..], waiting);
     // One body that is larger than the window.
-    let mut driver = Driver::begun(&policy(64 * KIB));
+    let mut driver = Driver::started(&policy(64 * KIB));
     driver.read(&["/a", "/b"], true);
-    driver.tell(Event::Wants { attempt: driver.attempt("/a"), bytes: 900 * KIB });
+    driver.handle(Event::Wants { attempt: driver.attempt("/a"), bytes: 900 * KIB });
     while driver.granted.is_empty() {
         let other = driver.running.values().find(|path| *path != "/a").unwrap().clone();
         driver.respond(&other, 200);
@@ -60,26 +60,26 @@ fn a_body_grows_only_as_far_as_the_window_has_room_and_one_always_does() {
     assert!(driver.engine.held_bytes() > 900 * KIB);
 }
 
-/// What waits for its turn in the input's order must not keep the one it waits for from growing.
+/// An outcome held back by the input's order must not keep the request it waits for from growing.
 #[test]
-fn in_the_order_of_the_input_what_is_held_back_stops_nobody() {
-    let mut driver = Driver::begun(&Policy { order: Some(Order::Input), ..policy(64 * KIB) });
+fn outcomes_held_back_by_the_input_order_do_not_block_the_first() {
+    let mut driver = Driver::started(&Policy { order: Some(Order::Input), ..policy(64 * KIB) });
     driver.read(&["/a", "/b"], true);
     let long = "x".repeat(60 << 10);
     let attempt = driver.attempt("/b");
-    driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
+    driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
     driver.running.remove(&attempt);
-    driver.tell(Event::Ended { attempt, response: long, body_bytes: 60 << 10 });
-    driver.tell(Event::Wants { attempt: driver.attempt("/a"), bytes: 500 * KIB });
+    driver.handle(Event::Ended { attempt, response: long, body_bytes: 60 << 10 });
+    driver.handle(Event::Wants { attempt: driver.attempt("/a"), bytes: 500 * KIB });
     assert_eq!(driver.granted, [driver.attempt("/a")]);
 }
 
 #[test]
-fn a_batch_that_is_over_holds_nothing() {
-    let mut driver = Driver::begun(&Policy { timeout: Some(Duration::from_secs(1)), ..policy(256 * KIB) });
+fn a_finished_batch_holds_no_bytes() {
+    let mut driver = Driver::started(&Policy { timeout: Some(Duration::from_secs(1)), ..policy(256 * KIB) });
     driver.read_requests((0..9).map(|id| upload(id, 50_000)).collect(), true);
     let first = driver.running.keys().next().copied().unwrap();
-    driver.tell(Event::Wants { attempt: first, bytes: 90_000 });
+    driver.handle(Event::Wants { attempt: first, bytes: 90_000 });
     driver.pass(Duration::from_secs(2));
     let outcomes = driver.take();
     assert_eq!(causes(&outcomes), vec![Some(Cause::TimeoutTotal); 9]);
@@ -87,10 +87,10 @@ fn a_batch_that_is_over_holds_nothing() {
     assert!(driver.summary.is_some());
 }
 
-/// L1: a host that ends the instance over one request takes all others with it.
+/// L1: a host that ends the instance because of one request ends all others with it.
 #[test]
-fn headers_that_no_host_takes_are_refused_before_they_are_sent() {
-    let mut driver = Driver::begun(&Policy::default());
+fn headers_too_large_for_any_host_are_refused_before_they_are_sent() {
+    let mut driver = Driver::started(&Policy::default());
     let with = |id, headers| Request { headers, ..Request::get(id, "http://origin.test/") };
     let one = |bytes: usize| vec![("x".to_owned(), vec![b'a'; bytes])];
     let many = |count: usize| (0..count).map(|at| (format!("x-{at}"), b"1".to_vec())).collect();

@@ -1,4 +1,4 @@
-//! A shell for tests: it keeps what the engine asks for and checks, at every step, what must always hold.
+//! A shell for tests: it records the engine's actions and checks, at every step, what must always hold.
 
 use fantail_engine::{
     Action, AttemptId, Cause, Engine, Event, Failed, Instant, Origins, Outcome, Policy, Request, Sent, Summary,
@@ -6,7 +6,7 @@ use fantail_engine::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// The response of a test is the path that was asked.
+/// The response of a test is the path of its request.
 pub(crate) type Response = String;
 
 /// Drives one engine.
@@ -14,25 +14,25 @@ pub(crate) struct Driver {
     pub(crate) engine: Engine<Response>,
     pub(crate) origins: Origins,
     pub(crate) now: Instant,
-    /// Reads asked for and not answered.
+    /// A requested read that is not answered.
     pub(crate) reading: Option<u32>,
     pub(crate) closing: bool,
     /// Attempts in flight, oldest first.
     pub(crate) running: BTreeMap<AttemptId, String>,
-    /// The origins of those that were ever started.
-    origins_of: BTreeMap<AttemptId, String>,
+    /// The origin of every attempt that was started.
+    origin_by_attempt: BTreeMap<AttemptId, String>,
     pub(crate) cancelled: Vec<String>,
-    /// Attempts whose bodies may hold what they wanted.
+    /// Attempts that were granted what they wanted.
     pub(crate) granted: Vec<AttemptId>,
-    /// What was sent, as it was sent.
+    /// Requests as they were sent.
     pub(crate) sent: Vec<(String, Request)>,
     pub(crate) outcomes: VecDeque<Outcome<Response>>,
     pub(crate) summary: Option<Summary>,
     pub(crate) peak: usize,
     ever_started: BTreeSet<AttemptId>,
-    /// Paths asked for by POST; those that may have reached the peer must not be asked for again.
-    posted: BTreeSet<String>,
-    reached: BTreeSet<String>,
+    /// Paths requested by POST; those that may have reached the peer must not be requested again.
+    post_paths: BTreeSet<String>,
+    must_not_resend: BTreeSet<String>,
 }
 
 impl Driver {
@@ -47,7 +47,7 @@ impl Driver {
             reading: None,
             closing: false,
             running: BTreeMap::new(),
-            origins_of: BTreeMap::new(),
+            origin_by_attempt: BTreeMap::new(),
             cancelled: Vec::new(),
             granted: Vec::new(),
             sent: Vec::new(),
@@ -55,22 +55,22 @@ impl Driver {
             summary: None,
             peak: 0,
             ever_started: BTreeSet::new(),
-            posted: BTreeSet::new(),
-            reached: BTreeSet::new(),
+            post_paths: BTreeSet::new(),
+            must_not_resend: BTreeSet::new(),
         }
     }
 
-    /// A driver whose batch has begun.
-    pub(crate) fn begun(policy: &Policy) -> Self {
+    /// A driver whose batch has started.
+    pub(crate) fn started(policy: &Policy) -> Self {
         let mut driver = Self::new(policy);
-        driver.tell(Event::Demand);
+        driver.handle(Event::Demand);
         driver
     }
 
-    pub(crate) fn tell(&mut self, event: Event<Response>) {
+    pub(crate) fn handle(&mut self, event: Event<Response>) {
         assert!(
             self.summary.is_none() || matches!(event, Event::UnreadEnded { .. } | Event::Timer),
-            "told after the end"
+            "an event after the end"
         );
         self.engine.handle(self.now, event, &mut self.origins);
         while let Some(action) = self.engine.next_action() {
@@ -81,7 +81,7 @@ impl Driver {
         self.peak = self.peak.max(self.running.len());
         let mut by_origin: BTreeMap<&str, u32> = BTreeMap::new();
         for attempt in self.running.keys() {
-            *by_origin.entry(&self.origins_of[attempt]).or_default() += 1;
+            *by_origin.entry(&self.origin_by_attempt[attempt]).or_default() += 1;
         }
         let per_origin = self.engine.settings().per_origin;
         assert!(by_origin.values().all(|count| *count <= per_origin), "{by_origin:?}, {per_origin} allowed each");
@@ -100,22 +100,22 @@ impl Driver {
                 self.reading = None;
             }
             Action::Start { attempt, url, request, .. } => {
-                assert!(self.ever_started.insert(attempt), "an attempt has a name of its own");
-                assert!(!self.reached.contains(url.path()), "what is not safe to repeat is not repeated");
+                assert!(self.ever_started.insert(attempt), "attempt ids are unique");
+                assert!(!self.must_not_resend.contains(url.path()), "what is not safe to repeat is not repeated");
                 if request.method == "POST" {
-                    self.posted.insert(url.path().to_owned());
+                    self.post_paths.insert(url.path().to_owned());
                 }
-                self.origins_of.insert(attempt, url.origin().ascii_serialization());
+                self.origin_by_attempt.insert(attempt, url.origin().ascii_serialization());
                 self.sent.push((url.to_string(), Request::clone(&request)));
                 self.running.insert(attempt, url.path().to_owned());
             }
             Action::Cancel(attempt) => {
-                let path = self.running.remove(&attempt).expect("only what runs is cancelled");
-                self.reach(&path);
+                let path = self.running.remove(&attempt).expect("only a running attempt is cancelled");
+                self.mark_sent(&path);
                 self.cancelled.push(path);
             }
             Action::Grant(attempt) => {
-                assert!(self.running.contains_key(&attempt), "only what runs is granted anything");
+                assert!(self.running.contains_key(&attempt), "only a running attempt is granted anything");
                 self.granted.push(attempt);
             }
             Action::Emit(outcome) => self.outcomes.push_back(*outcome),
@@ -123,10 +123,10 @@ impl Driver {
         }
     }
 
-    /// Notes that a request may have reached the peer.
-    fn reach(&mut self, path: &str) {
-        if self.posted.contains(path) {
-            self.reached.insert(path.to_owned());
+    /// Records that a request may have reached the peer.
+    fn mark_sent(&mut self, path: &str) {
+        if self.post_paths.contains(path) {
+            self.must_not_resend.insert(path.to_owned());
         }
     }
 
@@ -139,25 +139,25 @@ impl Driver {
     }
 
     pub(crate) fn read_requests(&mut self, requests: Vec<Request>, ended: bool) {
-        let asked = self.reading.take();
-        let allowed = if self.closing { usize::MAX } else { asked.expect("a read was asked for") as usize };
+        let requested = self.reading.take();
+        let allowed = if self.closing { usize::MAX } else { requested.expect("a read was requested") as usize };
         assert!(requests.len() <= allowed);
-        self.tell(Event::Read { requests, ended: ended || self.closing });
+        self.handle(Event::Read { requests, ended: ended || self.closing });
     }
 
-    /// The attempt that asks for this path.
+    /// The running attempt for this path.
     pub(crate) fn attempt(&self, path: &str) -> AttemptId {
         *self.running.iter().find(|(_, running)| *running == path).expect("the attempt is running").0
     }
 
     pub(crate) fn head(&mut self, path: &str, status: u16) {
-        self.head_asking(path, status, None);
+        self.head_with_retry_after(path, status, None);
     }
 
-    /// A head that asks to be left alone for a while.
-    pub(crate) fn head_asking(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
+    /// A head with a `retry-after`.
+    pub(crate) fn head_with_retry_after(&mut self, path: &str, status: u16, retry_after: Option<Duration>) {
         let attempt = self.attempt(path);
-        self.tell(Event::Head { attempt, status, retry_after, location: None, facts: None });
+        self.handle(Event::Head { attempt, status, retry_after, location: None, facts: None });
     }
 
     /// Head and body with a status.
@@ -169,43 +169,43 @@ impl Driver {
     /// A redirect, body included.
     pub(crate) fn redirect(&mut self, path: &str, status: u16, location: &str) {
         let (attempt, location) = (self.attempt(path), Some(location.to_owned()));
-        self.tell(Event::Head { attempt, status, retry_after: None, location, facts: None });
+        self.handle(Event::Head { attempt, status, retry_after: None, location, facts: None });
         self.running.remove(&attempt);
-        // What follows is another request, which has reached nobody yet.
-        self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
+        // The next request is another one, which has reached no peer yet.
+        self.handle(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
     }
 
     pub(crate) fn respond_after_head(&mut self, path: &str) {
         let attempt = self.attempt(path);
         self.running.remove(&attempt);
-        self.reach(path);
-        self.tell(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
+        self.mark_sent(path);
+        self.handle(Event::Ended { attempt, response: path.to_owned(), body_bytes: 10 });
     }
 
     pub(crate) fn fail(&mut self, path: &str, cause: Cause) {
         let attempt = self.attempt(path);
         self.running.remove(&attempt);
         if cause.sent() != Sent::No {
-            self.reach(path);
+            self.mark_sent(path);
         }
-        self.tell(Event::Failed { attempt, failed: Failed::new(cause, None) });
+        self.handle(Event::Failed { attempt, failed: Failed::new(cause, None) });
     }
 
     /// Takes everything that has been emitted.
     pub(crate) fn take(&mut self) -> Vec<Outcome<Response>> {
         let taken: Vec<_> = self.outcomes.drain(..).collect();
         if !taken.is_empty() {
-            self.tell(Event::Taken(taken.len() as u32));
+            self.handle(Event::Taken(taken.len() as u32));
         }
         taken
     }
 
-    /// Lets time pass, and the timer ring when it should.
+    /// Lets time pass, and fires the timer when it is due.
     pub(crate) fn pass(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(timer) = self.engine.next_timer().filter(|timer| *timer <= end) {
             self.now = self.now.max(timer);
-            self.tell(Event::Timer);
+            self.handle(Event::Timer);
         }
         self.now = end;
     }

@@ -1,4 +1,4 @@
-//! Who goes first.
+//! The order in which requests are started.
 
 use crate::driver::Driver;
 use fantail_engine::{Cause, Overrides, Policy, Priority, Request};
@@ -13,8 +13,8 @@ fn running(driver: &Driver) -> Vec<&str> {
 }
 
 #[test]
-fn one_origin_gets_no_more_than_its_share_and_others_go_on() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(8), per_origin: Some(2), ..Policy::default() });
+fn one_origin_gets_no_more_than_its_share_and_others_continue() {
+    let mut driver = Driver::started(&Policy { concurrency: Some(8), per_origin: Some(2), ..Policy::default() });
     let mut requests: Vec<Request> = (0..6).map(|id| get(id, "slow")).collect();
     requests.push(get(6, "fast"));
     driver.read_requests(requests, false);
@@ -24,8 +24,8 @@ fn one_origin_gets_no_more_than_its_share_and_others_go_on() {
 }
 
 #[test]
-fn a_flooded_origin_does_not_hold_back_what_comes_later_for_others() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(2), window: Some(64), ..Policy::default() });
+fn a_flooded_origin_does_not_hold_back_later_requests_to_others() {
+    let mut driver = Driver::started(&Policy { concurrency: Some(2), window: Some(64), ..Policy::default() });
     let requests = (0..40).map(|id| get(id, "flooded")).chain((40..42).map(|id| get(id, "other")));
     driver.read_requests(requests.collect(), false);
     driver.respond("/0", 200);
@@ -34,8 +34,8 @@ fn a_flooded_origin_does_not_hold_back_what_comes_later_for_others() {
 }
 
 #[test]
-fn what_is_urgent_goes_before_what_waits_and_the_rest_at_the_end() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(1), window: Some(8), ..Policy::default() });
+fn requests_of_high_priority_go_first_and_of_low_priority_last() {
+    let mut driver = Driver::started(&Policy { concurrency: Some(1), window: Some(8), ..Policy::default() });
     let with = |id, priority| {
         let overrides = Overrides { priority: Some(priority), ..Overrides::default() };
         Request { overrides, ..get(id, "a") }
@@ -50,9 +50,9 @@ fn what_is_urgent_goes_before_what_waits_and_the_rest_at_the_end() {
 }
 
 #[test]
-fn a_redirect_takes_a_place_at_its_new_origin_and_frees_the_old_one() {
+fn a_redirect_takes_a_slot_of_its_new_origin_and_frees_the_old_one() {
     let policy = Policy { concurrency: Some(4), per_origin: Some(1), redirects: Some(2), ..Policy::default() };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read_requests(vec![get(0, "a"), get(1, "a"), get(2, "b")], true);
     assert_eq!(running(&driver), ["/0", "/2"]);
     driver.redirect("/0", 302, "http://b.test/there");
@@ -62,9 +62,9 @@ fn a_redirect_takes_a_place_at_its_new_origin_and_frees_the_old_one() {
 }
 
 #[test]
-fn what_waits_to_be_sent_again_holds_no_place_at_its_origin() {
+fn a_request_that_backs_off_holds_no_slot_of_its_origin() {
     let policy = Policy { per_origin: Some(1), retries: Some(1), ..Policy::default() };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read_requests(vec![get(0, "a"), get(1, "a")], true);
     driver.fail("/0", Cause::ConnectionRefused);
     assert_eq!(running(&driver), ["/1"]);

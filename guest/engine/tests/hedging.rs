@@ -1,4 +1,4 @@
-//! When a request is sent a second time beside the first, and which of the two counts.
+//! Hedging: when a second attempt is made beside a slow one, and which of the two counts.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, Failed, Hedge, Policy, Request};
@@ -12,7 +12,7 @@ fn policy() -> Policy {
 
 /// A request that is in flight twice: the earlier attempt and the later.
 fn hedged(policy: &Policy) -> (Driver, fantail_engine::AttemptId, fantail_engine::AttemptId) {
-    let mut driver = Driver::begun(policy);
+    let mut driver = Driver::started(policy);
     driver.read(&["/a"], true);
     driver.pass(49 * MS);
     assert_eq!(driver.running.len(), 1);
@@ -24,9 +24,9 @@ fn hedged(policy: &Policy) -> (Driver, fantail_engine::AttemptId, fantail_engine
 }
 
 fn respond(driver: &mut Driver, attempt: fantail_engine::AttemptId, status: u16, response: &str) {
-    driver.tell(Event::Head { attempt, status, retry_after: None, location: None, facts: None });
+    driver.handle(Event::Head { attempt, status, retry_after: None, location: None, facts: None });
     driver.running.remove(&attempt);
-    driver.tell(Event::Ended { attempt, response: response.to_owned(), body_bytes: 1 });
+    driver.handle(Event::Ended { attempt, response: response.to_owned(), body_bytes: 1 });
 }
 
 #[test]
@@ -43,59 +43,59 @@ fn the_first_good_answer_counts_and_the_other_attempt_is_cancelled() {
 }
 
 #[test]
-fn when_one_fails_the_other_is_waited_for() {
+fn when_one_attempt_fails_the_other_decides() {
     let (mut driver, earlier, later) = hedged(&policy());
     driver.running.remove(&earlier);
-    driver.tell(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
+    driver.handle(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
     assert!(driver.outcomes.is_empty());
     respond(&mut driver, later, 200, "later");
     assert_eq!(driver.take()[0].result.as_deref(), Ok("later"));
     let (mut driver, earlier, later) = hedged(&policy());
     respond(&mut driver, later, 503, "busy");
     driver.running.remove(&earlier);
-    driver.tell(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
+    driver.handle(Event::Failed { attempt: earlier, failed: Failed::new(Cause::ConnectionTerminated, None) });
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "the last one decides");
 }
 
 #[test]
-fn a_head_or_no_room_or_what_must_not_be_repeated_means_no_second_attempt() {
-    let mut driver = Driver::begun(&policy());
+fn no_hedge_is_made_after_a_head_without_room_or_budget_or_for_a_post() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.head("/a", 200);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "it has begun to answer");
-    let mut driver = Driver::begun(&Policy { concurrency: Some(1), ..policy() });
+    let mut driver = Driver::started(&Policy { concurrency: Some(1), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "no slot");
-    let mut driver = Driver::begun(&Policy { per_origin: Some(1), ..policy() });
+    let mut driver = Driver::started(&Policy { per_origin: Some(1), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "no room at the origin");
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![post], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "a POST");
-    let mut driver = Driver::begun(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..policy() });
+    let mut driver = Driver::started(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(100 * MS);
     assert_eq!(driver.running.len(), 1, "no budget");
 }
 
 #[test]
-fn a_timeout_or_a_cancel_ends_both() {
+fn a_timeout_or_cancellation_ends_both_attempts() {
     let (mut driver, ..) = hedged(&Policy { timeout: Some(200 * MS), ..policy() });
     driver.pass(150 * MS);
     assert_eq!((driver.cancelled.len(), driver.running.len()), (2, 0));
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)]);
     let (mut driver, ..) = hedged(&policy());
-    driver.tell(Event::ReaderGone);
+    driver.handle(Event::ReaderGone);
     assert_eq!(driver.cancelled.len(), 2);
 }
 
 #[test]
-fn each_attempt_has_its_own_time() {
+fn each_attempt_has_its_own_timeout() {
     let (mut driver, ..) = hedged(&Policy { attempt_timeout: Some(80 * MS), ..policy() });
     driver.pass(30 * MS);
     assert_eq!((driver.cancelled.len(), driver.running.len()), (1, 1));
@@ -104,8 +104,8 @@ fn each_attempt_has_its_own_time() {
 }
 
 #[test]
-fn a_learned_delay_waits_until_it_knows_the_origin_and_then_for_what_is_unusual() {
-    let mut driver = Driver::begun(&Policy { hedge: Some(Hedge::Auto), ..policy() });
+fn with_auto_a_hedge_is_made_only_for_unusually_slow_heads_of_a_known_origin() {
+    let mut driver = Driver::started(&Policy { hedge: Some(Hedge::Auto), ..policy() });
     for _ in 0..20 {
         driver.read(&["/a"], false);
         driver.pass(20 * MS);
@@ -121,8 +121,8 @@ fn a_learned_delay_waits_until_it_knows_the_origin_and_then_for_what_is_unusual(
 }
 
 #[test]
-fn what_is_given_up_counts_as_slow() {
-    let mut driver = Driver::begun(&Policy { hedge: Some(Hedge::Auto), ..policy() });
+fn an_attempt_that_is_given_up_counts_as_slow() {
+    let mut driver = Driver::started(&Policy { hedge: Some(Hedge::Auto), ..policy() });
     for round in 0..200 {
         driver.read(&["/a"], false);
         // The first attempt of every request hangs; a second one is fast.

@@ -1,4 +1,4 @@
-//! How often an origin is asked.
+//! Rate limits: how often requests are sent to an origin.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{Cause, Event, Hedge, Origins, Policy, Request};
@@ -22,8 +22,8 @@ fn read(driver: &mut Driver, count: usize) {
 }
 
 #[test]
-fn an_origin_is_asked_at_its_pace_whatever_waits() {
-    let mut driver = Driver::begun(&policy());
+fn attempts_to_an_origin_keep_its_rate_however_many_wait() {
+    let mut driver = Driver::started(&policy());
     read(&mut driver, 20);
     assert_eq!(driver.running.len(), 2, "the burst");
     driver.pass(99 * MS);
@@ -36,8 +36,8 @@ fn an_origin_is_asked_at_its_pace_whatever_waits() {
 }
 
 #[test]
-fn others_are_asked_meanwhile() {
-    let mut driver = Driver::begun(&policy());
+fn other_origins_are_not_delayed() {
+    let mut driver = Driver::started(&policy());
     let other = |id| Request::get(id, format!("http://other.test/other/{id}"));
     let requests = (0..9).map(|id| Request::get(id, format!("http://origin.test/{id}"))).chain([other(9), other(10)]);
     driver.read_requests(requests.collect(), false);
@@ -46,9 +46,9 @@ fn others_are_asked_meanwhile() {
 }
 
 #[test]
-fn retries_and_second_attempts_keep_the_pace_too() {
+fn retries_and_hedges_keep_the_rate_too() {
     let fast = Policy { retries: Some(1), backoff: Some(MS), hedge: Some(Hedge::After(MS)), ..policy() };
-    let mut driver = Driver::begun(&fast);
+    let mut driver = Driver::started(&fast);
     read(&mut driver, 2);
     driver.fail("/0", fantail_engine::Cause::ConnectionRefused);
     driver.pass(50 * MS);
@@ -58,8 +58,8 @@ fn retries_and_second_attempts_keep_the_pace_too() {
 }
 
 #[test]
-fn what_leaves_while_it_waits_leaves_nothing_behind() {
-    let mut driver = Driver::begun(&Policy { timeout: Some(50 * MS), ..policy() });
+fn requests_that_time_out_while_waiting_leave_no_reservation() {
+    let mut driver = Driver::started(&Policy { timeout: Some(50 * MS), ..policy() });
     read(&mut driver, 10);
     driver.pass(50 * MS);
     assert_eq!(driver.take().len(), 10);
@@ -69,10 +69,10 @@ fn what_leaves_while_it_waits_leaves_nothing_behind() {
     assert_eq!(driver.running.len(), 2);
 }
 
-/// L5: what one batch may send beyond its rate is no debt of another, at an origin that both know.
+/// L5: what one batch sends beyond its rate does not put another in debt, at an origin that both use.
 #[test]
-fn one_batch_s_burst_does_not_make_another_late() {
-    let mut first = Driver::begun(&Policy { rate: Some(1), burst: Some(100_000), ..policy() });
+fn one_batchs_burst_does_not_delay_another() {
+    let mut first = Driver::started(&Policy { rate: Some(1), burst: Some(100_000), ..policy() });
     while first.sent.len() < 5_000 {
         let room = first.reading.unwrap() as usize;
         read(&mut first, room);
@@ -80,27 +80,27 @@ fn one_batch_s_burst_does_not_make_another_late() {
         running.iter().for_each(|path| first.respond(path, 200));
         first.take();
     }
-    let mut second = Driver::begun(&Policy { rate: Some(100), ..policy() });
+    let mut second = Driver::started(&Policy { rate: Some(100), ..policy() });
     (second.now, second.origins) = (first.now, std::mem::take(&mut first.origins));
     read(&mut second, 20);
     second.pass(200 * MS);
     assert_eq!((second.sent.len(), causes(&second.take())), (20, Vec::new()));
 }
 
-/// Numbers between 0 and `most`, the same for the same seed (Knuth's MMIX generator).
-fn drawn(seed: u64, most: u64) -> impl FnMut() -> u64 {
+/// Numbers between 0 and `max`, the same for the same seed (Knuth's MMIX generator).
+fn drawn(seed: u64, max: u64) -> impl FnMut() -> u64 {
     let mut state = seed;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % (most + 1)
+        (state >> 33) % (max + 1)
     }
 }
 
-/// What a batch sends that has always something waiting, in ten seconds, when a timer rings at a whole millisecond and up to
-/// `late` more after it was due, and answers come together with it.
+/// Attempts of a batch that always has requests waiting, in ten seconds, when a timer fires at a whole millisecond and
+/// up to `late` more after it was due, and answers arrive together with it.
 fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
     let slots = Some(1_000);
-    let mut driver = Driver::begun(&Policy {
+    let mut driver = Driver::started(&Policy {
         rate: Some(rate),
         burst: Some(1),
         concurrency: slots,
@@ -116,24 +116,24 @@ fn sent_in_ten_seconds(rate: u32, late: u64, seed: u64) -> usize {
         let elapsed = driver.now.since(start);
         assert!(sent as u128 <= u128::from(rate) * elapsed.as_nanos() / 1_000_000_000 + 1, "{sent} after {elapsed:?}");
         let due = driver.engine.next_timer().unwrap().since(start);
-        let rings = Duration::from_millis(u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap() + late());
-        if rings > Duration::from_secs(10) {
+        let fires = Duration::from_millis(u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap() + late());
+        if fires > Duration::from_secs(10) {
             return sent;
         }
-        driver.now = start + rings;
+        driver.now = start + fires;
         let running: Vec<_> = std::mem::take(&mut driver.running).into_keys().collect();
         for attempt in running {
-            driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
-            driver.tell(Event::Ended { attempt, response: String::new(), body_bytes: 0 });
+            driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: None });
+            driver.handle(Event::Ended { attempt, response: String::new(), body_bytes: 0 });
         }
         driver.take();
-        driver.tell(Event::Timer);
+        driver.handle(Event::Timer);
     }
 }
 
-/// L7: what late timers cost is made up for, and never more than that.
+/// L7: delays of late timers are caught up, and no more than that.
 #[test]
-fn a_rate_is_kept_although_timers_come_late() {
+fn a_rate_is_kept_although_timers_fire_late() {
     for (rate, late, seed) in [(100, 8, 1), (100, 0, 2), (1_000, 8, 3), (5_000, 5, 4), (5_000, 8, 5)] {
         let sent = sent_in_ten_seconds(rate, late, seed);
         let wanted = rate as usize * 10;
@@ -141,7 +141,8 @@ fn a_rate_is_kept_although_timers_come_late() {
     }
 }
 
-/// Answers everything at once, and lets time pass until nothing is left. When each URL was asked for, after the start.
+/// Answers everything at once, and lets time pass until nothing is left. Returns when each origin was sent a request,
+/// since the start.
 fn play_to_the_end(driver: &mut Driver, answer: impl Fn(&mut Driver)) -> BTreeMap<String, Vec<Duration>> {
     let (start, mut seen) = (driver.now, 0);
     let mut asked: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
@@ -157,11 +158,11 @@ fn play_to_the_end(driver: &mut Driver, answer: impl Fn(&mut Driver)) -> BTreeMa
         seen = driver.sent.len();
         let Some(timer) = driver.engine.next_timer() else { return asked };
         driver.now = driver.now.max(timer);
-        driver.tell(Event::Timer);
+        driver.handle(Event::Timer);
     }
 }
 
-/// More origins than can be known, and so many requests to each.
+/// A batch with more origins than can be known, and `requests` to each.
 fn to_many_origins(policy: Policy, requests: u64) -> Driver {
     let mut driver = Driver::new(&Policy {
         concurrency: Some(4_096),
@@ -170,13 +171,13 @@ fn to_many_origins(policy: Policy, requests: u64) -> Driver {
         ..policy
     });
     driver.origins = Origins::with_capacity(50);
-    driver.tell(Event::Demand);
+    driver.handle(Event::Demand);
     let url = |id| format!("http://origin-{}.test/{id}", id % 200);
     driver.read_requests((0..requests * 200).map(|id| Request::get(id, url(id))).collect(), true);
     driver
 }
 
-/// L6: beyond what can be known of origins new ones wait, their rate holds, and the waiting ends.
+/// L6: when no more origins can be known, requests to new ones wait, rates hold, and the wait ends.
 #[test]
 fn rates_hold_with_more_origins_than_can_be_known() {
     let mut driver = to_many_origins(Policy { rate: Some(1), burst: Some(2), ..Policy::default() }, 5);
@@ -197,7 +198,7 @@ fn rates_hold_with_more_origins_than_can_be_known() {
     assert!(driver.summary.is_some_and(|summary| summary.responses == 1_000));
 }
 
-/// L6: so does the budget of their retries.
+/// L6: so do retry budgets.
 #[test]
 fn budgets_hold_with_more_origins_than_can_be_known() {
     let policy = Policy { retries: Some(5), retry_percent: Some(20), retry_per_second: Some(0), ..Policy::default() };

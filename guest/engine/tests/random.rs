@@ -1,4 +1,4 @@
-//! Random schedules: whatever happens in whatever order, every request read has exactly one outcome and every limit holds.
+//! Random schedules: whatever happens, every request read has exactly one outcome and every limit holds.
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What the world does next.
 #[derive(Clone, Debug)]
 enum Step {
-    Read { count: usize, ended: bool, fit: bool },
+    Read { count: usize, ended: bool, valid: bool },
     Head(usize, u16),
     Respond(usize, u16),
     Redirect(usize, u64),
@@ -24,7 +24,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..9_usize, prop::bool::weighted(0.05), prop::bool::weighted(0.9))
-            .prop_map(|(count, ended, fit)| Step::Read { count, ended, fit }),
+            .prop_map(|(count, ended, valid)| Step::Read { count, ended, valid }),
         3 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Head(which, status)),
         8 => (any::<usize>(), 100..600_u16).prop_map(|(which, status)| Step::Respond(which, status)),
         2 => (any::<usize>(), 0..8_u64).prop_map(|(which, to)| Step::Redirect(which, to)),
@@ -78,7 +78,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// A driver, and a ledger of what went in and came out.
+/// A driver, and a ledger of requests and outcomes.
 struct World {
     driver: Driver,
     read: u64,
@@ -86,19 +86,19 @@ struct World {
     last: Option<u64>,
     left: bool,
     closed: bool,
-    unread_out: Vec<AttemptId>,
+    unread_open: Vec<AttemptId>,
 }
 
 impl World {
     fn new(policy: &Policy) -> Self {
         Self {
-            driver: Driver::begun(policy),
+            driver: Driver::started(policy),
             read: 0,
             done: BTreeSet::new(),
             last: None,
             left: false,
             closed: false,
-            unread_out: Vec::new(),
+            unread_open: Vec::new(),
         }
     }
 
@@ -109,7 +109,7 @@ impl World {
         let pick =
             |which: usize, driver: &Driver| driver.running.values().nth(which % driver.running.len().max(1)).cloned();
         match step {
-            Step::Read { count, ended, fit } => self.read(*count, *ended, *fit),
+            Step::Read { count, ended, valid } => self.read(*count, *ended, *valid),
             Step::Head(which, status) => {
                 if let Some(path) = pick(*which, &self.driver) {
                     self.driver.head(&path, *status);
@@ -119,11 +119,11 @@ impl World {
                 if let Some(path) = pick(*which, &self.driver) {
                     let settings = self.driver.engine.settings();
                     let unread = settings.body == BodyMode::Unread;
-                    // The body of a response that is not handed out ends at once: a shell would say so.
+                    // If a response is not handed out, its body ends at once, and a shell would report that.
                     let handed_out = settings.retries == 0 && settings.hedge.is_none();
                     let status = if unread && !handed_out { 200 } else { *status };
                     if unread {
-                        self.unread_out.push(self.driver.attempt(&path));
+                        self.unread_open.push(self.driver.attempt(&path));
                     }
                     self.driver.respond(&path, status);
                 }
@@ -131,7 +131,7 @@ impl World {
             Step::Redirect(which, to) => {
                 let unread = self.driver.engine.settings().body == BodyMode::Unread;
                 if let Some(path) = pick(*which, &self.driver).filter(|_| !unread) {
-                    // To another origin, under the same path, by which the driver knows it.
+                    // To another origin, with the same path, by which the driver finds the attempt.
                     self.driver.redirect(&path, 307, &format!("http://origin-{to}.test{path}"));
                 }
             }
@@ -145,7 +145,7 @@ impl World {
             Step::UnreadEnded => self.unread_ended(),
             Step::Leave => {
                 self.driver.outcomes.clear();
-                self.driver.tell(Event::ReaderGone);
+                self.driver.handle(Event::ReaderGone);
                 self.left = true;
                 self.done = (0..self.read).collect();
             }
@@ -154,22 +154,22 @@ impl World {
         let closed = self.closed || self.driver.closing;
         assert!(closed || self.read - self.done.len() as u64 <= u64::from(settings.window), "window");
         if settings.body == BodyMode::Unread {
-            assert!(self.driver.running.len() + self.unread_out.len() <= settings.max_unread as usize, "max-unread");
+            assert!(self.driver.running.len() + self.unread_open.len() <= settings.max_unread as usize, "max-unread");
         }
     }
 
-    fn read(&mut self, count: usize, ended: bool, fit: bool) {
+    fn read(&mut self, count: usize, ended: bool, valid: bool) {
         let Some(room) = self.driver.reading else {
             if self.driver.closing && self.driver.summary.is_none() {
                 self.close(count);
             }
             return;
         };
-        let requests = self.requests(count.min(room as usize), fit);
+        let requests = self.requests(count.min(room as usize), valid);
         self.driver.read_requests(requests, ended);
     }
 
-    /// Answers the wish to close with what a read under way might have got.
+    /// Answers `CloseInput` with what a pending read may have received.
     fn close(&mut self, count: usize) {
         self.driver.closing = false;
         self.closed = true;
@@ -178,14 +178,14 @@ impl World {
         self.driver.read_requests(requests, true);
     }
 
-    fn requests(&mut self, count: usize, fit: bool) -> Vec<Request> {
+    fn requests(&mut self, count: usize, valid: bool) -> Vec<Request> {
         let first = self.read;
         self.read += count as u64;
         if self.left {
-            // Nobody is there to get outcomes; the summary counts them all the same.
+            // There is no reader for the outcomes; the summary counts them all the same.
             self.done.extend(first..self.read);
         }
-        let url = |id| if fit { format!("http://origin-{}.test/{id}", id % 4) } else { "unfit".to_owned() };
+        let url = |id| if valid { format!("http://origin-{}.test/{id}", id % 4) } else { "invalid".to_owned() };
         let priority = |id| [None, Some(Priority::High), Some(Priority::Low)][(id % 7 % 3) as usize];
         let overrides = |id| Overrides { priority: priority(id), ..Overrides::default() };
         let method = |id| if id % 3 == 0 { "POST" } else { "GET" }.to_owned();
@@ -209,13 +209,13 @@ impl World {
     }
 
     fn unread_ended(&mut self) {
-        if let Some(attempt) = self.unread_out.pop() {
-            self.driver.tell(Event::UnreadEnded { attempt });
+        if let Some(attempt) = self.unread_open.pop() {
+            self.driver.handle(Event::UnreadEnded { attempt });
         }
     }
 
-    /// Ends the input and lets everything run out: the batch must come to its end.
-    fn run_out(mut self) {
+    /// Ends the input and lets everything finish: the batch must end.
+    fn run_to_end(mut self) {
         for _ in 0..10_000 {
             if self.driver.summary.is_some() {
                 break;
@@ -248,6 +248,6 @@ proptest! {
         for step in &steps {
             world.step(step);
         }
-        world.run_out();
+        world.run_to_end();
     }
 }

@@ -1,4 +1,4 @@
-//! Which redirects are followed, as what, and with what.
+//! Which redirects are followed, with which method, and with which headers.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Header, Outcome, Overrides, Phase, Policy, Request, Sent};
@@ -12,9 +12,9 @@ fn header(name: &str) -> Header {
     (name.to_owned(), b"x".to_vec())
 }
 
-/// What is sent to where a request was redirected.
+/// The request that is sent after a redirect.
 fn followed(request: Request, status: u16, location: &str) -> (String, Request) {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let path = url::Url::parse(&request.url).unwrap().path().to_owned();
     driver.read_requests(vec![request], true);
     driver.redirect(&path, status, location);
@@ -22,9 +22,9 @@ fn followed(request: Request, status: u16, location: &str) -> (String, Request) 
     driver.sent.remove(1)
 }
 
-/// The outcome of a request that is redirected to where it must not go.
+/// The outcome of a request whose redirect must not be followed.
 fn refused(url: &str, location: &str) -> Outcome<String> {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read_requests(vec![Request::get(1, url)], true);
     let path = driver.running.values().next().unwrap().clone();
     driver.redirect(&path, 302, location);
@@ -32,16 +32,16 @@ fn refused(url: &str, location: &str) -> Outcome<String> {
 }
 
 #[test]
-fn without_being_asked_for_a_redirect_is_a_response() {
-    let mut driver = Driver::begun(&Policy::default());
+fn by_default_a_redirect_is_a_response() {
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a"], true);
     driver.redirect("/a", 302, "/b");
     assert!(driver.take()[0].result.is_ok());
 }
 
 #[test]
-fn a_chain_is_followed_and_its_hops_are_told() {
-    let mut driver = Driver::begun(&policy());
+fn a_chain_is_followed_and_its_hops_are_reported() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.redirect("/a", 301, "b?q=1#part");
     driver.redirect("/b", 307, "//other.test/c");
@@ -56,7 +56,7 @@ fn a_chain_is_followed_and_its_hops_are_told() {
 }
 
 #[test]
-fn r8_the_method_is_kept_or_becomes_get_as_the_status_has_it() {
+fn r8_the_status_decides_whether_the_method_is_kept_or_becomes_get() {
     for (method, status, expected) in [
         ("GET", 301, "GET"),
         ("HEAD", 303, "HEAD"),
@@ -103,7 +103,7 @@ fn r7_credentials_stay_with_their_origin() {
 
 #[test]
 fn r7_credentials_do_not_come_back_with_the_origin() {
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     let request = Request { headers: vec![header("authorization")], ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![request], true);
     driver.redirect("/a", 302, "http://other.test/b");
@@ -112,7 +112,7 @@ fn r7_credentials_do_not_come_back_with_the_origin() {
 }
 
 #[test]
-fn r5_what_must_not_be_followed_is_refused_and_says_why() {
+fn r5_a_redirect_that_must_not_be_followed_fails_with_a_reason() {
     for (url, location, detail) in [
         ("https://origin.test/a", "http://origin.test/a", "from https to http"),
         ("http://origin.test/a", "ftp://origin.test/", "the scheme ftp"),
@@ -128,10 +128,10 @@ fn r5_what_must_not_be_followed_is_refused_and_says_why() {
 }
 
 #[test]
-fn r1_circles_and_long_chains_come_to_an_end() {
+fn r1_loops_and_long_chains_end() {
     let outcome = refused("http://origin.test/a", "/a#again");
     assert_eq!(causes(&[outcome]), [Some(Cause::RedirectLimit)]);
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/0"], true);
     for hop in 0..4 {
         driver.redirect(&format!("/{hop}"), 302, &format!("/{}", hop + 1));
@@ -144,7 +144,7 @@ fn r1_circles_and_long_chains_come_to_an_end() {
 #[test]
 fn a_redirect_without_a_location_is_a_response() {
     for status in [300, 302, 304] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.respond("/a", status);
         assert!(driver.take()[0].result.is_ok(), "{status}");
@@ -152,8 +152,8 @@ fn a_redirect_without_a_location_is_a_response() {
 }
 
 #[test]
-fn every_hop_may_be_tried_again_and_all_share_the_request_s_time() {
-    let mut driver = Driver::begun(&Policy { retries: Some(1), timeout: Some(Duration::from_secs(5)), ..policy() });
+fn every_hop_may_be_retried_within_the_requests_timeout_and_retries() {
+    let mut driver = Driver::started(&Policy { retries: Some(1), timeout: Some(Duration::from_secs(5)), ..policy() });
     driver.read(&["/a"], true);
     driver.redirect("/a", 302, "/b");
     driver.fail("/b", Cause::ConnectionRefused);
@@ -169,9 +169,9 @@ fn every_hop_may_be_tried_again_and_all_share_the_request_s_time() {
 }
 
 #[test]
-fn a_redirect_gives_back_its_unread_body() {
+fn a_redirect_releases_its_unread_body() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/x"], true);
     driver.redirect("/a", 302, "/b");
     assert!(driver.running.values().eq(["/b"]), "before the other, which waits for the one place");

@@ -1,10 +1,10 @@
-//! What is found wrong with a request before anything is sent.
+//! The checks of a request before anything is sent.
 
 use crate::driver::Driver;
 use fantail_engine::{BodyMode, Cause, Engine, Failure, Fault, Overrides, Phase, Policy, Request, Sent};
 
 fn failure(request: Request) -> Failure {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read_requests(vec![request, Request::get(2, "http://healthy.test/fine")], true);
     driver.respond("/fine", 200);
     let mut outcomes = driver.take();
@@ -25,7 +25,7 @@ fn with_header(name: &str, value: &[u8]) -> Request {
 }
 
 #[test]
-fn urls_that_cannot_be_used_say_why() {
+fn an_invalid_url_is_refused_with_a_reason() {
     let long = format!("http://origin.test/{}", "x".repeat(20_000));
     for (url, why) in [
         ("not a url", "not an absolute URL"),
@@ -49,8 +49,8 @@ fn urls_that_cannot_be_used_say_why() {
 }
 
 #[test]
-fn an_outcome_names_the_url_as_it_was_asked() {
-    let mut driver = Driver::begun(&Policy::default());
+fn an_outcome_has_the_url_as_it_was_requested() {
+    let mut driver = Driver::started(&Policy::default());
     let urls = ["HTTP://Origin.TEST:80/a/../b?q#part", "http://bücher.test", "nonsense"];
     let requests = urls.iter().enumerate().map(|(id, url)| Request::get(id as u64, *url)).collect();
     driver.read_requests(requests, true);
@@ -61,7 +61,7 @@ fn an_outcome_names_the_url_as_it_was_asked() {
 }
 
 #[test]
-fn q1_headers_that_would_break_out_of_their_line_are_refused() {
+fn q1_headers_with_control_characters_are_refused() {
     for value in ["a\r\nevil: 1", "a\nb", "a\0b"] {
         let failure = failure(with_header("x-one", value.as_bytes()));
         assert_eq!(failure.cause, Cause::InvalidHeader);
@@ -73,7 +73,7 @@ fn q1_headers_that_would_break_out_of_their_line_are_refused() {
 }
 
 #[test]
-fn q2_headers_of_the_connection_are_not_the_callers_to_set() {
+fn q2_headers_of_the_connection_cannot_be_set_by_callers() {
     for name in ["Host", "connection", "Transfer-Encoding", "upgrade", "proxy-authorization", "te", "keep-alive"] {
         let failure = failure(with_header(name, b"v"));
         assert!(detail(failure).contains("belongs to the connection"), "{name}");
@@ -81,7 +81,7 @@ fn q2_headers_of_the_connection_are_not_the_callers_to_set() {
 }
 
 #[test]
-fn q3_a_content_length_must_be_that_of_the_body() {
+fn q3_a_content_length_must_match_the_body() {
     let mut request = with_header("content-length", b"5");
     assert_eq!(failure(request.clone()).cause, Cause::InvalidHeader);
     request.body = Some(b"four".to_vec());
@@ -101,7 +101,7 @@ fn q1_a_method_is_a_token_and_not_connect() {
 }
 
 #[test]
-fn only_what_is_safe_to_repeat_is_called_retryable_once_it_may_have_been_sent() {
+fn once_it_may_have_been_sent_only_a_repeatable_request_is_retryable() {
     let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/") };
     let safe = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
     for (request, cause, retryable) in [
@@ -111,7 +111,7 @@ fn only_what_is_safe_to_repeat_is_called_retryable_once_it_may_have_been_sent() 
         (post.clone(), Cause::ConnectionRefused, true),
         (Request { overrides: safe, ..post }, Cause::ConnectionTerminated, true),
     ] {
-        let mut driver = Driver::begun(&Policy::default());
+        let mut driver = Driver::started(&Policy::default());
         driver.read_requests(vec![request], true);
         driver.fail("/", cause);
         assert_eq!(driver.take()[0].result.as_ref().unwrap_err().retryable, retryable, "{cause}");
@@ -124,14 +124,14 @@ fn with_a_list_unread_bodies_are_refused() {
     assert_eq!(Engine::<()>::for_list(&policy).unwrap_err().field, "body");
     let mut driver = Driver::new(&Policy::default());
     driver.engine = Engine::for_list(&Policy::default()).unwrap();
-    driver.tell(fantail_engine::Event::Demand);
+    driver.handle(fantail_engine::Event::Demand);
     let overrides = Overrides { body: Some(BodyMode::Unread), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
     let outcomes = driver.take();
     assert_eq!(crate::driver::causes(&outcomes), [Some(Cause::InvalidRequest)]);
 }
 
-/// T12: credentials are never printed, also where they are why a URL is refused.
+/// T12: credentials are never printed, even if they are the reason why a URL is refused.
 #[test]
 fn the_outcome_of_a_refused_url_shows_no_user_and_no_password() {
     for (url, shown) in [
@@ -146,7 +146,7 @@ fn the_outcome_of_a_refused_url_shows_no_user_and_no_password() {
         ("see user:secret@origin.test", "see origin.test"),
         ("not a url", "not a url"),
     ] {
-        let mut driver = Driver::begun(&Policy::default());
+        let mut driver = Driver::started(&Policy::default());
         driver.read_requests(vec![Request::get(1, url)], true);
         let outcome = driver.take().remove(0);
         let detail = outcome.result.unwrap_err().detail.unwrap();

@@ -1,4 +1,4 @@
-//! What is sent again, when, and how often.
+//! Which requests are retried, when, and how often.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Failed, Overrides, Policy, Request, Sent, Until};
@@ -7,7 +7,7 @@ use std::time::Duration;
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Twice again, after 100 ms at most and 200 ms at most.
+/// Two retries, after at most 100 ms and at most 200 ms.
 fn policy() -> Policy {
     Policy { concurrency: Some(2), retries: Some(2), timeout: Some(10 * SECOND), ..Policy::default() }
 }
@@ -17,10 +17,10 @@ fn post(path: &str) -> Request {
 }
 
 /// Lets time pass until something runs.
-fn until_running(driver: &mut Driver, most: Duration) -> Duration {
+fn until_running(driver: &mut Driver, max: Duration) -> Duration {
     let start = driver.now;
     while driver.running.is_empty() {
-        assert!(driver.now.since(start) <= most, "nothing runs after {most:?}");
+        assert!(driver.now.since(start) <= max, "nothing runs after {max:?}");
         driver.pass(MS);
     }
     driver.now.since(start)
@@ -28,15 +28,15 @@ fn until_running(driver: &mut Driver, most: Duration) -> Duration {
 
 #[test]
 fn without_retries_nothing_is_sent_again() {
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a"], true);
     driver.fail("/a", Cause::ConnectionRefused);
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionRefused)]);
 }
 
 #[test]
-fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
-    let mut driver = Driver::begun(&policy());
+fn transient_failures_are_retried_and_the_outcome_counts_attempts() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     driver.fail("/a", Cause::ConnectionTerminated);
     assert!(driver.outcomes.is_empty() && driver.running.is_empty());
@@ -51,8 +51,8 @@ fn what_failed_in_passing_is_sent_again_and_its_outcome_says_how_often() {
 }
 
 #[test]
-fn when_retries_run_out_on_a_response_it_is_the_outcome() {
-    let mut driver = Driver::begun(&policy());
+fn when_retries_run_out_the_last_response_is_the_outcome() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
     for _ in 0..3 {
         until_running(&mut driver, 201 * MS);
@@ -63,15 +63,15 @@ fn when_retries_run_out_on_a_response_it_is_the_outcome() {
 }
 
 #[test]
-fn only_statuses_and_causes_that_may_pass_are_tried_again() {
+fn only_transient_statuses_and_causes_are_retried() {
     for status in [200, 301, 400, 401, 404, 409, 501, 505] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.respond("/a", status);
         assert_eq!(driver.take()[0].attempts, 1, "{status}");
     }
     for cause in [Cause::TlsCertificateError, Cause::DestinationIpProhibited, Cause::BodyTooLarge] {
-        let mut driver = Driver::begun(&policy());
+        let mut driver = Driver::started(&policy());
         driver.read(&["/a"], true);
         driver.fail("/a", cause);
         assert_eq!(driver.take()[0].attempts, 1, "{cause}");
@@ -79,8 +79,8 @@ fn only_statuses_and_causes_that_may_pass_are_tried_again() {
 }
 
 #[test]
-fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
-    let mut driver = Driver::begun(&policy());
+fn a_request_that_is_not_repeatable_is_retried_only_if_nothing_was_sent() {
+    let mut driver = Driver::started(&policy());
     driver.read_requests(vec![post("/refused"), post("/broken")], false);
     driver.fail("/broken", Cause::ConnectionTerminated);
     driver.fail("/refused", Cause::ConnectionRefused);
@@ -92,20 +92,20 @@ fn what_is_not_safe_to_repeat_is_sent_again_only_if_nothing_was_sent() {
 }
 
 #[test]
-fn the_caller_may_say_that_repeating_does_no_harm() {
-    let mut driver = Driver::begun(&policy());
+fn the_caller_may_declare_a_request_safe_to_repeat() {
+    let mut driver = Driver::started(&policy());
     let overrides = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
     driver.read_requests(vec![Request { overrides, ..post("/a") }], true);
-    // The driver would not have it for a POST: this one is marked.
+    // The driver does not allow repeated POSTs, so bypass it for this one.
     let attempt = driver.attempt("/a");
     driver.running.remove(&attempt);
-    driver.tell(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
+    driver.handle(fantail_engine::Event::Failed { attempt, failed: Failed::new(Cause::ConnectionTerminated, None) });
     until_running(&mut driver, 101 * MS);
 }
 
 #[test]
 fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
     driver.read(&["/a"], true);
     driver.pass(50 * MS);
     assert_eq!(driver.cancelled, ["/a"]);
@@ -115,43 +115,43 @@ fn an_attempt_that_takes_too_long_is_cancelled_and_sent_again() {
 }
 
 #[test]
-fn what_a_late_attempt_brings_is_not_taken_for_the_next_one_s() {
-    let mut driver = Driver::begun(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
+fn the_late_response_of_an_earlier_attempt_is_ignored() {
+    let mut driver = Driver::started(&Policy { attempt_timeout: Some(50 * MS), ..policy() });
     driver.read(&["/a"], true);
     let late = driver.attempt("/a");
     driver.pass(50 * MS);
     until_running(&mut driver, 101 * MS);
-    driver.tell(fantail_engine::Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 0 });
+    driver.handle(fantail_engine::Event::Ended { attempt: late, response: "late".to_owned(), body_bytes: 0 });
     assert!(driver.outcomes.is_empty());
     driver.respond("/a", 200);
     assert_eq!(driver.take()[0].result.as_deref(), Ok("/a"));
 }
 
 #[test]
-fn a_retry_after_is_waited_for_to_the_moment() {
-    let mut driver = Driver::begun(&policy());
+fn a_retry_waits_exactly_as_long_as_retry_after_asks() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], true);
-    driver.head_asking("/a", 503, Some(3 * SECOND));
+    driver.head_with_retry_after("/a", 503, Some(3 * SECOND));
     driver.respond_after_head("/a");
     assert_eq!(until_running(&mut driver, 4 * SECOND), 3 * SECOND);
 }
 
 #[test]
-fn x6_what_cannot_be_waited_for_in_time_is_the_outcome_at_once() {
+fn x6_a_response_whose_retry_would_be_too_late_is_the_outcome_at_once() {
     for policy in [policy(), Policy { timeout: Some(20 * SECOND), deadline: Some(10 * SECOND), ..policy() }] {
-        let mut driver = Driver::begun(&policy);
+        let mut driver = Driver::started(&policy);
         driver.read(&["/a"], true);
-        driver.head_asking("/a", 503, Some(10 * SECOND));
+        driver.head_with_retry_after("/a", 503, Some(10 * SECOND));
         driver.respond_after_head("/a");
         assert_eq!(driver.take()[0].attempts, 1);
     }
 }
 
 #[test]
-fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
-    let mut driver = Driver::begun(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
+fn backing_off_takes_no_slot_and_ends_at_the_requests_timeout() {
+    let mut driver = Driver::started(&Policy { concurrency: Some(1), timeout: Some(5 * SECOND), ..policy() });
     driver.read(&["/a", "/b"], true);
-    driver.head_asking("/a", 503, Some(4 * SECOND));
+    driver.head_with_retry_after("/a", 503, Some(4 * SECOND));
     driver.respond_after_head("/a");
     assert!(driver.running.values().eq(["/b"]), "its slot is free");
     driver.pass(4 * SECOND);
@@ -165,8 +165,8 @@ fn waiting_for_another_attempt_takes_no_slot_and_ends_with_the_request() {
 }
 
 #[test]
-fn when_the_batch_has_enough_nothing_is_sent_again() {
-    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(1)), ..policy() });
+fn when_the_batch_has_enough_nothing_is_retried() {
+    let mut driver = Driver::started(&Policy { until: Some(Until::Successes(1)), ..policy() });
     driver.read(&["/a", "/b"], false);
     driver.fail("/a", Cause::ConnectionRefused);
     driver.respond("/b", 200);
@@ -176,9 +176,9 @@ fn when_the_batch_has_enough_nothing_is_sent_again() {
 }
 
 #[test]
-fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
+fn x7_a_dead_origin_gets_a_fifth_more_attempts_plus_the_fixed_rate() {
     let fast = Policy { retries: Some(5), backoff: Some(MS), max_backoff: Some(MS), ..policy() };
-    let mut driver = Driver::begun(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
+    let mut driver = Driver::started(&Policy { retry_per_second: Some(1), window: Some(4), ..fast });
     let (mut read, mut started) = (0, 0);
     while read < 1_000 {
         if let Some(room) = driver.reading {
@@ -206,16 +206,16 @@ fn x7_a_dead_origin_is_asked_a_fifth_more_often_and_the_floor() {
 }
 
 #[test]
-fn batches_that_are_lent_the_same_origins_share_their_budget() {
+fn batches_with_the_same_origins_share_their_retry_budget() {
     let strict = Policy { concurrency: Some(16), retry_percent: Some(0), retry_per_second: Some(1), ..policy() };
-    let mut first = Driver::begun(&strict);
+    let mut first = Driver::started(&strict);
     let paths: Vec<String> = (0..9).map(|n| format!("/{n}")).collect();
     first.read(&paths.iter().map(String::as_str).collect::<Vec<_>>(), false);
     for path in &paths {
         first.fail(path, Cause::ConnectionRefused);
     }
     assert_eq!(first.take().len(), 0, "nine of ten retries are granted");
-    let mut second = Driver::begun(&strict);
+    let mut second = Driver::started(&strict);
     second.origins = std::mem::take(&mut first.origins);
     second.read(&["/a", "/b"], true);
     second.fail("/a", Cause::ConnectionRefused);
@@ -224,17 +224,18 @@ fn batches_that_are_lent_the_same_origins_share_their_budget() {
 }
 
 #[test]
-fn a_response_that_is_sent_again_gives_back_its_unread_body() {
+fn a_retried_response_releases_its_unread_body() {
     let unread = Policy { body: Some(BodyMode::Unread), max_unread: Some(1), ..policy() };
-    let mut driver = Driver::begun(&unread);
+    let mut driver = Driver::started(&unread);
     driver.read(&["/a", "/b"], true);
     driver.respond("/a", 503);
     assert!(driver.running.values().eq(["/b"]), "the one place is free");
 }
 
 #[test]
-fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost() {
-    let mut driver = Driver::begun(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
+fn a_request_over_a_closed_connection_is_repeated_once_without_a_retry() {
+    let mut driver =
+        Driver::started(&Policy { retry_percent: Some(0), retry_per_second: Some(0), ..Policy::default() });
     driver.read(&["/a"], false);
     driver.fail("/a", Cause::ConnectionTerminated);
     assert_eq!(causes(&driver.take()), [Some(Cause::ConnectionTerminated)], "it was a new connection");
@@ -253,8 +254,8 @@ fn what_was_sent_over_a_connection_that_was_closed_is_sent_again_once_at_no_cost
 }
 
 #[test]
-fn what_is_not_safe_to_repeat_or_had_a_head_is_not_sent_again_for_its_connection() {
-    let mut driver = Driver::begun(&Policy::default());
+fn a_request_that_is_not_repeatable_or_had_a_head_is_not_repeated_for_a_closed_connection() {
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a", "/b"], false);
     driver.respond("/a", 200);
     driver.respond("/b", 200);

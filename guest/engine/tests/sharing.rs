@@ -1,4 +1,4 @@
-//! When requests that are the same share one answer.
+//! Coalescing: when identical requests share one answer.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
@@ -10,17 +10,17 @@ fn policy() -> Policy {
     Policy { coalesce: Some(true), ..Policy::default() }
 }
 
-/// By id.
+/// Outcomes by id.
 fn ids(outcomes: &[fantail_engine::Outcome<String>]) -> Vec<(u64, u32, Option<&str>)> {
-    let mut told: Vec<_> =
+    let mut reported: Vec<_> =
         outcomes.iter().map(|outcome| (outcome.id, outcome.attempts, outcome.result.as_deref().ok())).collect();
-    told.sort_unstable();
-    told
+    reported.sort_unstable();
+    reported
 }
 
 #[test]
-fn the_same_asked_again_while_it_is_in_flight_is_sent_once_and_counted() {
-    let mut driver = Driver::begun(&policy());
+fn identical_requests_in_flight_are_sent_once_and_counted() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a", "/a", "/b", "/a"], true);
     assert_eq!(driver.running.len(), 2);
     driver.respond("/b", 200);
@@ -34,25 +34,25 @@ fn the_same_asked_again_while_it_is_in_flight_is_sent_once_and_counted() {
 }
 
 #[test]
-fn what_comes_after_the_answer_is_sent_anew_and_unless_asked_nothing_is_shared() {
-    let mut driver = Driver::begun(&policy());
+fn a_request_after_the_answer_is_sent_and_by_default_nothing_is_shared() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a"], false);
     driver.respond("/a", 200);
     driver.take();
     driver.read(&["/a"], true);
     assert_eq!(driver.running.len(), 1);
-    let mut driver = Driver::begun(&Policy::default());
+    let mut driver = Driver::started(&Policy::default());
     driver.read(&["/a", "/a"], true);
     assert_eq!(driver.running.len(), 2);
 }
 
 #[test]
-fn a_failure_is_shared_too_and_a_redirect_with_its_hops() {
-    let mut driver = Driver::begun(&policy());
+fn failures_and_redirects_with_their_hops_are_shared_too() {
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a", "/a"], true);
     driver.fail("/a", Cause::TlsCertificateError);
     assert_eq!(causes(&driver.take()), [Some(Cause::TlsCertificateError); 2]);
-    let mut driver = Driver::begun(&Policy { redirects: Some(1), ..policy() });
+    let mut driver = Driver::started(&Policy { redirects: Some(1), ..policy() });
     driver.read(&["/a", "/a"], true);
     driver.redirect("/a", 302, "/b");
     driver.respond("/b", 200);
@@ -62,12 +62,12 @@ fn a_failure_is_shared_too_and_a_redirect_with_its_hops() {
 }
 
 #[test]
-fn who_runs_out_of_time_takes_nobody_along() {
+fn a_request_that_times_out_does_not_end_the_others() {
     let get = |id, timeout: Option<Duration>| {
         let overrides = Overrides { timeout, ..Overrides::default() };
         Request { overrides, ..Request::get(id, "http://origin.test/a") }
     };
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read_requests(vec![get(1, Some(10 * MS)), get(2, Some(5 * MS)), get(3, None), get(4, None)], true);
     driver.pass(5 * MS);
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)], "a follower");
@@ -79,12 +79,12 @@ fn who_runs_out_of_time_takes_nobody_along() {
 }
 
 #[test]
-fn who_has_no_time_for_a_retry_takes_nobody_along_either() {
-    let mut driver = Driver::begun(&Policy { retries: Some(1), ..policy() });
+fn a_request_without_time_for_a_retry_does_not_end_the_others() {
+    let mut driver = Driver::started(&Policy { retries: Some(1), ..policy() });
     let overrides = Overrides { timeout: Some(100 * MS), ..Overrides::default() };
     let hurried = Request { overrides, ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![hurried, Request::get(2, "http://origin.test/a")], true);
-    driver.head_asking("/a", 503, Some(Duration::from_secs(1)));
+    driver.head_with_retry_after("/a", 503, Some(Duration::from_secs(1)));
     driver.respond_after_head("/a");
     assert_eq!(ids(&driver.take()), [(1, 1, Some("/a"))]);
     driver.respond("/a", 200);
@@ -92,37 +92,37 @@ fn who_has_no_time_for_a_retry_takes_nobody_along_either() {
 }
 
 #[test]
-fn tens_of_thousands_that_follow_one_are_ended_at_once() {
-    let mut driver = Driver::begun(&Policy { window: Some(65_536), deadline: Some(MS), ..policy() });
+fn tens_of_thousands_of_followers_end_at_once() {
+    let mut driver = Driver::started(&Policy { window: Some(65_536), deadline: Some(MS), ..policy() });
     driver.read(&vec!["/a"; 65_536], true);
     let begun = std::time::Instant::now();
     driver.pass(MS);
     assert_eq!(driver.take().len(), 65_536);
-    // Seconds, if each looked through those that are left.
+    // It would take many seconds if each searched the remaining ones.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
-fn followers_come_in_their_order_count_for_the_end_and_are_cancelled_with_the_batch() {
-    let mut driver = Driver::begun(&Policy { order: Some(Order::Input), ..policy() });
+fn followers_keep_their_order_count_for_until_and_are_cancelled_with_the_batch() {
+    let mut driver = Driver::started(&Policy { order: Some(Order::Input), ..policy() });
     driver.read(&["/a", "/b", "/a"], true);
     driver.respond("/a", 200);
     assert_eq!(driver.take().len(), 1);
     driver.respond("/b", 200);
     assert_eq!(driver.take().len(), 2);
-    let mut driver = Driver::begun(&Policy { until: Some(Until::Successes(2)), ..policy() });
+    let mut driver = Driver::started(&Policy { until: Some(Until::Successes(2)), ..policy() });
     driver.read(&["/a", "/a", "/b"], true);
     driver.respond("/a", 200);
     assert_eq!(causes(&driver.take()), [None, None, Some(Cause::Cancelled)]);
-    let mut driver = Driver::begun(&policy());
+    let mut driver = Driver::started(&policy());
     driver.read(&["/a", "/a"], true);
-    driver.tell(Event::ReaderGone);
+    driver.handle(Event::ReaderGone);
     assert_eq!((driver.running.len(), driver.summary.unwrap().failures), (0, 2));
 }
 
 #[test]
-fn a_pile_of_followers_that_ran_out_of_time_is_cleared_away() {
-    let mut driver = Driver::begun(&Policy { window: Some(8), body: Some(BodyMode::Discard), ..policy() });
+fn followers_that_timed_out_do_not_pile_up() {
+    let mut driver = Driver::started(&Policy { window: Some(8), body: Some(BodyMode::Discard), ..policy() });
     driver.read(&["/a"], false);
     for id in 0..10_000 {
         let overrides = Overrides { timeout: Some(MS), ..Overrides::default() };
@@ -130,5 +130,5 @@ fn a_pile_of_followers_that_ran_out_of_time_is_cleared_away() {
         driver.pass(MS);
         assert_eq!(driver.take().len(), 1);
     }
-    assert!(driver.engine.held() < 400, "{}", driver.engine.held());
+    assert!(driver.engine.entries() < 400, "{}", driver.engine.entries());
 }

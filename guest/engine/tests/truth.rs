@@ -1,4 +1,4 @@
-//! What an outcome says is so: about earlier attempts, answers that there were, and what the host has seen.
+//! Outcomes tell the truth: about earlier attempts, earlier answers, and what the host has seen.
 
 use crate::driver::{Driver, causes};
 use fantail_engine::{
@@ -12,11 +12,11 @@ fn asked(method: &str, path: &str) -> Request {
     Request { method: method.to_owned(), ..Request::get(1, format!("http://origin.test{path}")) }
 }
 
-/// A batch that has one request, retries and redirects.
+/// A batch of one request, with retries and redirects.
 fn with_one(request: Request, policy: Policy) -> Driver {
     let quick = Some(MS);
     let policy = Policy { retries: Some(1), redirects: Some(5), backoff: quick, max_backoff: quick, ..policy };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read_requests(vec![request], true);
     driver
 }
@@ -25,9 +25,9 @@ fn failure(outcomes: &[Outcome<String>]) -> &Failure {
     outcomes[0].result.as_ref().unwrap_err()
 }
 
-/// T3: a caller that is told that nothing was sent, and that it may repeat, would send a POST twice.
+/// T3: a caller that is told that nothing was sent and that it may retry would send a POST twice.
 #[test]
-fn what_an_earlier_hop_has_sent_is_not_forgotten() {
+fn a_failure_counts_what_an_earlier_hop_has_sent() {
     let mut driver = with_one(asked("POST", "/a"), Policy { retries: Some(0), ..Policy::default() });
     driver.redirect("/a", 303, "/b");
     driver.fail("/b", Cause::ConnectionRefused);
@@ -38,9 +38,9 @@ fn what_an_earlier_hop_has_sent_is_not_forgotten() {
     assert_eq!((*cause, *sent, *retryable), (Cause::ConnectionRefused, Sent::Yes, false));
 }
 
-/// T3: the same of an attempt before, where a repetition does no harm.
+/// T3: the same for an earlier attempt, when repeating is safe.
 #[test]
-fn what_an_earlier_attempt_has_sent_is_not_forgotten() {
+fn a_failure_counts_what_an_earlier_attempt_has_sent() {
     let mut driver = with_one(asked("PUT", "/a"), Policy::default());
     driver.respond("/a", 503);
     driver.pass(10 * MS);
@@ -50,9 +50,9 @@ fn what_an_earlier_attempt_has_sent_is_not_forgotten() {
     assert_eq!((outcomes[0].attempts, *sent, *retryable), (2, Sent::Yes, true));
 }
 
-/// T4: a retry that is refused by the breaker leaves the response that there was.
+/// T4: if the breaker rejects a retry, the earlier response is the outcome.
 #[test]
-fn a_retry_that_is_not_sent_leaves_the_answer_that_there_was() {
+fn if_a_retry_is_not_sent_the_earlier_answer_is_the_outcome() {
     let breaker = Policy { breaker_percent: Some(50), breaker_minimum: Some(1), ..Policy::default() };
     let mut driver = with_one(asked("GET", "/a"), breaker);
     driver.respond("/a", 503);
@@ -63,12 +63,12 @@ fn a_retry_that_is_not_sent_leaves_the_answer_that_there_was() {
     assert_eq!(driver.summary.unwrap().by_status.server_error, 1);
 }
 
-/// T4: the same where it ran out of time before it had a slot; a body that is to be read yet is not kept, but its status is.
+/// T4: the same if it timed out before it had a slot; an unread body is not kept, but its status is.
 #[test]
-fn a_retry_that_finds_no_slot_leaves_the_answer_that_there_was() {
+fn if_a_retry_finds_no_slot_the_earlier_answer_is_the_outcome() {
     for mode in [BodyMode::Bytes, BodyMode::Unread] {
         let policy = Policy { body: Some(mode), concurrency: Some(1), timeout: Some(50 * MS), ..Policy::default() };
-        let mut driver = Driver::begun(&Policy { retries: Some(1), backoff: Some(MS), ..policy });
+        let mut driver = Driver::started(&Policy { retries: Some(1), backoff: Some(MS), ..policy });
         driver.read(&["/a", "/b"], true);
         driver.respond("/a", 503);
         driver.pass(60 * MS);
@@ -85,9 +85,9 @@ fn a_retry_that_finds_no_slot_leaves_the_answer_that_there_was() {
     }
 }
 
-/// T9: a URL that was asked with another method has not been asked.
+/// T9: the same URL with another method is another request.
 #[test]
-fn a_login_that_leads_to_itself_is_no_circle() {
+fn a_login_that_redirects_to_itself_is_no_loop() {
     let mut driver = with_one(asked("POST", "/login"), Policy::default());
     driver.redirect("/login", 302, "/home");
     driver.redirect("/home", 302, "/login");
@@ -96,12 +96,12 @@ fn a_login_that_leads_to_itself_is_no_circle() {
     assert_eq!(causes(&driver.take()), [Some(Cause::RedirectLimit)], "now it is one");
 }
 
-/// L8: a second attempt that is due has the next slot, before what waits.
+/// L8: a hedge that is due gets the next slot, before waiting requests.
 #[test]
-fn a_second_attempt_finds_a_slot_in_a_batch_that_keeps_its_slots_busy() {
+fn a_hedge_gets_a_slot_in_a_batch_that_keeps_its_slots_busy() {
     let policy =
         Policy { concurrency: Some(2), window: Some(8), hedge: Some(Hedge::After(50 * MS)), ..Policy::default() };
-    let mut driver = Driver::begun(&policy);
+    let mut driver = Driver::started(&policy);
     driver.read(&["/slow", "/b", "/c", "/d", "/e"], true);
     driver.pass(60 * MS);
     assert!(driver.running.values().eq(["/slow", "/b"]), "no slot is free");
@@ -111,31 +111,31 @@ fn a_second_attempt_finds_a_slot_in_a_batch_that_keeps_its_slots_busy() {
     assert_eq!((driver.cancelled.as_slice(), driver.running.len()), (["/slow".to_owned()].as_slice(), 2));
 }
 
-/// T5: where the host says when an attempt was sent, waiting for that is not held against the origin.
+/// T5: if the host reports when an attempt was sent, the time before that does not count against the origin.
 #[test]
-fn the_clock_of_a_second_attempt_begins_when_the_first_is_sent() {
+fn the_delay_of_a_hedge_begins_when_the_first_attempt_is_sent() {
     let hedge = Some(Hedge::After(50 * MS));
-    let mut driver = Driver::begun(&Policy { hedge, host_facts: Some(true), ..Policy::default() });
+    let mut driver = Driver::started(&Policy { hedge, host_facts: Some(true), ..Policy::default() });
     driver.read(&["/a"], true);
     driver.pass(500 * MS);
     assert_eq!(driver.running.len(), 1, "it waits for its connection");
     let attempt = driver.attempt("/a");
-    driver.tell(Event::Sent { attempt });
+    driver.handle(Event::Sent { attempt });
     driver.pass(49 * MS);
     assert_eq!(driver.running.len(), 1);
     driver.pass(MS);
     assert_eq!(driver.running.len(), 2);
 }
 
-/// T5, T6: what the host has seen comes before what the component has.
+/// T5, T6: what the host has seen takes precedence over what the component has seen.
 #[test]
-fn what_the_host_has_seen_is_what_the_outcome_says() {
+fn an_outcome_reports_what_the_host_has_seen() {
     let facts = Facts { head: Some(3 * MS), reused: Some(true), ..Facts::default() };
-    let mut driver = Driver::begun(&Policy { host_facts: Some(true), ..Policy::default() });
+    let mut driver = Driver::started(&Policy { host_facts: Some(true), ..Policy::default() });
     driver.read(&["/a", "/b"], true);
     driver.pass(20 * MS);
     let attempt = driver.attempt("/a");
-    driver.tell(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: Some(facts) });
+    driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts: Some(facts) });
     driver.pass(5 * MS);
     driver.respond_after_head("/a");
     let outcome = driver.take().remove(0);
@@ -143,26 +143,26 @@ fn what_the_host_has_seen_is_what_the_outcome_says() {
     assert_eq!(outcome.last_attempt, Some(facts));
     let attempt = driver.attempt("/b");
     driver.running.remove(&attempt);
-    let seen = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
+    let report = AttemptReport { phase: Phase::Connect, sent: Sent::No, facts: Facts::default() };
     let failed =
-        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), seen: Some(Box::new(seen)) };
-    driver.tell(Event::Failed { attempt, failed });
+        Failed { cause: Cause::ConnectionTerminated, detail: Some("reset".to_owned()), report: Some(Box::new(report)) };
+    driver.handle(Event::Failed { attempt, failed });
     let outcomes = driver.take();
     let Failure { phase, sent, detail, .. } = failure(&outcomes);
     assert_eq!((*phase, *sent, detail.as_deref()), (Phase::Connect, Sent::No, Some("reset")));
 }
 
-/// T13: most hosts have one word for what may pass and what does not.
+/// T13: most hosts report the same error for transient and permanent failures.
 #[test]
-fn a_protocol_error_may_pass_unless_the_host_knows_better() {
-    for (seen, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
-        let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(seen.is_some()), ..Policy::default() });
+fn a_protocol_error_is_transient_unless_the_host_reports_more() {
+    for (sent, attempts) in [(None, 2), (Some(Sent::Maybe), 1)] {
+        let mut driver = with_one(asked("GET", "/a"), Policy { host_facts: Some(sent.is_some()), ..Policy::default() });
         let facts = Facts::default();
-        let seen = seen.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
+        let report = sent.map(|sent| Box::new(AttemptReport { phase: Phase::Head, sent, facts }));
         while let Some(attempt) = driver.running.keys().next().copied() {
             driver.running.remove(&attempt);
-            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, seen: seen.clone() };
-            driver.tell(Event::Failed { attempt, failed });
+            let failed = Failed { cause: Cause::HttpProtocolError, detail: None, report: report.clone() };
+            driver.handle(Event::Failed { attempt, failed });
             driver.pass(10 * MS);
         }
         let outcomes = driver.take();

@@ -1,4 +1,4 @@
-//! The value of the header.
+//! The value of the facts header.
 
 use fantail_engine::{Facts, Protocol};
 use std::fmt::Write;
@@ -13,37 +13,37 @@ pub fn write(facts: &Facts) -> String {
     for (name, span) in spans {
         if let Some(span) = span {
             let micros = span.as_micros();
-            add(&mut text, format_args!("{name};dur={}.{:03}", micros / 1_000, micros % 1_000));
+            push_entry(&mut text, format_args!("{name};dur={}.{:03}", micros / 1_000, micros % 1_000));
         }
     }
     if let Some(started) = started {
-        add(&mut text, format_args!("started;desc=\"{started}\""));
+        push_entry(&mut text, format_args!("started;desc=\"{started}\""));
     }
     if let Some(remote) = remote {
-        add(&mut text, format_args!("remote;desc=\"{remote}\""));
+        push_entry(&mut text, format_args!("remote;desc=\"{remote}\""));
     }
     match protocol {
-        Some(Protocol::Http1) => add(&mut text, format_args!("h1")),
-        Some(Protocol::Http2) => add(&mut text, format_args!("h2")),
+        Some(Protocol::Http1) => push_entry(&mut text, format_args!("h1")),
+        Some(Protocol::Http2) => push_entry(&mut text, format_args!("h2")),
         None => {}
     }
     match reused {
-        Some(true) => add(&mut text, format_args!("reused")),
-        Some(false) => add(&mut text, format_args!("fresh")),
+        Some(true) => push_entry(&mut text, format_args!("reused")),
+        Some(false) => push_entry(&mut text, format_args!("fresh")),
         None => {}
     }
     text
 }
 
-pub(crate) fn add(text: &mut String, entry: std::fmt::Arguments<'_>) {
+pub(crate) fn push_entry(text: &mut String, entry: std::fmt::Arguments<'_>) {
     if !text.is_empty() {
         text.push_str(", ");
     }
-    // A string takes whatever is written.
+    // Writing to a string cannot fail.
     let _ = text.write_fmt(entry);
 }
 
-/// The facts in a header's value. What is not understood is left out.
+/// The facts in a header's value. Entries that cannot be parsed are skipped.
 pub fn read(text: &str) -> Facts {
     let mut facts = Facts::default();
     for (name, parameter) in entries(text) {
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Facts {
             "send" => &mut facts.send,
             "head" => &mut facts.head,
             _ => {
-                other(&mut facts, name, parameter);
+                read_other(&mut facts, name, parameter);
                 continue;
             }
         };
@@ -64,11 +64,11 @@ pub fn read(text: &str) -> Facts {
     facts
 }
 
-fn other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
-    let described = || described(parameter);
+fn read_other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
+    let description = || description(parameter);
     match name {
-        "started" => facts.started = described().and_then(|text| text.parse().ok()),
-        "remote" => facts.remote = described().and_then(|text| text.parse().ok()),
+        "started" => facts.started = description().and_then(|text| text.parse().ok()),
+        "remote" => facts.remote = description().and_then(|text| text.parse().ok()),
         "h1" => facts.protocol = Some(Protocol::Http1),
         "h2" => facts.protocol = Some(Protocol::Http2),
         "reused" => facts.reused = Some(true),
@@ -77,7 +77,7 @@ fn other(facts: &mut Facts, name: &str, parameter: Option<&str>) {
     }
 }
 
-/// Names, each with the parameter it has, if any. No description that is written here has a comma or a semicolon.
+/// Names, each with its parameter, if any. Our descriptions contain neither commas nor semicolons.
 pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     text.split(", ").map(|entry| match entry.split_once(';') {
         Some((name, parameter)) => (name, Some(parameter)),
@@ -85,7 +85,7 @@ pub(crate) fn entries(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> 
     })
 }
 
-pub(crate) fn described(parameter: Option<&str>) -> Option<&str> {
+pub(crate) fn description(parameter: Option<&str>) -> Option<&str> {
     parameter?.strip_prefix("desc=\"")?.strip_suffix('"')
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn facts_can_be_written_and_read_back() {
         let span = |micros| Some(Duration::from_micros(micros));
         let facts = Facts {
             started: Some(1_780_000_000_123_456_789),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_left_out() {
+    fn entries_that_cannot_be_parsed_are_skipped() {
         let strange = "head;dur=x, connect;dur=18446744073709551615.9, tls;desc=\"1\", new;dur=1.000, remote;desc=\"nowhere\", ;;";
         assert_eq!(read(strange), Facts::default());
         assert_eq!(read("resolve, head;dur=2.000").head, Some(Duration::from_millis(2)));

@@ -18,14 +18,14 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use url::Url;
 
-/// Bytes that a body may have for its connection to be worth saving when nobody wants it.
-const SHORT: usize = 64 * 1024;
+/// The longest unwanted body that is read to its end, so that its connection can be used again.
+const MAX_DRAINED_BYTES: usize = 64 * 1024;
 
 /// Bytes read at once from a body of unknown length.
-const PIECE: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Bytes of a body for which room is made because they are announced, before they arrive.
-const TRUSTED: usize = 128 * 1024;
+/// Bytes allocated for a body because its length is announced, before they arrive.
+const MAX_PREALLOCATED_BYTES: usize = 128 * 1024;
 
 /// What all attempts of a batch share.
 pub(crate) struct Context<W> {
@@ -36,9 +36,9 @@ struct Shared<W> {
     wasi: Rc<W>,
     max_body: u64,
     host_facts: bool,
-    notes: RefCell<Vec<AttemptEvent>>,
-    /// Attempts that wait for what they wanted.
-    wanting: RefCell<Sorted<AttemptId, Waker>>,
+    events: RefCell<Vec<AttemptEvent>>,
+    /// Attempts that wait for a grant.
+    waiting: RefCell<Sorted<AttemptId, Waker>>,
 }
 
 /// What an attempt reports before it ends.
@@ -50,7 +50,7 @@ pub(crate) enum AttemptEvent {
         location: Option<String>,
         facts: Option<Facts>,
     },
-    /// It has read as much as it may hold, and wants to hold so much.
+    /// It has read as much as it may hold, and wants to hold this many bytes in all.
     Wants { attempt: AttemptId, bytes: u64 },
     /// A body that was handed out; resolves to its attempt when it has ended.
     Unread(LocalBoxFuture<'static, AttemptId>),
@@ -69,8 +69,8 @@ impl<W: Wasi> Context<W> {
             wasi: Rc::new(W::new(settings)),
             max_body,
             host_facts,
-            notes: RefCell::default(),
-            wanting: RefCell::default(),
+            events: RefCell::default(),
+            waiting: RefCell::default(),
         };
         Self { shared: Rc::new(shared) }
     }
@@ -79,29 +79,29 @@ impl<W: Wasi> Context<W> {
         &self.shared.wasi
     }
 
-    pub(crate) fn take_notes(&self) -> Vec<AttemptEvent> {
-        self.shared.notes.take()
+    pub(crate) fn take_events(&self) -> Vec<AttemptEvent> {
+        self.shared.events.take()
     }
 
-    fn note(&self, note: AttemptEvent) {
-        self.shared.notes.borrow_mut().push(note);
+    fn report(&self, event: AttemptEvent) {
+        self.shared.events.borrow_mut().push(event);
     }
 
-    /// Lets an attempt hold what it wanted.
+    /// Lets an attempt hold as much as it wanted.
     pub(crate) fn grant(&self, attempt: AttemptId) {
-        self.shared.wanting.borrow_mut().remove(&attempt).into_iter().for_each(Waker::wake);
+        self.shared.waiting.borrow_mut().remove(&attempt).into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until an attempt may hold so much of its response.
-    async fn granted(&self, attempt: AttemptId, bytes: u64) {
-        self.note(AttemptEvent::Wants { attempt, bytes });
+    /// Waits until an attempt may hold `bytes` of its response.
+    async fn wait_for_grant(&self, attempt: AttemptId, bytes: u64) {
+        self.report(AttemptEvent::Wants { attempt, bytes });
         let mut asked = false;
         poll_fn(|cx| {
-            let mut wanting = self.shared.wanting.borrow_mut();
-            if std::mem::replace(&mut asked, true) && !wanting.contains(&attempt) {
+            let mut waiting = self.shared.waiting.borrow_mut();
+            if std::mem::replace(&mut asked, true) && !waiting.contains(&attempt) {
                 return Poll::Ready(());
             }
-            wanting.insert(attempt, cx.waker().clone());
+            waiting.insert(attempt, cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -138,18 +138,19 @@ async fn exchange<W: Wasi>(
         let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
         let location = header("location").filter(|_| (300..400).contains(&status));
         let location = location.and_then(|value| String::from_utf8(value.to_vec()).ok());
-        context.note(AttemptEvent::Head { attempt, status, retry_after, location, facts });
+        context.report(AttemptEvent::Head { attempt, status, retry_after, location, facts });
         let has_body = request.method != "HEAD" && !matches!(status, 204 | 304);
         let length = content_length(&headers).filter(|_| has_body).map(|bytes| Length {
             bytes,
-            // Our sender takes off a length that did not frame the body; another host may leave it (RFC 9112, section 6.3).
+            // Our sender removes a length that did not frame the body; other hosts may leave it (RFC 9112, section
+            // 6.3).
             frames: facts.is_some(),
         });
         let (body, count) = match mode {
             BodyMode::Discard => (Body::Discarded, discard(incoming, length).await?),
             BodyMode::Bytes => {
-                let room = BodyBudget { context, attempt, held: FIRST_GRANT };
-                let bytes = collect(incoming, length, room).await?;
+                let budget = BodyBudget { context, attempt, held: FIRST_GRANT };
+                let bytes = collect(incoming, length, budget).await?;
                 let count = bytes.len() as u64;
                 (Body::Bytes(bytes), count)
             }
@@ -161,47 +162,48 @@ async fn exchange<W: Wasi>(
         };
         Ok((Response { status, headers, body }, count))
     };
-    // A server may answer before it has read everything, and then stop reading: what ends the attempt is the answer.
+    // A server may answer before it has read the whole request, and then stop reading: the attempt ends with the
+    // answer.
     let (result, sending) = match select(pin!(receive), &mut upload).await {
         Either::Left((result, _)) => (result, request.body.is_some()),
         Either::Right(((), receive)) => (receive.await, false),
     };
     if let Some(ended) = unread {
-        // Who answers while it reads may want the rest for what it says.
+        // A server that answers while it reads may need the rest of the request for its answer.
         let ended = async move {
             if sending {
-                select(ended, upload).then(rest).await;
+                select(ended, upload).then(wait_for_body).await;
             } else {
                 ended.await;
             }
             attempt
         };
-        context.note(AttemptEvent::Unread(ended.boxed_local()));
+        context.report(AttemptEvent::Unread(ended.boxed_local()));
     }
     result
 }
 
-/// The end of a body, whether or not the request's own has ended before.
-async fn rest(first: Either<((), Upload), ((), LocalBoxFuture<'static, ()>)>) {
+/// Waits for the end of a response's body, if the upload ended first.
+async fn wait_for_body(first: Either<((), Upload), ((), LocalBoxFuture<'static, ()>)>) {
     if let Either::Right(((), ended)) = first {
         ended.await;
     }
 }
 
-/// Takes what the host says of an attempt off its response.
+/// Removes the host's facts from a response's headers.
 pub(crate) fn take_facts(headers: &mut Vec<Header>) -> Option<Facts> {
     let place = headers.iter().position(|(name, _)| name == FACTS)?;
     let (_, value) = headers.remove(place);
     Some(std::str::from_utf8(&value).map(fantail_facts::read).unwrap_or_default())
 }
 
-/// What the host says of an attempt that failed.
-pub fn told(told: FailureReport) -> Failed {
-    let FailureReport { cause, phase, sent, facts, detail } = told;
+/// A failure with the host's report.
+pub fn failed_from_report(report: FailureReport) -> Failed {
+    let FailureReport { cause, phase, sent, facts, detail } = report;
     Failed {
         cause,
         detail: Some(detail).filter(|detail| !detail.is_empty()),
-        seen: Some(Box::new(AttemptReport { phase, sent, facts })),
+        report: Some(Box::new(AttemptReport { phase, sent, facts })),
     }
 }
 
@@ -209,41 +211,41 @@ pub fn told(told: FailureReport) -> Failed {
 #[derive(Clone, Copy)]
 struct Length {
     bytes: u64,
-    /// The body ends there. Else that is known only when it has ended.
+    /// Whether the body ends there. Otherwise its length is known only when it has ended.
     frames: bool,
 }
 
 impl Length {
-    /// Whether a body has come to its end that has so many bytes.
+    /// Whether a body ends after this many bytes.
     fn is_reached(length: Option<Self>, bytes: usize) -> bool {
         length.is_some_and(|length| length.frames && length.bytes == bytes as u64)
     }
 }
 
-/// Reads a short body to its end, so that its connection can be used again; drops a longer one. Gives the bytes read.
+/// Reads a short body to its end, so that its connection can be used again; drops a longer one. Returns the bytes read.
 async fn discard(mut incoming: impl Incoming, length: Option<Length>) -> Result<u64, Failed> {
-    if length.is_some_and(|length| length.bytes > SHORT as u64) {
+    if length.is_some_and(|length| length.bytes > MAX_DRAINED_BYTES as u64) {
         return Ok(0);
     }
     let mut count = 0;
-    let mut piece = Vec::with_capacity(PIECE);
-    while count <= SHORT {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    while count <= MAX_DRAINED_BYTES {
         if Length::is_reached(length, count) {
-            incoming.whole().await;
+            incoming.release().await;
             break;
         }
-        let (mut read, more) = incoming.read(piece).await;
+        let (mut read, more) = incoming.read(chunk).await;
         count += read.len();
         if more == More::No {
-            return incoming.end().await.map(|()| count as u64);
+            return incoming.finish().await.map(|()| count as u64);
         }
         read.clear();
-        piece = read;
+        chunk = read;
     }
     Ok(count as u64)
 }
 
-/// What an attempt may hold of its response.
+/// How much an attempt may hold of its response.
 struct BodyBudget<'a, W> {
     context: &'a Context<W>,
     attempt: AttemptId,
@@ -251,53 +253,53 @@ struct BodyBudget<'a, W> {
 }
 
 impl<W: Wasi> BodyBudget<'_, W> {
-    /// Waits until so many bytes may be held.
-    async fn make(&mut self, bytes: usize) {
+    /// Waits until this many bytes may be held.
+    async fn reserve(&mut self, bytes: usize) {
         let bytes = bytes as u64;
         if bytes > self.held {
-            self.context.granted(self.attempt, bytes).await;
+            self.context.wait_for_grant(self.attempt, bytes).await;
             self.held = bytes;
         }
     }
 }
 
-/// Reads a body whole, unless it is longer than is accepted.
+/// Reads a whole body, unless it is longer than accepted.
 async fn collect<W: Wasi>(
     mut incoming: impl Incoming,
     length: Option<Length>,
-    mut room: BodyBudget<'_, W>,
+    mut budget: BodyBudget<'_, W>,
 ) -> Result<Vec<u8>, Failed> {
-    let most = room.context.shared.max_body;
-    if let Some(Length { bytes, .. }) = length.filter(|length| length.bytes > most) {
-        let detail = format!("content-length is {bytes} bytes, at most {most} are accepted");
+    let max = budget.context.shared.max_body;
+    if let Some(Length { bytes, .. }) = length.filter(|length| length.bytes > max) {
+        let detail = format!("content-length is {bytes} bytes, at most {max} are accepted");
         return Err(Failed::new(Cause::BodyTooLarge, Some(detail)));
     }
-    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    let limit = usize::try_from(max).unwrap_or(usize::MAX);
     let announced = length.map_or(limit.saturating_add(1), |length| usize::try_from(length.bytes).unwrap_or(limit));
     let mut body = Vec::new();
     while body.len() <= limit {
         if Length::is_reached(length, body.len()) {
-            incoming.whole().await;
+            incoming.release().await;
             return Ok(body);
         }
         if body.len() == body.capacity() {
-            // More than a little that is announced is believed only as it arrives.
-            let first = if length.is_some() { TRUSTED } else { PIECE };
+            // Beyond a first allocation, memory is allocated only as bytes arrive.
+            let first = if length.is_some() { MAX_PREALLOCATED_BYTES } else { CHUNK_BYTES };
             let more = body.len().max(first).min(announced.saturating_sub(body.len()).max(1));
-            room.make(body.len() + more).await;
+            budget.reserve(body.len() + more).await;
             if body.try_reserve_exact(more).is_err() {
                 return Err(Failed::new(
                     Cause::BodyTooLarge,
-                    Some("the component has no memory left for it".to_owned()),
+                    Some("the component has no memory left for the body".to_owned()),
                 ));
             }
         }
         let (read, more) = incoming.read(body).await;
         body = read;
         if more == More::No {
-            incoming.end().await?;
+            incoming.finish().await?;
             return Ok(body);
         }
     }
-    Err(Failed::new(Cause::BodyTooLarge, Some(format!("more than {most} bytes arrived"))))
+    Err(Failed::new(Cause::BodyTooLarge, Some(format!("more than {max} bytes arrived"))))
 }

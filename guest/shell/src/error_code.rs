@@ -1,17 +1,18 @@
 //! What wasi:http's error codes, which both versions have under the same names, mean to the engine.
 
-/// Defines `failed` from the types `ErrorCode` and `FieldSizePayload`, which have to be in scope. The name is that of the interface which sends
-/// requests.
+/// Defines `failed` from the types `ErrorCode` and `FieldSizePayload`, which have to be in scope. `$interface` is the
+/// name of the interface that sends requests.
 #[macro_export]
 macro_rules! error_codes {
-    ($way_out:literal) => {
-        /// The cause of the same name, and what the code's payload tells people. Of a request that asked for facts, what the host says.
+    ($interface:literal) => {
+        /// The cause of the same name, with the code's payload as its detail. If the request asked for facts, the
+        /// host's report.
         pub(crate) fn failed(code: ErrorCode) -> $crate::Failed {
             use $crate::engine::Cause;
             let (cause, detail) = match code {
                 ErrorCode::InternalError(Some(text)) => match $crate::read_failure(&text) {
-                    Some(told) => return $crate::told(told),
-                    None => (internal(&text), Some(text)),
+                    Some(report) => return $crate::failed_from_report(report),
+                    None => (internal_error_cause(&text), Some(text)),
                 },
                 ErrorCode::InternalError(None) => (Cause::InternalError, None),
                 ErrorCode::DnsTimeout => (Cause::DnsTimeout, None),
@@ -58,10 +59,11 @@ macro_rules! error_codes {
             $crate::Failed::new(cause, detail)
         }
 
-        /// Spin reports an import that the application did not pass on to its dependency as an internal error in these words.
-        fn internal(detail: &str) -> $crate::engine::Cause {
+        /// Spin reports an import that the application did not pass on to its dependency as an internal error with this
+        /// text.
+        fn internal_error_cause(detail: &str) -> $crate::engine::Cause {
             use $crate::engine::Cause;
-            if detail.contains($way_out) && detail.contains("not permitted") {
+            if detail.contains($interface) && detail.contains("not permitted") {
                 return Cause::NotGranted;
             }
             Cause::InternalError

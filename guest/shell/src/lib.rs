@@ -1,7 +1,8 @@
 //! What the components for WASI 0.2 and 0.3 have in common: everything but the calls.
 //!
-//! A component brings a [`Wasi`] (the network and the clock) and runs each [`Batch`]; what its caller does and takes goes through a [`Caller`].
-//! A batch carries events to the engine and its actions out, and decides nothing.
+//! A component provides a [`Wasi`] (the network and the clock) and runs each [`Batch`]; its caller's calls go through a
+//! [`Caller`].
+//! A batch passes events to the engine and performs its actions, and decides nothing.
 
 mod attempt;
 mod batch;
@@ -15,7 +16,7 @@ mod response;
 mod timer;
 mod wasi;
 
-pub use attempt::told;
+pub use attempt::failed_from_report;
 pub use batch::Batch;
 pub use list::{fetch_all, get_all};
 pub use message::{announced_length, path_with_query};

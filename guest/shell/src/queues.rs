@@ -1,4 +1,4 @@
-//! Between a batch and the calls of its caller: requests on their way in, outcomes on their way out.
+//! The queues between a batch and its caller: requests on their way in, outcomes on their way out.
 
 use crate::response::{Incoming, Response};
 use fantail_engine::{Outcome, Request, Settings, Summary};
@@ -7,43 +7,43 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// Requests that a batch holds at most which have not entered its window.
+/// Requests that may be pushed before they enter the batch's window.
 const MAX_WAITING: usize = 1 << 20;
 
-/// Bytes of outcomes that pass in one call, unless one alone is larger: far less than any host allows (wasmtime lets 128 MiB pass), and so
-/// much that a call more or less does not matter. Less still, and large bodies would come one by one.
+/// Bytes of outcomes passed in one call, unless a single outcome is larger: far less than any host allows (wasmtime lets 128 MiB pass), and
+/// enough that the cost of a call does not matter. With a smaller limit, large bodies would come one by one.
 const MAX_TAKEN_BYTES: usize = 512 << 10;
 
-/// An answer to the engine: what was read, and whether that was the end.
+/// An answer to the engine: what was read, and whether the input has ended.
 pub(crate) type Read = (Vec<Request>, bool);
 
-/// What the caller has done.
+/// An action of the caller that the engine has to know about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(crate) enum ReaderEvent {
     /// It waits for outcomes.
-    Asks,
-    /// It has taken so many.
-    Took(u32),
+    Demand,
+    /// It has taken this many outcomes.
+    Taken(u32),
     /// It wants every outcome now.
-    Stops,
-    /// It is gone.
+    Stopped,
+    /// It has cancelled or dropped the batch.
     Left,
 }
 
 struct Queues<I: Incoming> {
-    /// Pushed, and not read by the engine, each with the bytes that it holds.
+    /// Requests that were pushed and not read by the engine, each with its size in bytes.
     requests: VecDeque<(Request, u64)>,
-    /// No more requests come: the caller has said so, or the engine.
+    /// No more requests are accepted: the caller or the engine has closed the input.
     closed: bool,
     /// Another task may push while nothing is under way.
     kept_open: bool,
-    /// How many requests the engine waits for.
-    wanted: usize,
-    /// The engine knows that no more requests come.
+    /// How many requests the engine has asked for.
+    requested: usize,
+    /// The engine has been told that the input has ended.
     ended: bool,
     outcomes: VecDeque<Outcome<Response<I>>>,
     /// Requests pushed whose outcome has not been taken.
-    open: usize,
+    outstanding: usize,
     /// Requests pushed so far.
     pushed: u64,
     window: usize,
@@ -53,21 +53,21 @@ struct Queues<I: Incoming> {
     /// Bytes that the engine holds.
     held_bytes: u64,
     /// Whether outcomes have been asked for.
-    asked: bool,
-    /// What the caller has done and the engine has not heard of.
-    asks: bool,
-    taken: u32,
-    stops: bool,
-    left: bool,
+    has_demand: bool,
+    /// Actions of the caller that the engine has not been told about.
+    demand_pending: bool,
+    taken_pending: u32,
+    stop_pending: bool,
+    left_pending: bool,
     cancelled: bool,
-    /// There when the batch is over.
+    /// Present when the batch has ended.
     summary: Option<Summary>,
     batch: Wakers,
     takers: Wakers,
     pushers: Wakers,
 }
 
-/// Who is to be woken.
+/// Tasks to be woken.
 #[derive(Default)]
 struct Wakers(Vec<Waker>);
 
@@ -95,20 +95,20 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, BatchEnd<I
         requests: VecDeque::new(),
         closed: false,
         kept_open: false,
-        wanted: 0,
+        requested: 0,
         ended: false,
         outcomes: VecDeque::new(),
-        open: 0,
+        outstanding: 0,
         pushed: 0,
         window: settings.window as usize,
         window_bytes: settings.window_bytes,
         pushed_bytes: 0,
         held_bytes: 0,
-        asked: false,
-        asks: false,
-        taken: 0,
-        stops: false,
-        left: false,
+        has_demand: false,
+        demand_pending: false,
+        taken_pending: 0,
+        stop_pending: false,
+        left_pending: false,
         cancelled: false,
         summary: None,
         batch: Wakers::default(),
@@ -119,12 +119,12 @@ pub(crate) fn queues<I: Incoming>(settings: &Settings) -> (Caller<I>, BatchEnd<I
     (Caller(Rc::clone(&queues)), BatchEnd(queues))
 }
 
-/// The batch takes no more requests.
+/// The batch accepts no more requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
 impl<I: Incoming> Caller<I> {
-    /// Hands all of them over, or none.
+    /// Pushes all of the requests, or none.
     pub fn push(&self, requests: impl ExactSizeIterator<Item = Request>) -> Result<(), Closed> {
         let queues = self.0.borrow();
         if queues.closed || queues.requests.len().saturating_add(requests.len()) > MAX_WAITING {
@@ -135,37 +135,39 @@ impl<I: Incoming> Caller<I> {
         Ok(())
     }
 
-    /// Hands over a GET for each URL, as [`push`](Self::push) does. Their ids go on from the number of requests pushed before.
+    /// Pushes a GET for each URL, as [`push`](Self::push) does. Their ids continue from the number of requests pushed
+    /// before.
     pub fn push_urls(&self, urls: Vec<String>) -> Result<(), Closed> {
         let pushed = self.0.borrow().pushed;
         let ids = (0..urls.len()).map(|place| pushed + place as u64);
         self.push(ids.zip(urls).map(|(id, url)| Request::get(id, url)))
     }
 
-    /// Hands them over, however many.
+    /// Pushes requests, however many.
     pub(crate) fn push_all(&self, requests: impl Iterator<Item = Request>) {
         let mut queues = self.0.borrow_mut();
         for request in requests {
             let bytes = request.size();
             queues.pushed_bytes += bytes;
-            queues.open += 1;
+            queues.outstanding += 1;
             queues.pushed += 1;
             queues.requests.push_back((request, bytes));
         }
         queues.batch.wake();
     }
 
-    /// For how many requests the windows have room. 0 also when no more are taken. How many bytes they will have nobody knows: a caller that pushes large
-    /// ones asks again after a few.
+    /// The number of requests that the windows have room for; 0 also when no more are accepted. Their size is not known in advance:
+    /// a caller that pushes large requests should ask again after a few.
     pub fn room(&self) -> u32 {
         let queues = self.0.borrow();
-        // One always has room.
-        let full = queues.open > 0 && queues.pushed_bytes.saturating_add(queues.held_bytes) >= queues.window_bytes;
-        let room = if queues.closed || full { 0 } else { queues.window.saturating_sub(queues.open) };
+        // There is always room for one.
+        let full =
+            queues.outstanding > 0 && queues.pushed_bytes.saturating_add(queues.held_bytes) >= queues.window_bytes;
+        let room = if queues.closed || full { 0 } else { queues.window.saturating_sub(queues.outstanding) };
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
-    /// Waits for room, or until no more are taken.
+    /// Waits for room, or until no more requests are accepted.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<u32> {
         let room = self.room();
         let mut queues = self.0.borrow_mut();
@@ -189,16 +191,17 @@ impl<I: Incoming> Caller<I> {
         queues.pushers.wake();
     }
 
-    /// Says that outcomes are wanted: before that, nothing is sent.
-    pub fn ask(&self) {
+    /// Asks for outcomes. Before that, nothing is sent.
+    pub fn demand(&self) {
         let mut queues = self.0.borrow_mut();
-        if !std::mem::replace(&mut queues.asked, true) {
-            queues.asks = true;
+        if !std::mem::replace(&mut queues.has_demand, true) {
+            queues.demand_pending = true;
             queues.batch.wake();
         }
     }
 
-    /// Takes what is there, `max` at most and within what may pass at once. None: the batch is over, and all has been taken.
+    /// Takes the outcomes that are ready, `max` at most and within the limit of one call. None if the batch has ended
+    /// and all have been taken.
     pub fn take(&self, max: u32) -> Option<Vec<Outcome<Response<I>>>> {
         let mut queues = self.0.borrow_mut();
         if queues.outcomes.is_empty() {
@@ -212,22 +215,22 @@ impl<I: Incoming> Caller<I> {
         });
         let count = fitting.count();
         let taken = queues.outcomes.drain(..count).collect();
-        queues.open = queues.open.saturating_sub(count);
-        queues.taken = queues.taken.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        queues.outstanding = queues.outstanding.saturating_sub(count);
+        queues.taken_pending = queues.taken_pending.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         queues.batch.wake();
         queues.pushers.wake();
         Some(taken)
     }
 
-    /// Waits for at least one. `max` is not 0. If nothing is under way and nobody keeps the batch open, nobody will push: the batch is
-    /// over then.
+    /// Waits for at least one outcome. `max` is not 0. If nothing is under way and no other task keeps the batch open,
+    /// no one can push any more, so the batch ends.
     pub fn poll_take(&self, max: u32, cx: &mut Context<'_>) -> Poll<Option<Vec<Outcome<Response<I>>>>> {
         if self.is_idle() && !self.0.borrow().kept_open {
             self.finish();
         }
         match self.take(max) {
             Some(taken) if taken.is_empty() => {
-                self.ask();
+                self.demand();
                 self.0.borrow_mut().takers.add(cx);
                 Poll::Pending
             }
@@ -235,13 +238,13 @@ impl<I: Incoming> Caller<I> {
         }
     }
 
-    /// Whether there is something to take, or the batch is over.
-    pub fn has_news(&self) -> bool {
+    /// Whether there is an outcome to take, or the batch has ended.
+    pub fn is_ready(&self) -> bool {
         let queues = self.0.borrow();
         !queues.outcomes.is_empty() || queues.summary.is_some()
     }
 
-    /// Whether no more requests are taken.
+    /// Whether no more requests are accepted.
     pub fn is_closed(&self) -> bool {
         self.0.borrow().closed
     }
@@ -249,30 +252,30 @@ impl<I: Incoming> Caller<I> {
     /// Whether no request is under way, and more may come.
     pub fn is_idle(&self) -> bool {
         let queues = self.0.borrow();
-        queues.open == 0 && !queues.closed
+        queues.outstanding == 0 && !queues.closed
     }
 
-    /// Ends the batch: what has no outcome gets one, and all of them can be taken.
+    /// Ends the batch: requests without an outcome get one, and all outcomes can be taken.
     pub fn stop(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.stops, queues.closed) = (true, true);
+        (queues.stop_pending, queues.closed) = (true, true);
         queues.batch.wake();
         queues.pushers.wake();
     }
 
-    /// Cancels the batch. What is there and was not taken is dropped.
+    /// Cancels the batch. Outcomes that were not taken are dropped.
     pub fn cancel(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.left, queues.cancelled, queues.closed, queues.open) = (true, true, true, 0);
+        (queues.left_pending, queues.cancelled, queues.closed, queues.outstanding) = (true, true, true, 0);
         let dropped = std::mem::take(&mut queues.outcomes);
         queues.batch.wake();
         queues.pushers.wake();
         drop(queues);
-        // Unread bodies among them close connections.
+        // Dropping unread bodies closes their connections.
         drop(dropped);
     }
 
-    /// What became of the batch, when it is over.
+    /// The summary, once the batch has ended.
     pub fn summary(&self) -> Option<Summary> {
         self.0.borrow().summary.clone()
     }
@@ -285,25 +288,25 @@ impl<I: Incoming> Drop for Caller<I> {
 }
 
 impl<I: Incoming> BatchEnd<I> {
-    /// The engine wants so many requests.
+    /// The engine asks for this many requests.
     pub(crate) fn read(&self, count: u32) {
-        self.0.borrow_mut().wanted = count as usize;
+        self.0.borrow_mut().requested = count as usize;
     }
 
-    /// The engine gives up reading. What has been pushed still comes.
+    /// The engine closes the input. What has been pushed is still read.
     pub(crate) fn close(&self) {
         let mut queues = self.0.borrow_mut();
-        (queues.wanted, queues.closed) = (usize::MAX, true);
+        (queues.requested, queues.closed) = (usize::MAX, true);
         queues.pushers.wake();
     }
 
-    /// One answer to each read, or to the close in its place.
+    /// The answer to a read, or to the close that replaced it.
     pub(crate) fn next_read(&self) -> Option<Read> {
-        let Queues { requests, closed, wanted, ended, pushed_bytes, held_bytes, .. } = &mut *self.0.borrow_mut();
-        if *wanted == 0 || *ended || (requests.is_empty() && !*closed) {
+        let Queues { requests, closed, requested, ended, pushed_bytes, held_bytes, .. } = &mut *self.0.borrow_mut();
+        if *requested == 0 || *ended || (requests.is_empty() && !*closed) {
             return None;
         }
-        let count = std::mem::take(wanted).min(requests.len());
+        let count = std::mem::take(requested).min(requests.len());
         let (read, bytes): (Vec<Request>, Vec<u64>) = requests.drain(..count).unzip();
         let bytes = bytes.into_iter().sum();
         *pushed_bytes = pushed_bytes.saturating_sub(bytes);
@@ -313,49 +316,49 @@ impl<I: Incoming> BatchEnd<I> {
         Some((read, *ended))
     }
 
-    /// What the caller has done meanwhile.
-    pub(crate) fn next_reader(&self) -> Option<Reader> {
-        let Queues { asks, taken, stops, left, .. } = &mut *self.0.borrow_mut();
-        if std::mem::take(left) {
-            return Some(Reader::Left);
+    /// The next action of the caller.
+    pub(crate) fn next_reader_event(&self) -> Option<ReaderEvent> {
+        let Queues { demand_pending, taken_pending, stop_pending, left_pending, .. } = &mut *self.0.borrow_mut();
+        if std::mem::take(left_pending) {
+            return Some(ReaderEvent::Left);
         }
-        if std::mem::take(stops) {
-            return Some(Reader::Stops);
+        if std::mem::take(stop_pending) {
+            return Some(ReaderEvent::Stopped);
         }
-        if std::mem::take(asks) {
-            return Some(Reader::Asks);
+        if std::mem::take(demand_pending) {
+            return Some(ReaderEvent::Demand);
         }
-        match std::mem::take(taken) {
+        match std::mem::take(taken_pending) {
             0 => None,
-            taken => Some(Reader::Took(taken)),
+            taken => Some(ReaderEvent::Taken(taken)),
         }
     }
 
-    /// So many bytes are held now.
-    pub(crate) fn hold(&self, bytes: u64) {
+    /// The engine holds this many bytes now.
+    pub(crate) fn set_held_bytes(&self, bytes: u64) {
         let mut queues = self.0.borrow_mut();
         if std::mem::replace(&mut queues.held_bytes, bytes) > bytes {
             queues.pushers.wake();
         }
     }
 
-    /// Has the batch woken when the caller does something.
-    pub(crate) fn wait(&self, cx: &Context<'_>) {
+    /// Wakes the batch when the caller does something.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
         self.0.borrow_mut().batch.add(cx);
     }
 
     pub(crate) fn emit(&self, outcome: Outcome<Response<I>>) {
         let mut queues = self.0.borrow_mut();
         if queues.cancelled {
-            // It was decided before the engine heard of that.
+            // It was decided before the engine was told about the cancellation.
             return;
         }
         queues.outcomes.push_back(outcome);
         queues.takers.wake();
     }
 
-    /// The batch is over.
-    pub(crate) fn end(&self, summary: Summary) {
+    /// The batch has ended.
+    pub(crate) fn finish(&self, summary: Summary) {
         let mut queues = self.0.borrow_mut();
         (queues.summary, queues.closed) = (Some(summary), true);
         queues.takers.wake();
@@ -363,7 +366,7 @@ impl<I: Incoming> BatchEnd<I> {
     }
 }
 
-/// About what an outcome takes as it passes: its texts and bytes, and the records they are in.
+/// About how many bytes an outcome takes in a call: its texts and bytes, and the records they are in.
 pub(crate) fn size<I: Incoming>(outcome: &Outcome<Response<I>>) -> usize {
     const RECORD: usize = 512;
     let hops: usize = outcome.hops.iter().map(|hop| hop.len() + 16).sum();
@@ -381,7 +384,7 @@ mod tests {
     use fantail_engine::{Failed, Policy};
     use futures::future::LocalBoxFuture;
 
-    /// No body comes in here.
+    /// A body that never arrives.
     struct Nothing;
 
     impl Incoming for Nothing {
@@ -391,9 +394,9 @@ mod tests {
             (into, More::No)
         }
 
-        async fn whole(self) {}
+        async fn release(self) {}
 
-        async fn end(self) -> Result<(), Failed> {
+        async fn finish(self) -> Result<(), Failed> {
             Ok(())
         }
 
@@ -419,10 +422,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_at_once_is_bounded_in_number_and_in_bytes_and_is_never_nothing() {
-        let (caller, ends) = windows(10);
+    fn what_one_call_takes_is_bounded_in_number_and_bytes_but_at_least_one_outcome() {
+        let (caller, batch) = windows(10);
         for (id, bytes) in [(0, 10), (1, 10), (2, 10), (3, 300 << 10), (4, 300 << 10), (5, 8 << 20), (6, 10)] {
-            ends.emit(outcome(id, bytes));
+            batch.emit(outcome(id, bytes));
         }
         assert_eq!(taken(&caller, 2), Some(vec![0, 1]));
         assert_eq!(taken(&caller, 10), Some(vec![2, 3]), "the next would be too much");
@@ -430,59 +433,59 @@ mod tests {
         assert_eq!(taken(&caller, 10), Some(vec![5]), "one alone may be larger");
         assert_eq!(taken(&caller, 10), Some(vec![6]));
         assert_eq!(taken(&caller, 10), Some(vec![]), "there is none now");
-        ends.end(Summary::default());
+        batch.finish(Summary::default());
         assert_eq!(taken(&caller, 10), None, "it is over");
     }
 
     #[test]
-    fn a_caller_that_cancels_gets_nothing_that_was_decided_meanwhile() {
-        let (caller, ends) = windows(10);
-        ends.emit(outcome(0, 1));
+    fn a_caller_that_cancels_gets_no_outcome_that_was_decided_meanwhile() {
+        let (caller, batch) = windows(10);
+        batch.emit(outcome(0, 1));
         caller.cancel();
-        ends.emit(outcome(1, 1));
+        batch.emit(outcome(1, 1));
         assert_eq!((taken(&caller, 10), caller.room()), (Some(vec![]), 0));
-        assert_eq!(ends.next_reader(), Some(Reader::Left));
+        assert_eq!(batch.next_reader_event(), Some(ReaderEvent::Left));
     }
 
-    /// L3: however few requests there are, their bytes leave no room for more.
+    /// L3: large requests leave no room for more, however few they are.
     #[test]
     fn there_is_room_for_requests_as_long_as_there_is_room_for_their_bytes() {
-        let (caller, ends) = windows(100);
+        let (caller, batch) = windows(100);
         let large = || {
             let body = Some(vec![0; 600 << 10]);
             [Request { body, ..Request::get(0, "http://origin.test/") }].into_iter()
         };
         assert_eq!((caller.push(large()), caller.room()), (Ok(()), 99));
         assert_eq!((caller.push(large()), caller.room()), (Ok(()), 0));
-        ends.read(100);
-        assert!(ends.next_read().is_some());
+        batch.read(100);
+        assert!(batch.next_read().is_some());
         assert_eq!(caller.room(), 0, "the engine holds them now");
-        ends.hold(700 << 10);
+        batch.set_held_bytes(700 << 10);
         assert_eq!(caller.room(), 98);
     }
 
     #[test]
-    fn a_caller_that_stops_pushes_no_more_and_takes_all_that_comes_of_it() {
-        let (caller, ends) = windows(10);
+    fn after_a_stop_nothing_can_be_pushed_and_all_outcomes_can_be_taken() {
+        let (caller, batch) = windows(10);
         caller.stop();
         assert_eq!((caller.push([Request::get(0, "")].into_iter()), caller.room()), (Err(Closed), 0));
-        assert_eq!((ends.next_reader(), ends.next_reader()), (Some(Reader::Stops), None));
-        ends.emit(outcome(0, 1));
+        assert_eq!((batch.next_reader_event(), batch.next_reader_event()), (Some(ReaderEvent::Stopped), None));
+        batch.emit(outcome(0, 1));
         assert_eq!(taken(&caller, 10), Some(vec![0]));
     }
 
     #[test]
-    fn what_is_pushed_beyond_the_window_waits_and_is_bounded_too() {
-        let (caller, ends) = windows(4);
+    fn requests_pushed_beyond_the_window_wait_and_are_bounded_too() {
+        let (caller, batch) = windows(4);
         let requests = |count: usize| (0..count).map(|id| Request::get(id as u64, "http://origin.test/"));
         assert_eq!((caller.push(requests(6)), caller.room()), (Ok(()), 0));
-        ends.read(4);
-        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((4, false)));
-        assert!(ends.next_read().is_none(), "none was asked for");
+        batch.read(4);
+        assert_eq!(batch.next_read().map(|(read, ended)| (read.len(), ended)), Some((4, false)));
+        assert!(batch.next_read().is_none(), "none was asked for");
         assert_eq!(caller.push(requests(MAX_WAITING)), Err(Closed));
         caller.finish();
         assert_eq!(caller.push(requests(1)), Err(Closed));
-        ends.read(4);
-        assert_eq!(ends.next_read().map(|(read, ended)| (read.len(), ended)), Some((2, true)));
+        batch.read(4);
+        assert_eq!(batch.next_read().map(|(read, ended)| (read.len(), ended)), Some((2, true)));
     }
 }

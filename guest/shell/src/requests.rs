@@ -1,11 +1,11 @@
 //! From the engine's request to wasi:http's, which both versions have under nearly the same names.
 
-/// Defines `address` and `fields`: what is asked of whom in the type given, and with which headers. `http`, the module of wasi:http's types, has to be in scope, and
-/// `refused`, which says what an error of its headers means.
+/// Defines `set_target` and `fields`: the target of a request of the given type, and its headers. `http`, the module of
+/// wasi:http's types, has to be in scope, and `header_error`, which says what an error of its headers means.
 #[macro_export]
 macro_rules! requests {
     ($Request:ty) => {
-        fn address(outgoing: &$Request, request: &$crate::engine::Request, url: &$crate::Url) -> Result<(), ()> {
+        fn set_target(outgoing: &$Request, request: &$crate::engine::Request, url: &$crate::Url) -> Result<(), ()> {
             let scheme = if url.scheme() == "https" { http::Scheme::Https } else { http::Scheme::Http };
             if request.method != "GET" {
                 outgoing.set_method(&method(&request.method))?;
@@ -29,18 +29,22 @@ macro_rules! requests {
             }
         }
 
-        /// The request's headers, with the length of its body and the number with which it asks for facts. The engine has found them fit; a host may think otherwise.
-        fn fields(request: &$crate::engine::Request, asks: Option<&str>) -> Result<http::Fields, $crate::Failed> {
+        /// The request's headers, with the length of its body and the number with which it asks for facts. The engine
+        /// has checked them; a host may still refuse them.
+        fn fields(
+            request: &$crate::engine::Request,
+            attempt_number: Option<&str>,
+        ) -> Result<http::Fields, $crate::Failed> {
             let length = $crate::announced_length(request);
-            if request.headers.is_empty() && length.is_none() && asks.is_none() {
+            if request.headers.is_empty() && length.is_none() && attempt_number.is_none() {
                 return Ok(http::Fields::new());
             }
-            let fields = http::Fields::from_list(&request.headers).map_err(refused)?;
+            let fields = http::Fields::from_list(&request.headers).map_err(header_error)?;
             if let Some(length) = length {
-                fields.append("content-length", length.to_string().as_bytes()).map_err(refused)?;
+                fields.append("content-length", length.to_string().as_bytes()).map_err(header_error)?;
             }
-            if let Some(number) = asks {
-                fields.append($crate::ATTEMPT, number.as_bytes()).map_err(refused)?;
+            if let Some(number) = attempt_number {
+                fields.append($crate::ATTEMPT, number.as_bytes()).map_err(header_error)?;
             }
             Ok(fields)
         }

@@ -1,4 +1,4 @@
-//! A response on its way to the caller.
+//! Responses and their bodies.
 
 use fantail_engine::{Failed, Header};
 use futures::future::LocalBoxFuture;
@@ -24,7 +24,8 @@ pub enum Body<I: Incoming> {
 }
 
 impl<I: Incoming> Response<I> {
-    /// A copy for a request that shares this response; none if there is no memory for it. A body that was handed out is not shared.
+    /// A copy for a request that shares this response; none if there is no memory for it. An unread body cannot be
+    /// shared.
     pub(crate) fn copy(&self) -> Option<Self> {
         let Self { status, headers, body } = self;
         let body = match body {
@@ -40,7 +41,7 @@ impl<I: Incoming> Response<I> {
         Some(Self { status: *status, headers: headers.clone(), body })
     }
 
-    /// About what it takes as it passes to the caller.
+    /// About how many bytes it takes in a call to the caller.
     pub(crate) fn size(&self) -> u64 {
         const PAIR: usize = 64;
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + PAIR).sum();
@@ -57,23 +58,24 @@ impl<I: Incoming> Response<I> {
 pub enum More {
     /// It may.
     Yes,
-    /// The body has ended, or is broken: [`Incoming::end`] says which.
+    /// The body has ended or broken off: [`Incoming::finish`] says which.
     No,
 }
 
 /// A body on its way in. Dropping it closes its connection.
 pub trait Incoming: Sized + 'static {
-    /// It, as the interface hands it out.
+    /// The body as the interface hands it out.
     type Unread;
 
-    /// Waits for more of the body, and puts it behind what is in `into`: as much as there is room for, if there is room.
+    /// Waits for more of the body and appends it to `into`: as much as its capacity holds, if it has any left.
     fn read(&mut self, into: Vec<u8>) -> impl Future<Output = (Vec<u8>, More)>;
 
-    /// After the last byte that was announced: there is nothing left to ask, which would cost as much as a short body.
-    fn whole(self) -> impl Future<Output = ()>;
+    /// Releases the body after its last announced byte, without asking how it ended: that would cost as much as a short
+    /// body.
+    fn release(self) -> impl Future<Output = ()>;
 
-    /// After the last byte of a body that announced no length, or broke its word: whether the body is whole.
-    fn end(self) -> impl Future<Output = Result<(), Failed>>;
+    /// Waits for the end of a body without an announced length, or with a wrong one. Returns an error if it broke off.
+    fn finish(self) -> impl Future<Output = Result<(), Failed>>;
 
     /// Hands the body out unread, with a future that resolves when it has ended.
     fn hand_out(self, status: u16, repeatable: bool) -> (Self::Unread, LocalBoxFuture<'static, ()>);

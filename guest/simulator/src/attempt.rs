@@ -1,20 +1,20 @@
-//! An attempt in flight, and the response that it gets.
+//! An attempt in flight, and its response.
 
 use fantail_engine::{BodyMode, Header, Instant};
 
-/// A response, and what was asked to get it.
+/// A response, and the request it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// Its status.
     pub status: u16,
-    pub(crate) asked: Asked,
+    pub(crate) wire_request: WireRequest,
     /// Bytes that it holds.
     pub(crate) size: u64,
 }
 
 /// What an origin sees of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct WireRequest {
     pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) headers: Vec<Header>,
@@ -26,8 +26,8 @@ pub(crate) struct Running {
     pub(crate) origin: usize,
     pub(crate) path: u32,
     pub(crate) body: BodyMode,
-    pub(crate) asked: Asked,
+    pub(crate) wire_request: WireRequest,
     pub(crate) started: Instant,
-    /// Of which request.
+    /// The request's id.
     pub(crate) id: u64,
 }

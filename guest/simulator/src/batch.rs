@@ -1,6 +1,6 @@
-//! One batch: an engine, and a shell that remembers what it asked for.
+//! One batch: an engine, and a shell that records what it does.
 
-use crate::attempt::{Asked, Response, Running};
+use crate::attempt::{Response, Running, WireRequest};
 use crate::broken::Broken;
 use crate::chains::Chains;
 use crate::ledger::Ledger;
@@ -14,48 +14,48 @@ pub(crate) struct Batch {
     pub(crate) engine: Engine<Response>,
     planned: VecDeque<Planned>,
     read: u64,
-    /// A read that was asked for and not answered: how many at most.
+    /// A read that was requested and not answered: how many requests at most.
     reading: Option<usize>,
     closing: bool,
     pub(crate) running: BTreeMap<AttemptId, Running>,
     pub(crate) outcomes: Vec<Outcome<Response>>,
-    /// Outcomes handed out and not taken.
+    /// Outcomes emitted and not taken.
     pub(crate) untaken: u32,
     pub(crate) summary: Option<Summary>,
     pub(crate) ledger: Ledger,
     chains: Chains,
     turns: Turns,
     memory: Memory,
-    /// What happened to origins since it was last looked at.
-    pub(crate) seen: Vec<Seen>,
+    /// Events at origins that have not been checked yet.
+    pub(crate) origin_events: Vec<OriginEvent>,
 }
 
-/// What happens between a batch and an origin.
+/// An event between a batch and an origin.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct OriginEvent {
     pub(crate) origin: usize,
-    pub(crate) what: What,
+    pub(crate) kind: Kind,
 }
 
-/// See [`Seen`].
+/// See [`OriginEvent`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum What {
-    /// An attempt is made, so many being in flight then; the first of its request or not.
+pub(crate) enum Kind {
+    /// An attempt starts, with this many in flight including it; whether it is its request's first.
     Started { attempt: AttemptId, in_flight: u32, first: bool },
-    /// One was answered, or failed; with its status, if it has one.
+    /// An attempt was answered or failed; with its status, if it has one.
     Ended { attempt: AttemptId, status: Option<u16> },
-    /// One is over, and only the engine knows what it makes of that.
-    Unclear { broken: bool },
+    /// An attempt has ended, and only the engine knows how it counts that.
+    Ambiguous { broken: bool },
     /// A request was not sent because of a breaker.
-    Refused,
+    RejectedByBreaker,
 }
 
-/// What the world has to see to.
-pub(crate) enum Wish {
+/// What the world has to do next.
+pub(crate) enum Task {
     Read,
     Answer(AttemptId),
-    /// Its body may go on.
-    Grow(AttemptId),
+    /// Let its body grow.
+    GrowBody(AttemptId),
 }
 
 impl Batch {
@@ -78,22 +78,22 @@ impl Batch {
             outcomes: Vec::new(),
             untaken: 0,
             summary: None,
-            seen: Vec::new(),
+            origin_events: Vec::new(),
         })
     }
 
-    /// Tells the engine, does what it asks for, and checks what must hold after that.
-    pub(crate) fn tell(
+    /// Passes an event to the engine, performs its actions, and checks what must hold after that.
+    pub(crate) fn handle(
         &mut self,
         now: Instant,
         event: Event<Response>,
         origins: &mut Origins,
         names: &[String],
-    ) -> Result<Vec<Wish>, Broken> {
+    ) -> Result<Vec<Task>, Broken> {
         if self.summary.is_some() {
             return Ok(Vec::new());
         }
-        self.ledger.told(now, &event, &self.running);
+        self.ledger.record_event(now, &event, &self.running);
         match &event {
             Event::Head { attempt, status, location: Some(location), .. } => {
                 self.chains.head(*attempt, *status, location);
@@ -114,49 +114,50 @@ impl Batch {
             _ => {}
         }
         self.engine.handle(now, event, origins);
-        let mut wishes = Vec::new();
+        let mut tasks = Vec::new();
         while let Some(action) = self.engine.next_action() {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
-            wishes.extend(self.perform(now, action, names)?);
+            tasks.extend(self.perform(now, action, names)?);
         }
-        let (held, settings) = (self.engine.held(), self.engine.settings());
+        let (held, settings) = (self.engine.entries(), self.engine.settings());
         self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
         self.ledger.check_step(now, held, &self.running, settings)?;
-        self.turns.look(now, &self.running, self.ledger.unread(&self.running), settings);
-        Ok(wishes)
+        self.turns.update(now, &self.running, self.ledger.unread(&self.running), settings);
+        Ok(tasks)
     }
 
-    /// Notes the end of an attempt.
+    /// Records the end of an attempt.
     fn ended(&mut self, attempt: AttemptId, status: Option<u16>, cause: Option<Cause>) {
         let Some(Running { origin, .. }) = self.running.remove(&attempt) else { return };
         // It may have been over a connection that had been closed.
         let unclear = cause == Some(Cause::ConnectionTerminated);
-        let what = if unclear { What::Unclear { broken: true } } else { What::Ended { attempt, status } };
-        self.seen.push(Seen { origin, what });
+        let kind = if unclear { Kind::Ambiguous { broken: true } } else { Kind::Ended { attempt, status } };
+        self.origin_events.push(OriginEvent { origin, kind });
     }
 
-    fn perform(&mut self, now: Instant, action: Action<Response>, names: &[String]) -> Result<Option<Wish>, Broken> {
+    fn perform(&mut self, now: Instant, action: Action<Response>, names: &[String]) -> Result<Option<Task>, Broken> {
         match action {
             Action::Read(room) => {
                 Broken::unless(self.reading.is_none() && !self.closing, || "two reads at once".to_owned())?;
                 self.memory.check_read(self.engine.held_bytes(), self.engine.settings())?;
                 self.reading = Some(room as usize);
-                return Ok(Some(Wish::Read));
+                return Ok(Some(Task::Read));
             }
             Action::CloseInput => {
                 Broken::unless(!self.closing, || "closed twice".to_owned())?;
                 self.closing = true;
-                return Ok(Some(Wish::Read));
+                return Ok(Some(Task::Read));
             }
             Action::Start { attempt, request, url, body } => {
                 let base = url.origin().ascii_serialization();
                 let origin =
                     names.iter().position(|name| *name == base).ok_or_else(|| Broken(format!("asked {url}")))?;
                 let path = url.path().trim_start_matches('/').parse().map_err(|_| Broken(format!("asked {url}")))?;
-                let asked = Asked { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
-                let running = Running { origin, path, body, asked, started: now, id: request.id };
+                let wire_request =
+                    WireRequest { method: request.method.clone(), url: url.into(), headers: request.headers.clone() };
+                let running = Running { origin, path, body, wire_request, started: now, id: request.id };
                 self.start(now, attempt, &request, running)?;
-                return Ok(Some(Wish::Answer(attempt)));
+                return Ok(Some(Task::Answer(attempt)));
             }
             Action::Cancel(attempt) => {
                 let running = self.running.remove(&attempt);
@@ -164,11 +165,11 @@ impl Batch {
                     return Err(Broken("cancelled what does not run".to_owned()));
                 };
                 if started + self.engine.settings().attempt_timeout <= now {
-                    self.seen.push(Seen { origin, what: What::Unclear { broken: false } });
+                    self.origin_events.push(OriginEvent { origin, kind: Kind::Ambiguous { broken: false } });
                 }
                 self.ledger.cancelled(attempt);
             }
-            Action::Grant(attempt) => return Ok(Some(Wish::Grow(attempt))),
+            Action::Grant(attempt) => return Ok(Some(Task::GrowBody(attempt))),
             Action::Emit(outcome) => self.emit(now, *outcome, names)?,
             Action::Finish(summary) => {
                 Broken::unless(self.running.is_empty(), || "finished with attempts in flight".to_owned())?;
@@ -179,23 +180,23 @@ impl Batch {
         Ok(None)
     }
 
-    /// Notes an attempt that is made.
+    /// Records the start of an attempt.
     fn start(&mut self, now: Instant, attempt: AttemptId, request: &Request, started: Running) -> Result<(), Broken> {
         let (settings, unread) = (self.engine.settings(), self.ledger.unread(&self.running));
         self.ledger.started(now, attempt, request, &self.running, settings)?;
         self.turns.started(now, (request.id, started.origin), &self.running, unread, settings)?;
-        self.chains.started(request.id, &started.asked)?;
+        self.chains.started(request.id, &started.wire_request)?;
         let first = self.ledger.attempts_of(request.id) == 1;
         let origin = started.origin;
         self.running.insert(attempt, started);
         let in_flight = self.running.values().filter(|running| running.origin == origin).count();
         let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-        self.seen.push(Seen { origin, what: What::Started { attempt, in_flight, first } });
+        self.origin_events.push(OriginEvent { origin, kind: Kind::Started { attempt, in_flight, first } });
         self.ledger.peak = self.ledger.peak.max(self.running.len());
         Ok(())
     }
 
-    /// Notes an outcome that is handed out.
+    /// Records an emitted outcome.
     fn emit(&mut self, now: Instant, outcome: Outcome<Response>, names: &[String]) -> Result<(), Broken> {
         let settings = self.engine.settings();
         self.ledger.emitted(now, &outcome, settings)?;
@@ -204,28 +205,28 @@ impl Batch {
         self.memory.emitted(&outcome);
         let refused = outcome.result.as_ref().is_err_and(|failure| failure.cause == Cause::BreakerOpen);
         let origin = names.iter().position(|name| refused && outcome.url.starts_with(&format!("{name}/")));
-        self.seen.extend(origin.map(|origin| Seen { origin, what: What::Refused }));
+        self.origin_events.extend(origin.map(|origin| OriginEvent { origin, kind: Kind::RejectedByBreaker }));
         self.untaken += 1;
         self.outcomes.push(outcome);
         Ok(())
     }
 
-    /// What a read that was asked for gives: up to so many requests.
-    pub(crate) fn read(&mut self, now: Instant, most: usize, names: &[String]) -> Option<Event<Response>> {
+    /// Answers a requested read with up to `max` requests.
+    pub(crate) fn read(&mut self, now: Instant, max: usize, names: &[String]) -> Option<Event<Response>> {
         let room = if self.closing { usize::MAX } else { self.reading? };
         self.reading = None;
-        // A read under way when the input was closed may have got something after all.
-        let count = if self.closing { most.min(1) } else { most.min(room) }.min(self.planned.len());
+        // A read under way when the input was closed may have received something after all.
+        let count = if self.closing { max.min(1) } else { max.min(room) }.min(self.planned.len());
         let planned: Vec<Planned> = self.planned.drain(..count).collect();
         let requests: Vec<Request> =
             planned.iter().zip(self.read..).map(|(planned, id)| planned.request(id, names)).collect();
         self.read += count as u64;
         let settings = self.engine.settings();
-        let fit = || planned.iter().zip(&requests).filter(|(planned, _)| !planned.unfit);
-        for (planned, request) in fit() {
+        let valid = || planned.iter().zip(&requests).filter(|(planned, _)| !planned.invalid);
+        for (planned, request) in valid() {
             self.turns.read(now, request.id, planned.origin, &request.overrides, settings);
         }
-        self.memory.read(fit().map(|(_, request)| request), self.closing);
+        self.memory.read(valid().map(|(_, request)| request), self.closing);
         self.ledger.read(now, &requests, settings, self.closing);
         Some(Event::Read { requests, ended: self.closing || self.planned.is_empty() })
     }

@@ -1,6 +1,6 @@
-//! A promise that was broken.
+//! Broken promises.
 
-/// Something that must hold and does not.
+/// A promise that does not hold.
 #[derive(Debug)]
 pub struct Broken(pub String);
 

@@ -1,6 +1,6 @@
-//! What must always hold: a book of what one batch was told and did, and the checks made on it after every step.
+//! The promises that must always hold: a ledger of one batch's events and actions, and the checks after every step.
 
-use crate::attempt::{Asked, Response, Running};
+use crate::attempt::{Response, Running, WireRequest};
 use crate::broken::Broken;
 use crate::truth::Truth;
 use fantail_engine::{
@@ -9,43 +9,42 @@ use fantail_engine::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How late an outcome may be: as late as a timer is.
+/// How late an outcome may be: as late as a timer.
 const LATE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 pub(crate) struct Ledger {
-    begun: Option<Instant>,
+    started_at: Option<Instant>,
     closed: bool,
     left: bool,
-    /// The reader has wanted every outcome at once.
+    /// The reader has stopped the batch.
     stopped: bool,
-    /// Requests without an outcome, and by when they must have one.
+    /// Requests without an outcome, with their deadlines.
     waiting: BTreeMap<u64, Waiting>,
     read: u64,
-    given: u64,
+    emitted: u64,
     taken: u64,
     last: Option<u64>,
     responses: u64,
     failures: BTreeMap<Cause, u64>,
-    /// Attempts in outcomes that were handed out, and hops.
+    /// Attempts and hops in emitted outcomes.
     reported: (u64, u64),
-    /// Which request each attempt was of, and whether what was sent may be sent again after it was seen: what a redirect made a
-    /// GET may be.
+    /// The request of each attempt, and whether that may be repeated as it was sent: a redirect may have made it a GET.
     attempts: BTreeMap<AttemptId, (u64, bool)>,
     started: BTreeMap<u64, u32>,
-    /// Must not be sent again.
-    spent: BTreeSet<u64>,
-    /// Attempts whose head leads somewhere else.
-    led_on: BTreeSet<AttemptId>,
+    /// Requests that must not be sent again.
+    must_not_resend: BTreeSet<u64>,
+    /// Attempts whose head redirects.
+    redirecting: BTreeSet<AttemptId>,
     pub(crate) peak: usize,
     truth: Truth,
-    /// Requests that were sent a second time beside the first.
+    /// Requests that had a hedge.
     hedged: BTreeSet<u64>,
     successes: u32,
-    /// What `until` asks for was handed out.
+    /// Emitted outcomes meet the condition of `until`.
     enough: bool,
     shared: u64,
-    /// Bodies that were handed out: those whose outcome may still be held back, and the others.
+    /// Unread bodies that were handed out: those whose outcome may still be held back, and the others.
     unread: (BTreeMap<u64, AttemptId>, BTreeSet<AttemptId>),
 }
 
@@ -53,44 +52,49 @@ pub(crate) struct Ledger {
 struct Waiting {
     until: Instant,
     /// As it was read.
-    asked: Asked,
+    wire_request: WireRequest,
     /// Whether it may be sent twice without harm.
     repeatable: bool,
 }
 
 impl Ledger {
-    /// These were read.
+    /// Records requests that were read.
     pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
         for request in requests {
             let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
             let Request { id, method, url, headers, .. } = request;
-            let asked = Asked { method: method.clone(), url: url.clone(), headers: headers.clone() };
+            let wire_request = WireRequest { method: method.clone(), url: url.clone(), headers: headers.clone() };
             let (until, repeatable) = (now + timeout + LATE, request.is_repeatable());
-            self.waiting.insert(*id, Waiting { until, asked, repeatable });
+            self.waiting.insert(*id, Waiting { until, wire_request, repeatable });
             self.read += 1;
         }
         self.closed |= closed;
     }
 
-    /// The engine is about to be told this.
-    pub(crate) fn told(&mut self, now: Instant, event: &Event<Response>, running: &BTreeMap<AttemptId, Running>) {
+    /// Records an event that is about to be passed to the engine.
+    pub(crate) fn record_event(
+        &mut self,
+        now: Instant,
+        event: &Event<Response>,
+        running: &BTreeMap<AttemptId, Running>,
+    ) {
         match event {
-            Event::Demand => _ = self.begun.get_or_insert(now),
+            Event::Demand => _ = self.started_at.get_or_insert(now),
             Event::Sent { .. } | Event::Wants { .. } => {}
             Event::Taken(count) => self.taken += u64::from(*count),
             Event::ReaderGone => self.left = true,
             Event::Stop => self.stopped = true,
             Event::Head { attempt, location, .. } => {
                 self.truth.head(*attempt);
-                self.touch(*attempt);
+                self.mark_possibly_sent(*attempt);
                 match location {
-                    Some(_) => _ = self.led_on.insert(*attempt),
+                    Some(_) => _ = self.redirecting.insert(*attempt),
                     None => self.reached(*attempt),
                 }
             }
             Event::Failed { attempt, failed: Failed { cause, .. } } => {
                 if cause.sent() != Sent::No {
-                    self.touch(*attempt);
+                    self.mark_possibly_sent(*attempt);
                     self.reached(*attempt);
                 }
             }
@@ -109,24 +113,24 @@ impl Ledger {
         }
     }
 
-    /// This attempt was given up.
+    /// Records a cancelled attempt.
     pub(crate) fn cancelled(&mut self, attempt: AttemptId) {
-        self.touch(attempt);
+        self.mark_possibly_sent(attempt);
         self.reached(attempt);
     }
 
-    fn touch(&mut self, attempt: AttemptId) {
+    fn mark_possibly_sent(&mut self, attempt: AttemptId) {
         if let Some((id, _)) = self.attempts.get(&attempt) {
-            self.truth.touch(*id);
+            self.truth.mark_possibly_sent(*id);
         }
     }
 
     /// An origin may have seen this attempt.
     pub(crate) fn reached(&mut self, attempt: AttemptId) {
         if let Some((id, false)) = self.attempts.get(&attempt)
-            && !self.led_on.contains(&attempt)
+            && !self.redirecting.contains(&attempt)
         {
-            self.spent.insert(*id);
+            self.must_not_resend.insert(*id);
         }
     }
 
@@ -150,22 +154,22 @@ impl Ledger {
             };
             Broken::unless(hedged && due, || format!("request {id} was sent a second time beside the first"))?;
         } else {
-            let may_have_second = |attempt: AttemptId, other: u64| {
+            let may_hedge = |attempt: AttemptId, other: u64| {
                 self.attempts.get(&attempt).is_some_and(|(_, repeatable)| *repeatable) && !self.hedged.contains(&other)
             };
-            self.truth.check_turn(now, running, settings, may_have_second)?;
+            self.truth.check_turn(now, running, settings, may_hedge)?;
         }
         self.truth.started(id);
         Broken::unless(self.attempts.insert(attempt, (id, request.is_repeatable())).is_none(), || {
             format!("{attempt:?} was started twice")
         })?;
         Broken::unless(self.waiting.contains_key(&id), || format!("request {id} was sent after its outcome"))?;
-        Broken::unless(!self.spent.contains(&id), || format!("request {id} must not be sent again"))?;
+        Broken::unless(!self.must_not_resend.contains(&id), || format!("request {id} must not be sent again"))?;
         let started = self.started.entry(id).or_default();
         *started += 1;
-        // A second one beside another, and one for a connection that was closed.
-        let most = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
-        Broken::unless(*started <= most, || format!("request {id} was sent {started} times"))
+        // Plus a hedge, and one for a connection that was closed.
+        let max = 1 + settings.retries + settings.redirects + u32::from(settings.hedge.is_some()) + 1;
+        Broken::unless(*started <= max, || format!("request {id} was sent {started} times"))
     }
 
     pub(crate) fn emitted(
@@ -175,28 +179,30 @@ impl Ledger {
         settings: &Settings,
     ) -> Result<(), Broken> {
         let id = outcome.id;
-        let Some(Waiting { until, asked, repeatable }) = self.waiting.remove(&id) else {
+        let Some(Waiting { until, wire_request, repeatable }) = self.waiting.remove(&id) else {
             return Err(Broken(format!("an outcome too much for request {id}")));
         };
         let held_back = settings.order == Order::Input;
         Broken::unless(held_back || now <= until, || format!("the outcome of request {id} is late"))?;
         Broken::unless(!held_back || self.last < Some(id), || format!("request {id} out of order"))?;
         self.last = Some(id);
-        self.given += 1;
+        self.emitted += 1;
         let started = self.started.get(&id).copied().unwrap_or_default();
-        let told = outcome.attempts;
-        Broken::unless(told == started, || format!("request {id} says {told} attempts of {started}"))?;
+        let claimed = outcome.attempts;
+        Broken::unless(claimed == started, || format!("request {id} says {claimed} attempts of {started}"))?;
         Broken::unless(outcome.hops.len() <= settings.redirects as usize, || format!("request {id} hopped on"))?;
-        self.reported.0 += u64::from(told);
+        self.reported.0 += u64::from(claimed);
         self.reported.1 += outcome.hops.len() as u64;
         match &outcome.result {
             Ok(response) => {
                 self.responses += 1;
-                self.shared += u64::from(told == 0);
-                // A redirect may have made another request of it.
-                let same = !outcome.hops.is_empty() || response.asked == asked;
+                self.shared += u64::from(claimed == 0);
+                // A redirect may have changed the request.
+                let same = !outcome.hops.is_empty() || response.wire_request == wire_request;
                 let from = outcome.hops.first().unwrap_or(&outcome.url);
-                Broken::unless(same && *from == asked.url, || format!("request {id} got what another asked for"))?;
+                Broken::unless(same && *from == wire_request.url, || {
+                    format!("request {id} got what another wire_request for")
+                })?;
             }
             Err(failure) => {
                 self.truth.check(outcome, failure, repeatable, settings)?;
@@ -216,7 +222,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What must hold whenever the engine has nothing more to do.
+    /// Checks what must hold whenever the engine has no more actions.
     pub(crate) fn check_step(
         &mut self,
         now: Instant,
@@ -230,23 +236,26 @@ impl Ledger {
         for attempt in running.values() {
             *by_origin.entry(attempt.origin).or_default() += 1;
         }
-        let most = by_origin.values().max().copied().unwrap_or_default();
-        Broken::unless(most <= settings.per_origin, || format!("{most} in flight to one origin"))?;
+        let max = by_origin.values().max().copied().unwrap_or_default();
+        Broken::unless(max <= settings.per_origin, || format!("{max} in flight to one origin"))?;
         let unread = unread_running(running) + self.unread.1.len();
         Broken::unless(unread <= settings.max_unread as usize, || format!("{unread} unread bodies"))?;
         let untaken = self.read - self.taken;
         let within = self.closed || self.left || untaken <= u64::from(settings.window);
         Broken::unless(within, || format!("{untaken} in a window of {}", settings.window))?;
-        let most = 300 + 30 * settings.window as usize;
-        Broken::unless(held <= most, || format!("{held} entries held, {most} allowed"))?;
+        let max = 300 + 30 * settings.window as usize;
+        Broken::unless(held <= max, || format!("{held} entries held, {max} allowed"))?;
         let missing = self.waiting.keys().next().filter(|_| self.stopped && !self.left);
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome after the stop"))?;
-        let over = settings.deadline.zip(self.begun).is_some_and(|(deadline, begun)| begun + deadline + LATE < now);
+        let over = settings
+            .deadline
+            .zip(self.started_at)
+            .is_some_and(|(deadline, started_at)| started_at + deadline + LATE < now);
         let done = self.waiting.is_empty() || self.left || settings.order == Order::Input;
         Broken::unless(!over || done, || "outcomes are missing after the deadline".to_owned())
     }
 
-    /// What must hold of a summary.
+    /// Checks what must hold for a summary.
     pub(crate) fn check_end(&self, summary: &Summary, settings: &Settings) -> Result<(), Broken> {
         let status = summary.by_status;
         let by_status = [status.informational, status.successful, status.redirection, status.client_error];
@@ -278,20 +287,20 @@ impl Ledger {
         }
         let missing = self.waiting.keys().next();
         Broken::unless(missing.is_none(), || format!("request {missing:?} has no outcome"))?;
-        equal("outcomes", self.given, self.read)?;
-        equal("outcomes taken", self.taken, self.given)?;
+        equal("outcomes", self.emitted, self.read)?;
+        equal("outcomes taken", self.taken, self.emitted)?;
         Broken::unless(self.shared <= summary.coalesced, || "a response without an attempt".to_owned())?;
         equal("responses handed out", summary.responses, self.responses)?;
         equal("attempts in outcomes", self.reported.0, attempts)?;
         Broken::unless(summary.by_cause == self.failures, || format!("{:?}, not {:?}", summary.by_cause, self.failures))
     }
 
-    /// Attempts for unread bodies, and such bodies that were handed out, at most.
+    /// An upper bound of attempts for unread bodies and of unread bodies that were handed out.
     pub(crate) fn unread(&self, running: &BTreeMap<AttemptId, Running>) -> usize {
         unread_running(running) + self.unread.0.len() + self.unread.1.len()
     }
 
-    /// How often a request was sent.
+    /// Attempts of a request.
     pub(crate) fn attempts_of(&self, id: u64) -> u32 {
         self.started.get(&id).copied().unwrap_or_default()
     }

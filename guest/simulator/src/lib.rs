@@ -1,11 +1,12 @@
-//! The engine among simulated origins, on a clock of its own: no threads, no sockets, no sleeping.
+//! The engine with simulated origins and a simulated clock: no threads, no sockets, no sleeping.
 //!
-//! A [`Scenario`] is drawn from a seed: policies, requests, what each origin does to each of them, how slowly the input comes and
-//! the outcomes are taken. [`simulate`] plays it, and checks after every step what must always hold ([`ledger`]). The same seed
-//! gives the same run, event by event; `cargo run --package fantail-simulator -- SEED` prints it.
+//! A [`Scenario`] is drawn from a seed: policies, requests, how each origin answers each of them, how slowly the input
+//! arrives and the outcomes are taken. [`simulate`] plays it, and checks after every step what must always hold
+//! ([`ledger`]). The same seed gives the same run, event by event; `cargo run --package fantail-simulator -- SEED`
+//! prints it.
 //!
-//! What origins do is a function of the seed, the path, and how often the path was asked for: a real origin can do the same, which
-//! is how the simulation is held against real sockets.
+//! What an origin does is a function of the seed, the path, and how often the path was requested. A real origin can do
+//! the same, so that the simulation can be compared with real sockets.
 
 mod attempt;
 mod batch;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let Some(seed) = args.next().and_then(|seed| seed.parse().ok()) else {
-        eprintln!("which seed? A number, as a failed test prints it; after it `paced` for one of those");
+        eprintln!("usage: fantail-simulator SEED [paced], with the seed that a failed test prints");
         return ExitCode::from(2);
     };
     let paced = args.next().is_some_and(|which| which == "paced");

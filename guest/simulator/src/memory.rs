@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 /// Bytes of requests that have no outcome, and of outcomes that were not taken.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// By request, body included.
+    /// Bytes by request, body included.
     requests: BTreeMap<u64, u64>,
-    /// What the latest read brought, before anyone could know how much that would be.
+    /// Bytes of the latest read, which could not be known before it.
     latest: u64,
-    /// Bodies of responses in outcomes that were handed out.
+    /// Bytes of bodies in emitted outcomes.
     untaken: u64,
-    /// The reader is gone, and takes nothing.
+    /// The reader is gone.
     left: bool,
 }
 
-/// Bytes of an outcome beside its body, about.
+/// About how many bytes an outcome takes beside its body.
 const RECORD: u64 = 1_024;
 
 impl Memory {
-    /// These were read, and can be sent. Those that are read after the end has come get their outcomes at once.
+    /// Records valid requests that were read. Those read after the input was closed get their outcomes at once.
     pub(crate) fn read<'a>(&mut self, requests: impl Iterator<Item = &'a Request>, closing: bool) {
         let sizes: Vec<(u64, u64)> = requests.map(|request| (request.id, request.size())).collect();
         if !closing {
@@ -45,13 +45,14 @@ impl Memory {
         self.left = true;
     }
 
-    /// L3: no more is read than the window of bytes has room for, but for what had to be read to see how large it is.
+    /// L3: nothing is read while the window of bytes is full, unless no request is pending.
     pub(crate) fn check_read(&self, held: u64, settings: &Settings) -> Result<(), Broken> {
         let room = held <= settings.window_bytes || self.requests.is_empty();
         Broken::unless(room, || format!("more is read, and {held} bytes of {} are held", settings.window_bytes))
     }
 
-    /// L3: what is held is counted, and fits into the window of bytes, but for a body or two and what the latest read brought.
+    /// L3: what is held is counted, and fits into the window of bytes, except for one or two bodies and the latest
+    /// read.
     pub(crate) fn check(
         &self,
         held: u64,
@@ -61,17 +62,17 @@ impl Memory {
         if self.left {
             return Ok(());
         }
-        // In the input's order a request may have ended that is still held back.
+        // With ordered outcomes, a request may have ended whose outcome is still held back.
         let all = settings.order == Order::Completion;
         let sent = |id: &u64| running.values().any(|one| one.id == *id);
         let requests = self.requests.iter().filter(|(id, _)| all || sent(id)).map(|(_, size)| size);
-        let least = requests.sum::<u64>() + self.untaken;
-        Broken::unless(least <= held, || format!("{least} bytes are held, and counted are {held}"))?;
-        // In the input's order, that of the request which the others wait for, and one that has its place.
+        let min = requests.sum::<u64>() + self.untaken;
+        Broken::unless(min <= held, || format!("{min} bytes are held, and counted are {held}"))?;
+        // With ordered outcomes, also the body of the request that the others wait for.
         let beyond = if all { 1 } else { 2 };
         let records = RECORD * u64::from(settings.window);
-        let most = settings.window_bytes + self.latest + beyond * MAX_SIZE + FIRST_GRANT + records;
-        Broken::unless(held <= most, || format!("{held} bytes held in a window of {}", settings.window_bytes))
+        let max = settings.window_bytes + self.latest + beyond * MAX_SIZE + FIRST_GRANT + records;
+        Broken::unless(held <= max, || format!("{held} bytes held in a window of {}", settings.window_bytes))
     }
 }
 
@@ -80,9 +81,9 @@ mod tests {
     use super::*;
     use fantail_engine::Policy;
 
-    /// L3: what is found when requests are counted, and their bytes are not.
+    /// L3: detects an engine that counts requests, but not their bytes.
     #[test]
-    fn bytes_that_are_not_counted_are_found_and_those_that_are_read_beyond_the_window() {
+    fn uncounted_bytes_and_reads_beyond_the_window_are_detected() {
         let settings = Policy { window_bytes: Some(65_536), ..Policy::default() }.resolve().unwrap();
         let upload = Request { body: Some(vec![0; 100_000]), ..Request::get(0, "http://origin.test/") };
         let (mut memory, nothing) = (Memory::default(), BTreeMap::new());

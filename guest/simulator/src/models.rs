@@ -1,4 +1,4 @@
-//! What limits at an origin come to, computed from what is seen from outside, and as their documentation has it.
+//! Models of the limits of an origin, computed from what is visible outside the engine, as they are documented.
 
 use crate::broken::Broken;
 use fantail_engine::{AttemptId, Instant, Settings};
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// An attempt of one of the batches.
 type Attempt = (usize, AttemptId);
 
-/// When attempts were made.
+/// Counts attempts since the first.
 #[derive(Default)]
 pub(crate) struct Schedule {
     first: Option<Instant>,
@@ -25,26 +25,27 @@ impl Schedule {
         self.first.unwrap_or_default()
     }
 
-    /// No more than the burst, and the rate times the time since the first was due, which may have been so late.
+    /// Checks for at most the burst plus the rate times the time since the first attempt was due, which may have been
+    /// `late`.
     pub(crate) fn check(&self, now: Instant, late: Duration, rate: u32, burst: u64) -> Result<(), Broken> {
         let nanos = u64::try_from((now.since(self.first()) + late).as_nanos()).unwrap_or(u64::MAX);
-        // The engine counts in whole nanoseconds from one to the next.
-        let most = burst + nanos / (1_000_000_000 / u64::from(rate));
-        Broken::unless(self.count <= most, || format!("asked {} times at {rate} a second, not {most}", self.count))
+        // The engine's interval between attempts is in whole nanoseconds.
+        let max = burst + nanos / (1_000_000_000 / u64::from(rate));
+        Broken::unless(self.count <= max, || format!("asked {} times at {rate} a second, not {max}", self.count))
     }
 }
 
-/// A breaker that all batches judge by one rule.
+/// A breaker, when all batches have the same rule.
 #[derive(Default)]
 pub(crate) struct Circuit {
     state: State,
-    /// How many attempts were made before each that is in flight.
-    made: BTreeMap<Attempt, u64>,
+    /// For each attempt in flight, how many were started before it.
+    started_before: BTreeMap<Attempt, u64>,
     count: u64,
 }
 
 enum State {
-    /// Since so many attempts were made; results by second.
+    /// The number of attempts when it closed, and results by second.
     Closed(u64, Vec<(u64, bool)>),
     Open(Instant),
     Probing(Attempt, Instant),
@@ -57,9 +58,9 @@ impl Default for State {
 }
 
 impl Circuit {
-    /// Nothing is sent while it is open, and nothing but one probe while it is half-open.
+    /// Checks that nothing is sent while it is open, and only one probe while it is half-open.
     pub(crate) fn started(&mut self, now: Instant, attempt: Attempt, settings: &Settings) -> Result<(), Broken> {
-        self.made.insert(attempt, self.count);
+        self.started_before.insert(attempt, self.count);
         self.count += 1;
         if settings.breaker_percent == 0 {
             return Ok(());
@@ -72,20 +73,20 @@ impl Circuit {
     }
 
     pub(crate) fn ended(&mut self, now: Instant, attempt: Attempt, failed: bool, settings: &Settings) {
-        let made = self.made.remove(&attempt).unwrap_or_default();
+        let started_before = self.started_before.remove(&attempt).unwrap_or_default();
         let (second, open) = (now.as_nanos() / 1_000_000_000, State::Open(now + settings.breaker_open));
         match &mut self.state {
-            State::Closed(since, results) if made >= *since => {
+            State::Closed(since, results) if started_before >= *since => {
                 results.push((second, failed));
                 results.retain(|(of, _)| of + 10 > second);
-                let bad = results.iter().filter(|(_, failed)| *failed).count();
+                let failures = results.iter().filter(|(_, failed)| *failed).count();
                 let enough = results.len() >= settings.breaker_minimum as usize;
-                if enough && bad * 100 >= results.len() * settings.breaker_percent as usize {
+                if enough && failures * 100 >= results.len() * settings.breaker_percent as usize {
                     self.state = open;
                 }
             }
             State::Probing(probe, _) if *probe == attempt => {
-                self.state = if failed { open } else { State::Closed(made + 1, Vec::new()) };
+                self.state = if failed { open } else { State::Closed(started_before + 1, Vec::new()) };
             }
             State::Closed(..) | State::Open(_) | State::Probing(..) => {}
         }
@@ -96,41 +97,41 @@ impl Circuit {
     }
 }
 
-/// What an adaptive limit is at most: that of gradient2 as long as answers come as fast as usual, in windows of a round trip.
+/// An upper bound of an adaptive limit: gradient2 while answers are as fast as usual, in windows of a round trip.
 pub(crate) struct Limit {
-    most: f64,
-    /// A result of an attempt as young as this ends the window.
+    max: f64,
+    /// The first attempt whose result ends the window.
     since: u64,
     count: u64,
     dropped: bool,
-    made: BTreeMap<Attempt, u64>,
+    started_before: BTreeMap<Attempt, u64>,
 }
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { most: 10.0, since: 0, count: 0, dropped: false, made: BTreeMap::new() }
+        Self { max: 10.0, since: 0, count: 0, dropped: false, started_before: BTreeMap::new() }
     }
 }
 
 impl Limit {
     pub(crate) fn started(&mut self, attempt: Attempt) {
-        self.made.insert(attempt, self.count);
+        self.started_before.insert(attempt, self.count);
         self.count += 1;
     }
 
     pub(crate) fn ended(&mut self, attempt: Attempt, dropped: bool) {
         self.dropped |= dropped;
-        if self.made.remove(&attempt).is_some_and(|made| made >= self.since) {
-            self.most = if self.dropped { (self.most * 0.9).max(1.0) } else { self.most + 0.2 * 4.0 };
+        if self.started_before.remove(&attempt).is_some_and(|made| made >= self.since) {
+            self.max = if self.dropped { (self.max * 0.9).max(1.0) } else { self.max + 0.2 * 4.0 };
             (self.since, self.dropped) = (self.count, false);
         }
     }
 
-    /// So many may be in flight once one more is made.
+    /// Checks the number in flight after an attempt was started.
     pub(crate) fn check(&self, in_flight: u32, settings: &Settings) -> Result<(), Broken> {
         let Some(floor) = settings.per_origin_floor else { return Ok(()) };
-        let most = self.most.max(f64::from(floor));
-        Broken::unless(f64::from(in_flight) <= most, || format!("{in_flight} in flight, {most} allowed"))
+        let max = self.max.max(f64::from(floor));
+        Broken::unless(f64::from(in_flight) <= max, || format!("{in_flight} in flight, {max} allowed"))
     }
 }
 
@@ -143,7 +144,7 @@ mod tests {
         Instant::from_nanos(millis * 1_000_000)
     }
 
-    /// Names of attempts, as an engine gives them.
+    /// Ids of attempts, as an engine assigns them.
     fn attempts(count: u32) -> Vec<Attempt> {
         let policy = Policy { concurrency: Some(count), ..Policy::default() };
         let (mut engine, mut origins): (Engine<()>, _) = (Engine::new(&policy).unwrap(), Origins::default());
@@ -157,9 +158,9 @@ mod tests {
         started.collect()
     }
 
-    /// L6, L7: what is found when more is sent than a rate allows.
+    /// L6, L7: detects attempts beyond a rate.
     #[test]
-    fn a_schedule_that_is_too_fast_is_found() {
+    fn a_schedule_that_is_too_fast_is_detected() {
         let mut schedule = Schedule::default();
         let mut sent = |at| {
             schedule.add(ms(at));
@@ -168,9 +169,9 @@ mod tests {
         assert_eq!([sent(0), sent(0), sent(99)], [true, true, false]);
     }
 
-    /// L9: what is found when a late result closes a breaker.
+    /// L9: detects a breaker that is closed by a late result.
     #[test]
-    fn an_attempt_beside_the_probe_is_found() {
+    fn an_attempt_beside_the_probe_is_detected() {
         let policy = Policy { breaker_percent: Some(50), breaker_minimum: Some(1), ..Policy::default() };
         let (settings, attempts) = (policy.resolve().unwrap(), attempts(4));
         let mut circuit = Circuit::default();
@@ -184,9 +185,9 @@ mod tests {
         assert!(circuit.started(ms(5_003), attempts[3], &settings).is_err());
     }
 
-    /// L10: what is found when each answer makes a limit grow.
+    /// L10: detects a limit that grows with each answer.
     #[test]
-    fn a_limit_that_grows_too_fast_is_found() {
+    fn a_limit_that_grows_too_fast_is_detected() {
         let policy = Policy { per_origin_floor: Some(1), ..Policy::default() };
         let (settings, mut limit) = (policy.resolve().unwrap(), Limit::default());
         let attempts = attempts(20);

@@ -1,4 +1,4 @@
-//! What origins do.
+//! The behaviour of simulated origins.
 
 use fastrand::Rng;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What an origin does to one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// How long it takes to do so.
+    /// After how long.
     pub after: Duration,
     /// What it does.
     pub does: Does,
@@ -15,7 +15,7 @@ pub struct Answer {
 /// See [`Answer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Does {
-    /// Answers with this status; the body ends that much later.
+    /// Answers with this status; the body ends after `body`.
     Respond {
         /// The status.
         status: u16,
@@ -28,26 +28,26 @@ pub enum Does {
     Redirect {
         /// The status.
         status: u16,
-        /// To which origin.
+        /// The index of the target's origin.
         origin: usize,
-        /// To which path.
+        /// The target's path.
         path: u32,
     },
-    /// Answers with a head, and ends in the middle of the body.
+    /// Answers with a head, and breaks off in the middle of the body.
     BreakBody,
-    /// Ends the connection before any answer.
+    /// Closes the connection before any answer.
     Break,
-    /// Lets nobody connect.
+    /// Refuses the connection.
     Refuse,
-    /// Nothing, ever.
+    /// Never answers.
     Hang,
 }
 
-/// How an origin is disposed.
+/// The kind of an origin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Character {
     Healthy,
-    /// One of some answers takes fifty times as long.
+    /// One in twenty answers takes fifty times as long.
     Uneven,
     Flaky,
     Busy,
@@ -62,7 +62,7 @@ impl Character {
         *rng.choice(&[Healthy, Healthy, Uneven, Flaky, Flaky, Busy, Redirecting, Hanging, Dead]).unwrap_or(&Healthy)
     }
 
-    /// What an origin of this kind does, among so many origins.
+    /// What an origin of this kind does, when there are `origins` in all.
     pub(crate) fn answer(self, rng: &mut Rng, origins: usize) -> Answer {
         let after = Duration::from_micros(rng.u64(0..20_000));
         let one_in = |rng: &mut Rng, many: u32| rng.u32(0..many) == 0;

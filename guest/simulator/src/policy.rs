@@ -1,4 +1,4 @@
-//! Policies of every kind.
+//! Random policies.
 
 use fantail_engine::{BodyMode, Hedge, Order, Policy, Until};
 use fastrand::Rng;
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A policy that is within its bounds.
 pub(crate) fn draw(rng: &mut Rng) -> Policy {
     let policy = draw_any(rng);
-    // In some nothing but slots is in the way of a second attempt.
+    // Some have no limit on hedges but slots.
     if rng.u32(0..6) > 0 {
         return policy;
     }
@@ -48,7 +48,7 @@ fn draw_any(rng: &mut Rng) -> Policy {
     }
 }
 
-/// The same for a batch whose outcomes do not depend on what happens to be faster.
+/// A policy for a batch whose outcomes do not depend on timing.
 pub(crate) fn draw_steady(rng: &mut Rng) -> Policy {
     Policy {
         concurrency: Some(rng.u32(1..=16)),
@@ -66,9 +66,9 @@ pub(crate) fn draw_steady(rng: &mut Rng) -> Policy {
     }
 }
 
-/// The same for a batch that waits for nothing but its rate.
+/// A policy for a batch that waits only for its rate.
 pub(crate) fn draw_paced(rng: &mut Rng) -> Policy {
-    // Some send all they have at once, and are in debt for long.
+    // Some send everything at once, and leave their bucket empty for long.
     let (rate, burst) = if rng.u32(0..4) == 0 { (rng.u32(1..5), 1_000) } else { (rng.u32(20..5_000), rng.u32(1..5)) };
     Policy {
         concurrency: Some(1_000),

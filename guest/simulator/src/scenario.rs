@@ -1,4 +1,4 @@
-//! What is played, drawn from a seed.
+//! Scenarios, drawn from a seed.
 
 use crate::origin::{Answer, Character, Does};
 use crate::policy;
@@ -12,34 +12,34 @@ pub(crate) const MAX_SIZE: u64 = 100_000;
 /// Everything about a run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What it was drawn from.
+    /// The seed it was drawn from.
     pub seed: u64,
     /// The policy of its first batch.
     pub policy: Policy,
-    /// Those of the others, which run beside it and know the same of origins.
+    /// The policies of the other batches, which run at the same time and share what is known about origins.
     pub(crate) others: Vec<Policy>,
     /// How many origins can be known at once.
     pub(crate) capacity: usize,
-    /// Nothing is in the way of what rates allow: see [`Scenario::draw_paced`].
+    /// Nothing but rates delays attempts: see [`Scenario::draw_paced`].
     pub(crate) paced: bool,
     /// The requests of each batch.
     pub batches: Vec<Vec<Planned>>,
     pub(crate) origins: Vec<Character>,
     /// How long a read of the input takes at most.
     pub(crate) input: Duration,
-    /// How long the reader waits at most before it takes what is there.
+    /// How long the reader waits at most before it takes outcomes.
     pub(crate) reader: Duration,
     /// When the reader leaves.
     pub(crate) leaves: Option<Duration>,
-    /// When it wants every outcome at once.
+    /// When the reader stops the batch.
     pub(crate) stops: Option<Duration>,
     /// How late a timer is at most.
     pub(crate) lateness: Duration,
-    /// Its outcomes do not depend on what happens to be faster.
+    /// Its outcomes do not depend on timing.
     steady: bool,
 }
 
-/// A request before it is known where its origin is.
+/// A request before the address of its origin is known.
 #[derive(Clone, Debug)]
 pub struct Planned {
     method: &'static str,
@@ -51,16 +51,16 @@ pub struct Planned {
     pub path: u32,
     overrides: Overrides,
     /// It cannot be sent.
-    pub(crate) unfit: bool,
-    /// Whose credentials it carries.
+    pub(crate) invalid: bool,
+    /// Its credentials.
     token: Option<&'static str>,
 }
 
 impl Planned {
-    /// The request, if origins are found under these URLs (such as `http://origin-0.test`).
+    /// The request, with origins at these URLs (such as `http://origin-0.test`).
     pub fn request(&self, id: u64, origins: &[String]) -> Request {
         let origin = origins.get(self.origin).map_or("", String::as_str);
-        let url = if self.unfit { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
+        let url = if self.invalid { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
         let body = self.body.map(|bytes| vec![b'a'; usize::try_from(bytes).unwrap_or_default()]);
         let overrides = self.overrides.clone();
         let headers = self.token.map(|token| ("authorization".to_owned(), token.into())).into_iter().collect();
@@ -75,11 +75,11 @@ impl Scenario {
         let policy = policy::draw(&mut rng);
         let origins: Vec<Character> = (0..rng.usize(1..5)).map(|_| Character::draw(&mut rng)).collect();
         let batches = if rng.u32(0..4) == 0 { rng.usize(2..4) } else { 1 };
-        // Some are so long that a pile would show.
-        let most = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
-        let batches = (0..batches).map(|_| draw_requests(&mut rng, most, origins.len())).collect();
-        let micros = |rng: &mut Rng, most| Duration::from_micros(rng.u64(0..most));
-        // One that looks all the time makes a run of nothing else.
+        // Some are long enough for a leak to show.
+        let max = if rng.u32(0..100) == 0 { 3_000 } else { *rng.choice(&[5, 20, 20, 60, 200]).unwrap_or(&20) };
+        let batches = (0..batches).map(|_| draw_requests(&mut rng, max, origins.len())).collect();
+        let micros = |rng: &mut Rng, max| Duration::from_micros(rng.u64(0..max));
+        // Not zero: a reader that polls without a pause would fill the run with polls.
         let (input, reader) = (micros(&mut rng, 3_000), micros(&mut rng, 30_000) + Duration::from_micros(20));
         let leaves = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let lateness = if rng.bool() { Duration::ZERO } else { micros(&mut rng, 3_000) };
@@ -87,21 +87,21 @@ impl Scenario {
         let others = batches.iter().skip(1).map(|_| if rng.bool() { policy.clone() } else { policy::draw(&mut rng) });
         let others: Vec<Policy> = others.collect();
         let limited = others.iter().chain([&policy]).all(|policy| policy.retry_per_second < Some(10_000));
-        let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MOST };
+        let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MAX };
         let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         let (paced, steady) = (false, false);
         Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
     }
 
-    /// Draws one in which nothing but rates makes anything wait: slots and time enough, healthy origins, and batches that may have
-    /// rates of their own. What a rate allows must then be sent, and what it does not must not.
+    /// Draws a scenario in which attempts wait only for rates: slots and time enough, healthy origins, and batches that
+    /// may have different rates. What a rate allows must then be sent, and no more.
     pub fn draw_paced(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let batches = rng.usize(1..4);
         let mut policies: Vec<Policy> = (0..batches).map(|_| policy::draw_paced(&mut rng)).collect();
-        // One, or as many as cannot all be known.
+        // One, or more than can be known at once.
         let origins = vec![Character::Healthy; if rng.bool() { 1 } else { rng.usize(2..30) }];
-        let capacity = if rng.bool() { Origins::MOST } else { rng.usize(1..=origins.len()) };
+        let capacity = if rng.bool() { Origins::MAX } else { rng.usize(1..=origins.len()) };
         let requests = |rng: &mut Rng| {
             let planned = |path| Planned {
                 token: None,
@@ -110,7 +110,7 @@ impl Scenario {
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
-                unfit: false,
+                invalid: false,
             };
             (0..200).map(planned).collect()
         };
@@ -124,9 +124,9 @@ impl Scenario {
         Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
     }
 
-    /// Draws one in which what becomes of a request does not depend on what happens to be faster: one batch, every path asked for
-    /// by one request, time enough, and a budget that does not end. Real origins that do what [`Scenario::answer`] says must
-    /// then come to the same outcomes.
+    /// Draws a scenario in which outcomes do not depend on timing: one batch, one request per path, time enough, and an
+    /// unlimited retry budget. Real origins that behave as [`Scenario::answer`] says must then lead to the same
+    /// outcomes.
     pub fn draw_steady(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let policy = policy::draw_steady(&mut rng);
@@ -141,7 +141,7 @@ impl Scenario {
                 origin: rng.usize(0..origins.len()),
                 path,
                 overrides: Overrides::default(),
-                unfit: rng.u32(0..30) == 0,
+                invalid: rng.u32(0..30) == 0,
             }
         });
         let batches = vec![requests.collect()];
@@ -150,7 +150,7 @@ impl Scenario {
             seed,
             policy,
             others: Vec::new(),
-            capacity: Origins::MOST,
+            capacity: Origins::MAX,
             paced: false,
             batches,
             origins,
@@ -181,16 +181,16 @@ impl Scenario {
         self.origins.len()
     }
 
-    /// Whether nobody can connect to an origin.
+    /// Whether an origin refuses all connections.
     pub fn is_dead(&self, origin: usize) -> bool {
         matches!(self.origins.get(origin), Some(Character::Dead))
     }
 
-    /// What an origin does when a path is asked for the `visit`-th time, from 0.
+    /// What an origin does when a path is requested for the `visit`-th time, from 0.
     pub fn answer(&self, origin: usize, path: u32, visit: u32) -> Answer {
         let place = (origin as u64) << 48 | u64::from(path) << 16 | u64::from(visit);
         let mut rng = Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place);
-        // The first numbers of neighbouring seeds are not far apart.
+        // The first numbers of neighbouring seeds are similar.
         rng.u64(..);
         let character = self.origins.get(origin).copied().unwrap_or(Character::Healthy);
         let answer = character.answer(&mut rng, self.origins.len());
@@ -198,15 +198,15 @@ impl Scenario {
     }
 }
 
-/// The same answer without what makes the outcome depend on the order of events.
+/// The same answer without anything that makes the outcome depend on the order of events.
 fn steady(Answer { after, does }: Answer, path: u32, visit: u32) -> Answer {
     let does = match does {
-        // Whether the connection was a kept one, and the request is sent again for that, depends on what came before.
+        // Whether the connection was reused, and the request is therefore repeated, depends on earlier requests.
         Does::Break => Does::BreakBody,
-        // Of one request, so that nobody else is led there.
+        // A path of its own, so that no other request is redirected there.
         Does::Redirect { status, origin, .. } => Does::Redirect { status, origin, path: path + 1_000 },
         Does::Respond { status, body, .. } => Does::Respond { status, retry_after: None, body },
-        // Seldom, or the test would take for ever.
+        // Rarely, or the test would take too long.
         Does::Hang if visit > 0 || !path.is_multiple_of(10) => {
             Does::Respond { status: 200, retry_after: None, body: Duration::ZERO }
         }
@@ -215,9 +215,9 @@ fn steady(Answer { after, does }: Answer, path: u32, visit: u32) -> Answer {
     Answer { after: after.min(Duration::from_millis(20)), does }
 }
 
-fn draw_requests(rng: &mut Rng, most: usize, origins: usize) -> Vec<Planned> {
+fn draw_requests(rng: &mut Rng, max: usize, origins: usize) -> Vec<Planned> {
     let paths = if rng.bool() { 1_000 } else { 8 };
-    let count = rng.usize(0..most);
+    let count = rng.usize(0..max);
     (0..count).map(|_| draw_request(rng, paths, origins)).collect()
 }
 
@@ -232,8 +232,8 @@ fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
     };
     // Some would fill a small window of bytes.
     let body = matches!(method, "PUT" | "POST").then(|| if rng.u32(0..6) == 0 { rng.u64(0..MAX_SIZE) } else { 4 });
-    // Some origins are asked more than others.
+    // Some origins get more requests than others.
     let origin = rng.usize(0..origins).min(rng.usize(0..origins));
     let token = *rng.choice(&[None, None, Some("one"), Some("two")]).unwrap_or(&None);
-    Planned { method, body, origin, path: rng.u32(0..paths), overrides, unfit: rng.u32(0..40) == 0, token }
+    Planned { method, body, origin, path: rng.u32(0..paths), overrides, invalid: rng.u32(0..40) == 0, token }
 }

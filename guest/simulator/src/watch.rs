@@ -1,7 +1,7 @@
-//! What must hold of origins, whichever batches ask them: rates, budgets of retries, breakers and adaptive limits, by the policy of
-//! each batch over what all of them do. Checked with every attempt.
+//! What must hold for each origin across batches: rates, retry budgets, breakers and adaptive limits, by the policy of
+//! each batch over the attempts of all. Checked with every attempt.
 
-use crate::batch::{Seen, What};
+use crate::batch::{Kind, OriginEvent};
 use crate::broken::Broken;
 use crate::models::{Circuit, Limit, Schedule};
 use crate::scenario::Scenario;
@@ -9,36 +9,36 @@ use fantail_engine::{Instant, Order, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How late an attempt may be and count as made in time, as the interface documents it for `set-rate`.
+/// How late an attempt may be and still count as made in time, as the interface documents for `set-rate`.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// All origins, and the policies that they are asked by.
+/// All origins, and the policies of all batches.
 pub(crate) struct Watch {
     policies: Vec<Settings>,
-    /// There is room to know all of them.
+    /// All origins can be known at once.
     all_known: bool,
-    /// Nothing but rates makes anything wait.
+    /// Only rates delay attempts.
     paced: bool,
-    /// How late the first attempt may be that a rate has let go: as late as a timer, or as what an instance catches up with.
+    /// How late the first attempt allowed by a rate may be: as late as a timer, or as an instance catches up.
     late: Duration,
     origins: BTreeMap<usize, Origin>,
 }
 
-/// What was seen of one origin.
+/// What was observed at one origin.
 #[derive(Default)]
 struct Origin {
     /// By rate and burst.
     schedules: BTreeMap<(u32, u32), Schedule>,
     all: Schedule,
-    /// By batch: first attempts, the others, and when the last one was made.
+    /// By batch: first attempts, other attempts, and when the last one was made.
     sent: BTreeMap<usize, (u64, u64, Instant)>,
-    /// Attempts that may have been repeated out of no budget.
-    free: u64,
+    /// Repeated attempts that may not have been charged to a budget.
+    unbudgeted: u64,
     results: u64,
     circuit: Circuit,
     limit: Limit,
-    /// Nobody outside can tell how the engine took some result.
-    unclear: bool,
+    /// It is not visible outside how the engine counted some result.
+    ambiguous: bool,
 }
 
 impl Watch {
@@ -54,55 +54,56 @@ impl Watch {
         })
     }
 
-    /// Something happened between a batch and an origin.
-    pub(crate) fn see(
+    /// Checks an event between a batch and an origin.
+    pub(crate) fn observe(
         &mut self,
         now: Instant,
         batch: usize,
-        Seen { origin: number, what }: Seen,
+        OriginEvent { origin: number, kind }: OriginEvent,
     ) -> Result<(), Broken> {
         let Self { policies, all_known, origins, late, .. } = self;
         let Some(settings) = policies.get(batch) else { return Ok(()) };
         let origin = origins.entry(number).or_default();
-        // A breaker is followed where all batches have one rule, a limit where there is one batch.
+        // The breaker model needs one rule for all batches, the limit model a single batch.
         let rule = |settings: &Settings| (settings.breaker_percent, settings.breaker_minimum, settings.breaker_open);
-        let one_rule = *all_known && policies.iter().all(|other| rule(other) == rule(settings)) && !origin.unclear;
-        let one_batch = *all_known && policies.len() == 1 && !origin.unclear;
-        let place = |what: Broken| Broken(format!("origin {number}, batch {batch}: {}", what.0));
-        match what {
-            What::Started { attempt, in_flight, first } => {
+        let one_rule = *all_known && policies.iter().all(|other| rule(other) == rule(settings)) && !origin.ambiguous;
+        let one_batch = *all_known && policies.len() == 1 && !origin.ambiguous;
+        let with_context = |broken: Broken| Broken(format!("origin {number}, batch {batch}: {}", broken.0));
+        match kind {
+            Kind::Started { attempt, in_flight, first } => {
                 origin.count(now, batch, first);
-                origin.check_rate(now, *late, settings, policies).map_err(place)?;
-                origin.check_budget(now, batch, policies).map_err(place)?;
+                origin.check_rate(now, *late, settings, policies).map_err(with_context)?;
+                origin.check_budget(now, batch, policies).map_err(with_context)?;
                 if one_rule {
-                    origin.circuit.started(now, (batch, attempt), settings).map_err(place)?;
+                    origin.circuit.started(now, (batch, attempt), settings).map_err(with_context)?;
                 }
                 origin.limit.started((batch, attempt));
                 if one_batch {
-                    origin.limit.check(in_flight, settings).map_err(place)?;
+                    origin.limit.check(in_flight, settings).map_err(with_context)?;
                 }
             }
-            What::Ended { attempt, status } => {
+            Kind::Ended { attempt, status } => {
                 let failed = status.is_none_or(|status| status >= 500);
                 origin.results += 1;
                 origin.circuit.ended(now, (batch, attempt), failed, settings);
                 origin.limit.ended((batch, attempt), failed || status == Some(429));
             }
-            What::Unclear { broken } => {
+            Kind::Ambiguous { broken } => {
                 origin.results += 1;
-                origin.free += u64::from(broken);
-                origin.unclear = true;
+                origin.unbudgeted += u64::from(broken);
+                origin.ambiguous = true;
             }
-            What::Refused => {
+            Kind::RejectedByBreaker => {
                 let enough = origin.results >= u64::from(settings.breaker_minimum);
                 let open = !one_rule || settings.order == Order::Input || origin.circuit.is_open();
-                Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned()).map_err(place)?;
+                Broken::unless(enough && open, || "its breaker had no reason to be open".to_owned())
+                    .map_err(with_context)?;
             }
         }
         Ok(())
     }
 
-    /// What must hold when all is over: where nothing else is in the way, a batch sends what its rate allows.
+    /// Checks the end of a run: if nothing else delays it, a batch sends what its rate allows.
     pub(crate) fn check_end(&self) -> Result<(), Broken> {
         if !self.paced || !self.all_known {
             return Ok(());
@@ -112,16 +113,17 @@ impl Watch {
                 let Some(Settings { rate: Some(rate), burst, .. }) = self.policies.get(*batch).copied() else {
                     continue;
                 };
-                let each = Duration::from_secs(1) / rate;
-                // Beside others it may have to wait for attempts of each before each of its own, and not for their debts.
-                let beside = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
-                let mine = u32::try_from(*sent).unwrap_or(u32::MAX);
-                let waits = if beside == 1 { mine.saturating_sub(burst) } else { (mine + 1) * (beside + 1) };
-                let most = each * waits + self.late * 2 + Duration::from_millis(30);
+                let interval = Duration::from_secs(1) / rate;
+                // Among other batches it may have to wait for an attempt of each before each of its own, but not for
+                // their bursts.
+                let batches = u32::try_from(self.policies.len()).unwrap_or(u32::MAX);
+                let attempts = u32::try_from(*sent).unwrap_or(u32::MAX);
+                let waits = if batches == 1 { attempts.saturating_sub(burst) } else { (attempts + 1) * (batches + 1) };
+                let max = interval * waits + self.late * 2 + Duration::from_millis(30);
                 let took = last.since(origin.all.first());
-                Broken::unless(took <= most, || {
+                Broken::unless(took <= max, || {
                     format!(
-                        "origin {number}, batch {batch}: {sent} attempts at {rate} a second took {took:?}, not {most:?}"
+                        "origin {number}, batch {batch}: {sent} attempts at {rate} a second took {took:?}, not {max:?}"
                     )
                 })?;
             }
@@ -139,7 +141,7 @@ impl Origin {
         self.all.add(now);
     }
 
-    /// Batches with one rate keep it together. All of them keep the largest, but for what others' bursts add.
+    /// Batches with the same rate keep it together. All batches keep the largest rate, plus their bursts.
     fn check_rate(
         &mut self,
         now: Instant,
@@ -154,17 +156,17 @@ impl Origin {
         }
         let rates: Option<Vec<u32>> = policies.iter().map(|policy| policy.rate).collect();
         match rates.and_then(|rates| rates.into_iter().max()) {
-            Some(most) => {
-                self.all.check(now, late, most, policies.iter().map(|policy| u64::from(policy.burst) + 1).sum())
+            Some(max) => {
+                self.all.check(now, late, max, policies.iter().map(|policy| u64::from(policy.burst) + 1).sum())
             }
             None => Ok(()),
         }
     }
 
-    /// What a batch repeats is within its own budget over what all have sent.
+    /// A batch's repeated attempts are within its own budget over what all have sent.
     fn check_budget(&self, now: Instant, batch: usize, policies: &[Settings]) -> Result<(), Broken> {
         let Some(settings) = policies.get(batch) else { return Ok(()) };
-        // What a redirect leads to is no repetition.
+        // Attempts after a redirect are not repeats.
         if policies.iter().any(|policy| policy.redirects > 0) {
             return Ok(());
         }
@@ -172,7 +174,7 @@ impl Origin {
         let repeated = self.sent.get(&batch).map_or(0, |(_, others, _)| *others);
         let windows = now.as_nanos() / 10_000_000_000 + 1;
         let floor = u64::from(settings.retry_per_second) * 10 * windows;
-        let most = first * u64::from(settings.retry_percent) / 100 + floor + self.free;
-        Broken::unless(repeated <= most, || format!("{repeated} attempts out of a budget of {most}"))
+        let max = first * u64::from(settings.retry_percent) / 100 + floor + self.unbudgeted;
+        Broken::unless(repeated <= max, || format!("{repeated} attempts out of a budget of {max}"))
     }
 }

@@ -1,7 +1,7 @@
-//! Time, origins, and who reads: everything around the engines.
+//! Everything around the engines: time, origins, inputs and readers.
 
 use crate::attempt::Response;
-use crate::batch::{Batch, Wish};
+use crate::batch::{Batch, Task};
 use crate::broken::Broken;
 use crate::origin::{Answer, Does};
 use crate::scenario::Scenario;
@@ -13,21 +13,21 @@ use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What became of one batch.
+/// The result of one batch.
 #[derive(Debug)]
 pub struct Finished {
-    /// Those that were handed out, in their order.
+    /// Emitted outcomes, in order.
     pub outcomes: Vec<Outcome<Response>>,
-    /// What the engine counted.
+    /// The engine's summary.
     pub summary: Summary,
 }
 
-/// Plays a scenario. Every event is told to `trace` as it happens.
+/// Plays a scenario. Every event is passed to `trace` as it happens.
 pub fn simulate(scenario: &Scenario, trace: &mut dyn FnMut(String)) -> Result<Vec<Finished>, Broken> {
     let mut world = World::new(scenario, trace)?;
-    while let Some((now, happening)) = world.next() {
+    while let Some((now, scheduled)) = world.next() {
         world.now = now;
-        world.happens(happening)?;
+        world.process(scheduled)?;
     }
     world.watch.check_end()?;
     let finished = world.batches.into_iter().map(|batch| {
@@ -41,36 +41,36 @@ struct World<'a> {
     scenario: &'a Scenario,
     rng: Rng,
     now: Instant,
-    /// By time, and among those of one time by when they were foreseen.
-    ahead: BTreeMap<(Instant, u64), Happening>,
-    foreseen: u64,
+    /// By time, and at the same time in the order they were scheduled.
+    schedule: BTreeMap<(Instant, u64), Scheduled>,
+    scheduled: u64,
     names: Vec<String>,
     origins: Origins,
     batches: Vec<Batch>,
-    /// How often each path of each origin was asked for.
+    /// How often each path of each origin was requested.
     visits: BTreeMap<(usize, u32), u32>,
     watch: Watch,
-    /// Responses that end so long after their bodies may grow.
+    /// Responses whose bodies wait for a grant, and how long after it they end.
     growing: BTreeMap<(usize, AttemptId), (Event<Response>, Duration)>,
     trace: &'a mut dyn FnMut(String),
 }
 
-/// What happens to which batch.
-struct Happening {
+/// An event for one batch.
+struct Scheduled {
     batch: usize,
-    what: What,
+    kind: Kind,
 }
 
-enum What {
-    /// Unless the attempt has been cancelled.
+enum Kind {
+    /// Dropped if the attempt has been cancelled.
     Attempt(AttemptId, Event<Response>),
     Read,
     Take,
-    Tell(Event<Response>),
+    Handle(Event<Response>),
 }
 
-/// Steps after which a run is broken: it should have ended long before.
-const MOST: u64 = 1_000_000;
+/// Steps after which a run counts as endless.
+const MAX_STEPS: u64 = 1_000_000;
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, trace: &'a mut dyn FnMut(String)) -> Result<Self, Broken> {
@@ -80,8 +80,8 @@ impl<'a> World<'a> {
             scenario,
             rng: Rng::with_seed(!scenario.seed),
             now: Instant::from_nanos(1_000_000_000),
-            ahead: BTreeMap::new(),
-            foreseen: 0,
+            schedule: BTreeMap::new(),
+            scheduled: 0,
             names: (0..scenario.origins()).map(|index| format!("http://origin-{index}.test")).collect(),
             origins: Origins::with_capacity(scenario.capacity),
             batches: batches?,
@@ -91,97 +91,97 @@ impl<'a> World<'a> {
             trace,
         };
         for batch in 0..world.batches.len() {
-            let begins = world.drawn(Duration::from_millis(20));
-            world.foresee(begins, batch, What::Tell(Event::Demand));
-            world.foresee(begins, batch, What::Take);
+            let start = world.random_span(Duration::from_millis(20));
+            world.schedule(start, batch, Kind::Handle(Event::Demand));
+            world.schedule(start, batch, Kind::Take);
             if let Some(leaves) = scenario.leaves {
-                world.foresee(begins + leaves, batch, What::Tell(Event::ReaderGone));
+                world.schedule(start + leaves, batch, Kind::Handle(Event::ReaderGone));
             }
             if let Some(stops) = scenario.stops {
-                world.foresee(begins + stops, batch, What::Tell(Event::Stop));
+                world.schedule(start + stops, batch, Kind::Handle(Event::Stop));
             }
         }
         Ok(world)
     }
 
-    /// Any span up to this one.
-    fn drawn(&mut self, most: Duration) -> Duration {
-        Duration::from_nanos(self.rng.u64(0..=u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
+    /// A random span up to this one.
+    fn random_span(&mut self, max: Duration) -> Duration {
+        Duration::from_nanos(self.rng.u64(0..=u64::try_from(max.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    fn foresee(&mut self, span: Duration, batch: usize, what: What) {
-        self.foreseen += 1;
-        self.ahead.insert((self.now + span, self.foreseen), Happening { batch, what });
+    fn schedule(&mut self, span: Duration, batch: usize, kind: Kind) {
+        self.scheduled += 1;
+        self.schedule.insert((self.now + span, self.scheduled), Scheduled { batch, kind });
     }
 
-    /// What happens next: what was foreseen, or the timer of an engine.
-    fn next(&mut self) -> Option<(Instant, Happening)> {
+    /// The next event: a scheduled one, or the timer of an engine.
+    fn next(&mut self) -> Option<(Instant, Scheduled)> {
         if self.batches.iter().all(|batch| batch.summary.is_some()) {
             return None;
         }
         let timers = self.batches.iter_mut().enumerate().filter(|(_, batch)| batch.summary.is_none());
         let timer = timers.filter_map(|(index, batch)| Some((batch.engine.next_timer()?, index))).min();
-        let late = self.drawn(self.scenario.lateness);
+        let late = self.random_span(self.scenario.lateness);
         let timer = timer.map(|(at, index)| ((at + late).max(self.now), index));
-        match self.ahead.first_key_value() {
+        match self.schedule.first_key_value() {
             Some((&(at, _), _)) if timer.is_none_or(|(timer, _)| at <= timer) => {
-                self.ahead.pop_first().map(|((at, _), happening)| (at, happening))
+                self.schedule.pop_first().map(|((at, _), scheduled)| (at, scheduled))
             }
-            Some(_) | None => timer.map(|(at, batch)| (at, Happening { batch, what: What::Tell(Event::Timer) })),
+            Some(_) | None => timer.map(|(at, batch)| (at, Scheduled { batch, kind: Kind::Handle(Event::Timer) })),
         }
     }
 
-    fn happens(&mut self, Happening { batch: index, what }: Happening) -> Result<(), Broken> {
-        Broken::unless(self.foreseen < MOST, || "it does not end".to_owned())?;
+    fn process(&mut self, Scheduled { batch: index, kind }: Scheduled) -> Result<(), Broken> {
+        Broken::unless(self.scheduled < MAX_STEPS, || "it does not end".to_owned())?;
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        let event = match what {
-            What::Attempt(attempt, event) => {
+        let event = match kind {
+            Kind::Attempt(attempt, event) => {
                 if !batch.running.contains_key(&attempt) {
                     return Ok(());
                 }
                 event
             }
-            What::Read => {
+            Kind::Read => {
                 let count = self.rng.usize(0..=8);
                 match batch.read(self.now, count, &self.names) {
                     Some(event) => event,
                     None => return Ok(()),
                 }
             }
-            What::Take => {
+            Kind::Take => {
                 let (wait, count) = (self.scenario.reader, batch.untaken);
                 if batch.summary.is_none() {
-                    let wait = self.drawn(wait) + Duration::from_micros(1);
-                    self.foresee(wait, index, What::Take);
+                    let wait = self.random_span(wait) + Duration::from_micros(1);
+                    self.schedule(wait, index, Kind::Take);
                 }
                 match count {
                     0 => return Ok(()),
                     count => Event::Taken(count),
                 }
             }
-            What::Tell(event) => event,
+            Kind::Handle(event) => event,
         };
-        self.tell(index, event)
+        self.handle(index, event)
     }
 
-    fn tell(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
+    fn handle(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
         let now = self.now;
         (self.trace)(format!("{:>12} {index} {}", now.as_nanos() / 1_000, described(&event)));
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        let wishes = batch.tell(now, event, &mut self.origins, &self.names)?;
-        for seen in batch.seen.drain(..) {
-            self.watch.see(now, index, seen)?;
+        let tasks = batch.handle(now, event, &mut self.origins, &self.names)?;
+        for event in batch.origin_events.drain(..) {
+            self.watch.observe(now, index, event)?;
         }
-        for wish in wishes {
-            match wish {
-                Wish::Read => {
-                    let span = self.drawn(self.scenario.input);
-                    self.foresee(span, index, What::Read);
+        for task in tasks {
+            match task {
+                Task::Read => {
+                    let span = self.random_span(self.scenario.input);
+                    self.schedule(span, index, Kind::Read);
                 }
-                Wish::Answer(attempt) => self.answer(index, attempt)?,
-                Wish::Grow(attempt) => {
+                Task::Answer(attempt) => self.answer(index, attempt)?,
+                Task::GrowBody(attempt) => {
                     if let Some((ended, after)) = self.growing.remove(&(index, attempt)) {
-                        self.foresee(after, index, What::Attempt(attempt, ended));
+                        self.schedule(after, index, Kind::Attempt(attempt, ended));
                     }
                 }
             }
@@ -189,7 +189,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Foresees what an origin does to an attempt.
+    /// Schedules what an origin does to an attempt.
     fn answer(&mut self, index: usize, attempt: AttemptId) -> Result<(), Broken> {
         let Some(running) = self.batches.get(index).and_then(|batch| batch.running.get(&attempt)).cloned() else {
             return Ok(());
@@ -209,31 +209,37 @@ impl<'a> World<'a> {
             location,
             facts: None,
         };
-        let asked = running.asked.clone();
+        let wire_request = running.wire_request.clone();
         let size = self.scenario.size(running.path, running.body);
         let failed = |cause| Event::Failed { attempt, failed: Failed::new(cause, None) };
         match does {
             Does::Respond { status, retry_after, body } => {
-                self.foresee(after, index, What::Attempt(attempt, head(status, retry_after, None)));
-                self.end(index, attempt, (after, body), running.body, Response { status, asked, size });
+                self.schedule(after, index, Kind::Attempt(attempt, head(status, retry_after, None)));
+                self.end(index, attempt, (after, body), running.body, Response { status, wire_request, size });
             }
             Does::Redirect { status, origin, path } => {
                 let location = self.names.get(origin).map(|name| format!("{name}/{path}"));
-                self.foresee(after, index, What::Attempt(attempt, head(status, None, location)));
-                self.end(index, attempt, (after, Duration::ZERO), running.body, Response { status, asked, size });
+                self.schedule(after, index, Kind::Attempt(attempt, head(status, None, location)));
+                self.end(
+                    index,
+                    attempt,
+                    (after, Duration::ZERO),
+                    running.body,
+                    Response { status, wire_request, size },
+                );
             }
             Does::BreakBody => {
-                self.foresee(after, index, What::Attempt(attempt, head(200, None, None)));
-                self.foresee(after, index, What::Attempt(attempt, failed(Cause::HttpResponseIncomplete)));
+                self.schedule(after, index, Kind::Attempt(attempt, head(200, None, None)));
+                self.schedule(after, index, Kind::Attempt(attempt, failed(Cause::HttpResponseIncomplete)));
             }
-            Does::Break => self.foresee(after, index, What::Attempt(attempt, failed(Cause::ConnectionTerminated))),
-            Does::Refuse => self.foresee(after, index, What::Attempt(attempt, failed(Cause::ConnectionRefused))),
+            Does::Break => self.schedule(after, index, Kind::Attempt(attempt, failed(Cause::ConnectionTerminated))),
+            Does::Refuse => self.schedule(after, index, Kind::Attempt(attempt, failed(Cause::ConnectionRefused))),
             Does::Hang => {}
         }
         Ok(())
     }
 
-    /// Foresees the end of a response: of its head, when its body is handed out.
+    /// Schedules the end of a response; at its head, if its body is handed out.
     fn end(
         &mut self,
         index: usize,
@@ -247,19 +253,19 @@ impl<'a> World<'a> {
         let ended = Event::Ended { attempt, response, body_bytes: if unread { 0 } else { 10 } };
         let until = if unread { after } else { after + body };
         if size > FIRST_GRANT {
-            self.foresee(after, index, What::Attempt(attempt, Event::Wants { attempt, bytes: size }));
+            self.schedule(after, index, Kind::Attempt(attempt, Event::Wants { attempt, bytes: size }));
             self.growing.insert((index, attempt), (ended, until - after));
         } else {
-            self.foresee(until, index, What::Attempt(attempt, ended));
+            self.schedule(until, index, Kind::Attempt(attempt, ended));
         }
         if unread {
-            let held = self.drawn(Duration::from_millis(30)) + Duration::from_nanos(1);
-            self.foresee(until + held, index, What::Tell(Event::UnreadEnded { attempt }));
+            let held = self.random_span(Duration::from_millis(30)) + Duration::from_nanos(1);
+            self.schedule(until + held, index, Kind::Handle(Event::UnreadEnded { attempt }));
         }
     }
 }
 
-/// An event on one line: without the bytes of bodies.
+/// An event on one line, without the bytes of bodies.
 fn described(event: &Event<Response>) -> String {
     let Event::Read { requests, ended } = event else { return format!("{event:?}") };
     let described = requests.iter().map(|Request { id, method, url, headers, body, overrides }| {

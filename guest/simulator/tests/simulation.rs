@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const SEEDS: u64 = 20_000;
 
-/// What was seen in a part of the runs.
+/// Totals over a part of the runs.
 #[derive(Default)]
 struct Seen {
     requests: u64,
@@ -20,7 +20,7 @@ struct Seen {
     causes: BTreeMap<Cause, u64>,
 }
 
-/// Plays every seed of a residue class: tests run side by side.
+/// Plays every seed of a residue class, so that tests can run in parallel.
 fn play(residue: u64, classes: u64, draw: fn(u64) -> Scenario) -> Seen {
     let mut seen = Seen::default();
     for seed in (residue..SEEDS).step_by(usize::try_from(classes).unwrap()) {
@@ -86,7 +86,7 @@ fn s4_odd_seeds_keep_every_promise() {
 
 /// L5, L6, L7: batches with rates of their own, at more origins than can be known.
 #[test]
-fn what_rates_allow_is_sent_and_no_more() {
+fn batches_send_exactly_what_their_rates_allow() {
     let seen = play(0, 20, Scenario::draw_paced);
     assert!(seen.requests > 100_000 && seen.causes.is_empty(), "{} {:?}", seen.requests, seen.causes);
 }

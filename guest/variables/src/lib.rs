@@ -1,4 +1,4 @@
-//! Spin's variables where there is no Spin: `api_token` is `SPIN_VARIABLE_API_TOKEN` of wasi:cli/environment.
+//! Spin's variables without Spin: `api_token` is read from `SPIN_VARIABLE_API_TOKEN` in wasi:cli/environment.
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
@@ -17,7 +17,7 @@ struct Environment;
 
 impl Guest for Environment {
     async fn get(name: String) -> Result<String, Error> {
-        // wasmtime 48 never frees the task of a call that has returned and ended before its caller runs again.
+        // wasmtime 48 never frees the task of a call that returns and ends before its caller runs again.
         yield_async().await;
         let key = key(&name).ok_or_else(|| Error::InvalidName(format!("{name:?} is not the name of a variable")))?;
         let found = get_environment().into_iter().find(|(name, _)| *name == key);
@@ -25,7 +25,8 @@ impl Guest for Environment {
     }
 }
 
-/// The environment's name for a variable. Variables are named in lower case, digits and underscores, beginning with a letter.
+/// The environment variable for a variable. Names are lower-case letters, digits and underscores, and begin with a
+/// letter.
 fn key(name: &str) -> Option<String> {
     let well_formed = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
@@ -43,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_none() {
+    fn a_malformed_name_is_no_variable() {
         for name in ["", "Api", "_x", "1x", "a-b", "a=b", "ä"] {
             assert_eq!(key(name), None, "{name}");
         }

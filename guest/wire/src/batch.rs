@@ -14,18 +14,18 @@ use std::fmt;
 /// A policy and the requests it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Empty if none is given.
+    /// The default if the batch has none.
     pub policy: Policy,
     /// In the order they were written.
     pub requests: Vec<Request>,
 }
 
-/// Why a text is no batch.
+/// Why a text is not a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
-    /// It cannot be read.
+    /// It cannot be parsed.
     Malformed(WireError),
-    /// It has more requests than asked for. How many is not known: nothing is read beyond.
+    /// It has more requests than allowed. How many is unknown, because reading stops there.
     TooMany,
 }
 
@@ -43,18 +43,18 @@ struct PolicyLine {
     policy: PolicyJson,
 }
 
-/// A request as an object or as a bare URL. Not an untagged enum: that would lose which field is wrong.
+/// A request as an object or as a bare URL. Not an untagged enum, whose errors would not name the field.
 struct Item(RequestJson);
 
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(ItemVisitor)
     }
 }
 
-struct Either;
+struct ItemVisitor;
 
-impl<'de> Visitor<'de> for Either {
+impl<'de> Visitor<'de> for ItemVisitor {
     type Value = Item;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,24 +70,24 @@ impl<'de> Visitor<'de> for Either {
     }
 }
 
-/// Requests, no more of them than [`MOST`] says: what is longer would take much more memory than its text.
+/// Requests, at most [`REQUEST_LIMIT`]: a longer list would take much more memory than its text.
 struct Items(Vec<Item>);
 
 thread_local! {
-    /// For the time of one parse, how many requests a batch may have, and whether it had more. Serde has no other way to hand
-    /// a number into a derived type.
-    static MOST: Cell<(u64, bool)> = const { Cell::new((0, false)) };
+    /// During a parse, how many requests a batch may have, and whether it had more. Serde has no other way to pass a
+    /// number into a derived type.
+    static REQUEST_LIMIT: Cell<(u64, bool)> = const { Cell::new((0, false)) };
 }
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(NotTooMany)
+        deserializer.deserialize_seq(ItemsVisitor)
     }
 }
 
-struct NotTooMany;
+struct ItemsVisitor;
 
-impl<'de> Visitor<'de> for NotTooMany {
+impl<'de> Visitor<'de> for ItemsVisitor {
     type Value = Items;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,11 +95,11 @@ impl<'de> Visitor<'de> for NotTooMany {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
-        let (most, _) = MOST.get();
+        let (max_requests, _) = REQUEST_LIMIT.get();
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
-            if items.len() as u64 >= most {
-                MOST.set((most, true));
+            if items.len() as u64 >= max_requests {
+                REQUEST_LIMIT.set((max_requests, true));
                 return Err(A::Error::custom("too many requests"));
             }
             items.push(item);
@@ -108,11 +108,11 @@ impl<'de> Visitor<'de> for NotTooMany {
     }
 }
 
-/// A batch of `most` requests at most, from an object. A request's id is its place, from 0, if it names none.
-pub fn batch_from_json(text: &str, most: u64) -> Result<Batch, BatchError> {
-    MOST.set((most, false));
+/// Parses a batch of at most `max_requests` requests. A request without an id gets its index, from 0.
+pub fn batch_from_json(text: &str, max_requests: u64) -> Result<Batch, BatchError> {
+    REQUEST_LIMIT.set((max_requests, false));
     let BatchJson { policy: PolicyJson(policy), requests: Items(requests) } =
-        parse(text).map_err(|error| match MOST.get() {
+        parse(text).map_err(|error| match REQUEST_LIMIT.get() {
             (_, true) => BatchError::TooMany,
             (_, false) => BatchError::Malformed(error),
         })?;
@@ -123,7 +123,7 @@ pub fn batch_from_json(text: &str, most: u64) -> Result<Batch, BatchError> {
     Ok(Batch { policy, requests: requests.collect::<Result<_, _>>()? })
 }
 
-/// The policy of a line `{"policy":{…}}`; none if the line is something else.
+/// Parses a line `{"policy":{…}}`; none if the line is something else.
 pub fn policy_from_line(text: &str) -> Option<Result<Policy, WireError>> {
     let after_brace = text.trim_start().strip_prefix('{')?.trim_start();
     after_brace.starts_with("\"policy\"").then(|| parse::<PolicyLine>(text).map(|line| line.policy.0))

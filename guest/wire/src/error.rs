@@ -26,7 +26,7 @@ impl From<serde_json::Error> for WireError {
     fn from(error: serde_json::Error) -> Self {
         let number = |number: usize| u64::try_from(number).ok().filter(|number| *number > 0);
         let (line, column) = (number(error.line()), number(error.column()));
-        // It ends with both of them. Who shows it knows better which line of which text that is.
+        // The text ends with both; the caller knows better which line of which text that is.
         let text = error.to_string();
         let reason =
             text.rsplit_once(" at line ").filter(|_| line.is_some()).map_or(text.as_str(), |(reason, _)| reason);
@@ -42,7 +42,7 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// Reads one object and nothing behind it.
+/// Parses a text that is exactly one object.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
     if !text.trim_start().starts_with('{') {
         return Err(WireError::at("", "expected a JSON object, which begins with {"));

@@ -17,12 +17,12 @@ pub(crate) struct Headers(pub(crate) Vec<Header>);
 enum Value {
     Text(String),
     Bytes(Base64),
-    Many(Vec<One>),
+    Many(Vec<SingleValue>),
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "a string, or {\"base64\": \"…\"}")]
-enum One {
+enum SingleValue {
     Text(String),
     Bytes(Base64),
 }
@@ -33,18 +33,18 @@ struct Base64 {
     base64: String,
 }
 
-impl One {
+impl SingleValue {
     fn new(value: &[u8]) -> Self {
         match std::str::from_utf8(value) {
-            Ok(text) => One::Text(text.to_owned()),
-            Err(_) => One::Bytes(Base64 { base64: BASE64_STANDARD.encode(value) }),
+            Ok(text) => SingleValue::Text(text.to_owned()),
+            Err(_) => SingleValue::Bytes(Base64 { base64: BASE64_STANDARD.encode(value) }),
         }
     }
 
     fn bytes<E: Error>(self) -> Result<Vec<u8>, E> {
         match self {
-            One::Text(text) => Ok(text.into_bytes()),
-            One::Bytes(Base64 { base64 }) => BASE64_STANDARD.decode(base64).map_err(E::custom),
+            SingleValue::Text(text) => Ok(text.into_bytes()),
+            SingleValue::Bytes(Base64 { base64 }) => BASE64_STANDARD.decode(base64).map_err(E::custom),
         }
     }
 }
@@ -54,8 +54,8 @@ impl Serialize for Headers {
         let mut map = serializer.serialize_map(None)?;
         for (place, (name, _)) in self.0.iter().enumerate() {
             let before = self.0.iter().take(place).any(|(earlier, _)| earlier == name);
-            let mut values: Vec<One> =
-                self.0.iter().filter(|(other, _)| other == name).map(|(_, value)| One::new(value)).collect();
+            let mut values: Vec<SingleValue> =
+                self.0.iter().filter(|(other, _)| other == name).map(|(_, value)| SingleValue::new(value)).collect();
             match values.len() {
                 _ if before => {}
                 1 => map.serialize_entry(name, &values.pop())?,
@@ -68,13 +68,13 @@ impl Serialize for Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(HeadersVisitor)
     }
 }
 
-struct InOrder;
+struct HeadersVisitor;
 
-impl<'de> Visitor<'de> for InOrder {
+impl<'de> Visitor<'de> for HeadersVisitor {
     type Value = Headers;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,8 +85,8 @@ impl<'de> Visitor<'de> for InOrder {
         let mut headers = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             let values = match value {
-                Value::Text(text) => vec![One::Text(text)],
-                Value::Bytes(bytes) => vec![One::Bytes(bytes)],
+                Value::Text(text) => vec![SingleValue::Text(text)],
+                Value::Bytes(bytes) => vec![SingleValue::Bytes(bytes)],
                 Value::Many(values) => values,
             };
             for value in values {

@@ -1,6 +1,6 @@
 //! The JSON form of requests, policies and outcomes: one object per line, unknown fields refused by name.
 //!
-//! This is the only place with JSON. What it says is said in the engine's types.
+//! This is the only crate that knows JSON. It converts to and from the engine's types.
 
 mod batch;
 mod error;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What became of one request.
+/// The outcome of one request.
 pub type Outcome = fantail_engine::Outcome<Response>;
 
 /// A response as it is written.
@@ -28,7 +28,7 @@ pub struct Response {
 /// A body as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Not at all.
+    /// Not written.
     Absent,
     /// As `body` if it is UTF-8, else as `body_base64`.
     Bytes(Vec<u8>),
@@ -54,7 +54,7 @@ struct OutcomeJson {
     last_attempt: Option<FactsJson>,
 }
 
-/// What is written before a body that is text.
+/// The fields before a text body.
 #[derive(Serialize)]
 struct BeforeBody {
     id: u64,
@@ -68,7 +68,7 @@ struct BeforeBody {
     headers: Option<Headers>,
 }
 
-/// And what is written behind it.
+/// The fields after it.
 #[derive(Serialize)]
 struct AfterBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,9 +144,9 @@ enum ProtocolJson {
     Http2,
 }
 
-/// The outcome as an object on one line, with the line's end, behind what is there already: a large body is written once, and not copied
-/// after that.
-pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
+/// Appends the outcome as an object on one line, with its line feed. A large body is written once, and not copied after
+/// that.
+pub fn write_outcome(outcome: Outcome, out: &mut Vec<u8>) {
     let Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
     let (mut body, mut body_base64, mut body_file) = (None, None, None);
     let (status, headers, error) = match result {
@@ -169,23 +169,23 @@ pub fn write_outcome(outcome: Outcome, into: &mut Vec<u8>) {
         body_us: timing.body.map(micros),
         total_us: micros(timing.total),
     };
-    write(&BeforeBody { id, url, attempts, hops, status, headers }, into);
+    write(&BeforeBody { id, url, attempts, hops, status, headers }, out);
     if let Some(text) = body {
-        reopen(into);
-        into.extend_from_slice(b"\"body\":");
-        write_text(&text, into);
-        into.push(b'}');
+        reopen(out);
+        out.extend_from_slice(b"\"body\":");
+        write_text(&text, out);
+        out.push(b'}');
     }
-    reopen(into);
-    let from = into.len();
+    reopen(out);
+    let from = out.len();
     let last_attempt = last_attempt.map(facts_json);
-    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, into);
-    // It goes on with its fields, not with another object.
-    into.remove(from);
-    into.push(b'\n');
+    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, out);
+    // Its fields continue the object: drop the second opening brace.
+    out.remove(from);
+    out.push(b'\n');
 }
 
-/// The same as a text of its own, without the line's end.
+/// The outcome as a string, without the line feed.
 pub fn outcome_to_json(outcome: Outcome) -> String {
     let mut line = Vec::new();
     write_outcome(outcome, &mut line);
@@ -194,19 +194,19 @@ pub fn outcome_to_json(outcome: Outcome) -> String {
     String::from_utf8(line).expect("JSON is text")
 }
 
-/// Lets another field follow the last one of an object.
+/// Replaces an object's closing brace with a comma, so that another field can follow.
 fn reopen(object: &mut [u8]) {
     if let Some(end) = object.last_mut() {
         *end = b',';
     }
 }
 
-fn write<T: Serialize>(value: &T, into: &mut Vec<u8>) {
+fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     #[expect(
         clippy::expect_used,
         reason = "strings, numbers and maps with string keys can always be written to memory"
     )]
-    serde_json::to_writer(into, value).expect("our own types can be written");
+    serde_json::to_writer(out, value).expect("our own types can be written");
 }
 
 fn error_json(failure: Failure) -> ErrorJson {
@@ -222,7 +222,7 @@ fn error_json(failure: Failure) -> ErrorJson {
     }
 }
 
-/// An outcome from its line.
+/// Parses the line of an outcome.
 pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
     let json: OutcomeJson = parse(text)?;
     let result = match (json.status, json.error) {
@@ -240,7 +240,7 @@ pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
             Ok(Response { status, headers: json.headers.unwrap_or_default().0, body })
         }
         (None, Some(error)) => Err(failure(error)?),
-        (Some(_), Some(_)) => return Err(WireError::at("error", "given beside status")),
+        (Some(_), Some(_)) => return Err(WireError::at("error", "given together with status")),
         (None, None) => return Err(WireError::at("status", "neither status nor error is given")),
     };
     let span = Duration::from_micros;
@@ -306,7 +306,7 @@ pub(crate) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// One of our own types on one line.
+/// Writes one of our own types on one line.
 pub(crate) fn line<T: Serialize>(value: &T) -> String {
     #[expect(clippy::expect_used, reason = "strings, numbers and maps with string keys can always be written")]
     serde_json::to_string(value).expect("our own types can be written")

@@ -1,4 +1,4 @@
-//! Policies: an object whose fields stand where the engine's table of fields says, such as
+//! Policies: an object whose fields have the paths in the engine's table of fields, such as
 //! `{"concurrency":8,"timeouts":{"request":"2s"},"until":{"successes":3}}`.
 
 use crate::WireError;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// A policy from an object. Fields that are not known, and values of another kind, are errors; bounds are not checked here.
+/// Parses a policy. Unknown fields and values of another kind are errors; bounds are not checked here.
 pub fn policy_from_json(text: &str) -> Result<Policy, WireError> {
     parse::<PolicyJson>(text).map(|PolicyJson(policy)| policy)
 }
 
-/// The policy as an object on one line, without the fields it leaves open.
+/// The policy as an object on one line, without the fields that are not set.
 pub fn policy_to_json(policy: &Policy) -> String {
     crate::outcome::line(&PolicyJson(policy.clone()))
 }
 
-/// Where a field of the engine's stands in the JSON form: `timeouts.connect` for `connect_timeout`.
+/// The path of an engine field in the JSON form: `timeouts.connect` for `connect_timeout`.
 pub fn policy_path(name: &str) -> &str {
     FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json).unwrap_or(name)
 }
@@ -49,19 +49,19 @@ impl Serialize for PolicyJson {
 impl<'de> Deserialize<'de> for PolicyJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut policy = Policy::default();
-        Group { policy: &mut policy, prefix: "" }.deserialize(deserializer)?;
+        GroupSeed { policy: &mut policy, prefix: "" }.deserialize(deserializer)?;
         Ok(Self(policy))
     }
 }
 
 /// An object with fields and groups of fields.
-struct Group<'a> {
+struct GroupSeed<'a> {
     policy: &'a mut Policy,
     /// Empty, or the group's name and a dot.
     prefix: &'a str,
 }
 
-impl<'de> DeserializeSeed<'de> for Group<'_> {
+impl<'de> DeserializeSeed<'de> for GroupSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -69,7 +69,7 @@ impl<'de> DeserializeSeed<'de> for Group<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Group<'_> {
+impl<'de> Visitor<'de> for GroupSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,44 +81,44 @@ impl<'de> Visitor<'de> for Group<'_> {
         let paths = || FIELDS.iter().filter_map(|field| Some((field, field.json?.strip_prefix(prefix)?)));
         while let Some(name) = map.next_key::<String>()? {
             if let Some((field, _)) = paths().find(|(_, path)| *path == name) {
-                map.next_value_seed(One { policy, field })?;
+                map.next_value_seed(FieldSeed { policy, field })?;
                 continue;
             }
             let group = format!("{prefix}{name}.");
             if FIELDS.iter().filter_map(|field| field.json).any(|path| path.starts_with(&group)) {
-                map.next_value_seed(Group { policy, prefix: &group })?;
+                map.next_value_seed(GroupSeed { policy, prefix: &group })?;
                 continue;
             }
             let siblings = paths().filter_map(|(_, path)| path.split('.').next());
-            map.next_value_seed(Unknown(unknown(&name, siblings.collect())))?;
+            map.next_value_seed(UnknownField(unknown(&name, siblings.collect())))?;
         }
         Ok(())
     }
 }
 
 /// The value of one field.
-struct One<'a> {
+struct FieldSeed<'a> {
     policy: &'a mut Policy,
     field: &'a Field,
 }
 
-impl<'de> DeserializeSeed<'de> for One<'_> {
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let value = from_json(self.field, Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
         if let Some(value) = value {
-            // The value was made after the field's kind.
+            // The value has the field's kind.
             let _ = (self.field.set)(self.policy, value);
         }
         Ok(())
     }
 }
 
-/// The value of a field that is not known: an error, raised there so that it has the field's path.
-struct Unknown(String);
+/// The value of an unknown field: an error, raised there so that it has the field's path.
+struct UnknownField(String);
 
-impl<'de> DeserializeSeed<'de> for Unknown {
+impl<'de> DeserializeSeed<'de> for UnknownField {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
@@ -126,7 +126,7 @@ impl<'de> DeserializeSeed<'de> for Unknown {
     }
 }
 
-/// That a name is not known, and which was most likely meant.
+/// The error for an unknown name, with the most likely alternative.
 fn unknown(name: &str, mut siblings: Vec<&str>) -> String {
     if let Some(path) = FIELDS.iter().find(|field| field.name == name).and_then(|field| field.json) {
         return format!("unknown field: write {path}");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_has_one_place() {
+    fn every_field_has_its_own_path() {
         let mut paths: Vec<&str> = FIELDS.iter().filter_map(|field| field.json).collect();
         paths.sort_unstable();
         let count = paths.len();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_has_one_suggestion() {
+    fn an_unknown_field_has_one_suggestion() {
         assert_eq!(refused(r#"{"timeout":"5s"}"#), "timeout: unknown field: write timeouts.request");
         assert_eq!(refused(r#"{"concurency":5}"#), "concurency: unknown field: did you mean concurrency?");
         assert_eq!(refused(r#"{"retry":{"atempts":1}}"#), "retry.atempts: unknown field: did you mean attempts?");

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Why a batch was refused. The type is `about:blank`, so the title is that of the status.
+/// Why a batch was refused. The type is `about:blank`, so the title is the status phrase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The status phrase.
     pub title: &'static str,
     /// The status code it is answered with.
     pub status: u16,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub detail: String,
     /// The field that is wrong, as a path such as `policy.concurrency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What the field may be at most.
+    /// The largest accepted value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
     /// The line of the request's body, from 1.
@@ -23,12 +23,12 @@ pub struct Problem {
     pub line: Option<u64>,
 }
 
-/// What something may be at most.
+/// The largest accepted value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ceiling {
     /// A number, or a number of bytes.
     Count(u64),
-    /// A span of time, written like those of a policy.
+    /// A span of time, written as in a policy.
     Span(Duration),
 }
 
@@ -51,12 +51,12 @@ pub fn problem_to_json(problem: &Problem) -> String {
     crate::outcome::line(problem)
 }
 
-/// A line `{"problem":{…}}` among outcomes, for what is found wrong after the first of them.
+/// A line `{"problem":{…}}` among outcomes, for a problem found after the first of them.
 pub fn problem_to_line(problem: &Problem) -> String {
     crate::outcome::line(&ProblemLine { problem })
 }
 
-/// What a document says is wrong, if it is one.
+/// The detail of a problem document, if the text is one.
 pub fn problem_detail(document: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Document {

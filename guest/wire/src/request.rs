@@ -62,8 +62,8 @@ fn no_headers(headers: &Headers) -> bool {
     headers.0.is_empty()
 }
 
-/// A request from a line of input: an object, or a bare URL, of which `bare` makes a request. `line` counts from 0 and is
-/// an object's id if it names none.
+/// Parses a line of input: an object, or a bare URL, which `bare` turns into a request. An object without an id gets
+/// `line`, which counts from 0.
 pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Request) -> Result<Request, WireError> {
     match text.trim() {
         object if object.starts_with('{') => request_from_json(object, line),
@@ -71,32 +71,32 @@ pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Reque
     }
 }
 
-/// A request from an object. `id` is its id if it names none.
+/// Parses an object. A request without an id gets `id`.
 pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
     parse::<RequestJson>(text)?.into_request(id)
 }
 
-/// What can be read of a line that is no request, so that its outcome can be told from others.
+/// The readable parts of a malformed request, so that its outcome can be told from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readable {
-    /// Its `id`, if that is one.
+    /// Its `id`, if that is valid.
     pub id: Option<u64>,
-    /// Its `url`, if that is a text.
+    /// Its `url`, if that is a string.
     pub url: Option<String>,
 }
 
-/// What can be read of an object up to where it breaks off.
+/// Reads an object up to the point where it is malformed.
 pub fn readable(text: &str) -> Readable {
     let mut readable = Readable::default();
-    // That something is wrong is known.
-    let _ = Fields(&mut readable).deserialize(&mut serde_json::Deserializer::from_str(text));
+    // The caller knows already that it is malformed.
+    let _ = ReadableSeed(&mut readable).deserialize(&mut serde_json::Deserializer::from_str(text));
     readable
 }
 
-/// Notes fields as they come, and passes over what is wrong with their values.
-struct Fields<'a>(&'a mut Readable);
+/// Collects fields, and ignores invalid values.
+struct ReadableSeed<'a>(&'a mut Readable);
 
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
+impl<'de> DeserializeSeed<'de> for ReadableSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -104,7 +104,7 @@ impl<'de> DeserializeSeed<'de> for Fields<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Fields<'_> {
+impl<'de> Visitor<'de> for ReadableSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +139,9 @@ impl RequestJson {
                     .decode(encoded)
                     .map_err(|error| WireError::at("body_base64", format!("not base64: {error}")))?,
             ),
-            (Some(_), Some(_)) => return Err(WireError::at("body_base64", "given beside body: use one of them")),
+            (Some(_), Some(_)) => {
+                return Err(WireError::at("body_base64", "given together with body: use one of them"));
+            }
         };
         let overrides = self.overrides.map_or_else(Overrides::default, |overrides| Overrides {
             timeout: overrides.timeout.map(|Span(span)| span),

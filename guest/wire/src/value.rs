@@ -85,13 +85,15 @@ fn until(json: &Json) -> Option<Until> {
 }
 
 /// A span of time; the error says what is expected.
-pub(crate) fn span(json: &Json, besides: &str) -> Result<Duration, String> {
+pub(crate) fn span(json: &Json, alternatives: &str) -> Result<Duration, String> {
     match json {
         Json::String(text) => {
-            humantime::parse_duration(text).map_err(|_| format!("{besides}a time such as \"250ms\" or \"5s\""))
+            humantime::parse_duration(text).map_err(|_| format!("{alternatives}a time such as \"250ms\" or \"5s\""))
         }
-        Json::Number(number) => Err(format!("{besides}a time with its unit, such as \"{number}s\" or \"{number}ms\"")),
-        _ => Err(format!("{besides}a time such as \"250ms\" or \"5s\"")),
+        Json::Number(number) => {
+            Err(format!("{alternatives}a time with its unit, such as \"{number}s\" or \"{number}ms\""))
+        }
+        _ => Err(format!("{alternatives}a time such as \"250ms\" or \"5s\"")),
     }
 }
 

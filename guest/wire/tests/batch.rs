@@ -1,4 +1,4 @@
-//! Whole batches, and what they are answered with beside outcomes.
+//! Whole batches, and the lines of an answer that are not outcomes.
 
 use fantail_engine::{Cause, Latency, Policy, Request, StatusCounts, Summary};
 use fantail_wire::{
@@ -20,7 +20,7 @@ fn a_batch_has_a_policy_and_requests_as_urls_or_objects() {
 }
 
 #[test]
-fn what_is_wrong_with_a_batch_is_named_by_its_path() {
+fn an_error_in_a_batch_names_the_path_of_the_field() {
     for (text, field) in [
         (r#"{"policy":{"order":"random"},"requests":[]}"#, "policy.order"),
         (r#"{"requests":[{"url":"a"},{"url":"b","headers":{"x":1}}]}"#, "requests[1].headers.x"),
@@ -36,7 +36,7 @@ fn what_is_wrong_with_a_batch_is_named_by_its_path() {
 }
 
 #[test]
-fn a_policy_line_is_told_from_a_request() {
+fn a_policy_line_is_distinguished_from_a_request() {
     assert_eq!(policy_from_line(" { \"policy\" : {\"limits\":{\"window\":3}} } ").unwrap().unwrap().window, Some(3));
     assert!(policy_from_line("{\"policy\":{\"limits\":{\"windw\":3}}}").unwrap().is_err());
     assert!(policy_from_line("{\"policy\":{},\"requests\":[]}").unwrap().is_err());
@@ -46,7 +46,7 @@ fn a_policy_line_is_told_from_a_request() {
 }
 
 #[test]
-fn a_problem_is_written_as_rfc_9457_has_it() {
+fn a_problem_is_written_as_rfc_9457_defines_it() {
     let problem = Problem {
         title: "Unprocessable Content",
         status: 422,

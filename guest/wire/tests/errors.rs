@@ -1,15 +1,15 @@
 use fantail_engine::Request;
 use fantail_wire::{policy_from_json, request_from_line};
 
-/// What is said of a request that cannot be read.
-fn said(text: &str) -> String {
+/// The error for a request that cannot be parsed.
+fn error_for(text: &str) -> String {
     request_from_line(text, 0, |url| Request::get(0, url)).unwrap_err().to_string()
 }
 
 #[test]
-fn a_field_that_is_not_known_is_named_with_those_that_are() {
-    let said = said(r#"{"url":"x","methd":"GET"}"#);
-    assert!(said.starts_with("methd: unknown field `methd`, expected one of `id`, `method`, `url`"), "{said}");
+fn an_unknown_field_is_named_with_the_known_ones() {
+    let error = error_for(r#"{"url":"x","methd":"GET"}"#);
+    assert!(error.starts_with("methd: unknown field `methd`, expected one of `id`, `method`, `url`"), "{error}");
 }
 
 #[test]
@@ -24,13 +24,13 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
             "overrides.body: expected \"discard\", \"bytes\" or \"unread\", not \"all\"",
         ),
         (r#"{"url":"x","body_base64":"?"}"#, "body_base64: not base64"),
-        (r#"{"url":"x","body":"a","body_base64":"YQ=="}"#, "body_base64: given beside body"),
+        (r#"{"url":"x","body":"a","body_base64":"YQ=="}"#, "body_base64: given together with body"),
         (r#"{"method":"GET"}"#, "missing field `url`"),
         (r#"{"url":"x"} trailing"#, "trailing characters"),
         (r#"{"url":"#, "url: EOF while parsing"),
     ] {
-        let said = said(text);
-        assert!(said.starts_with(start), "{text}: {said}");
+        let error = error_for(text);
+        assert!(error.starts_with(start), "{text}: {error}");
     }
 }
 
@@ -47,7 +47,7 @@ fn a_policy_says_which_field_is_wrong() {
         ("", "expected a JSON object"),
         ("{", "EOF"),
     ] {
-        let said = policy_from_json(text).unwrap_err().to_string();
-        assert!(said.starts_with(start), "{text}: {said}");
+        let error = policy_from_json(text).unwrap_err().to_string();
+        assert!(error.starts_with(start), "{text}: {error}");
     }
 }

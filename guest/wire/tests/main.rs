@@ -1,4 +1,4 @@
-//! The JSON form: what is written is read back, what is wrong is named.
+//! The JSON form: what is written is read back, and errors name the field.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

@@ -19,7 +19,7 @@ fn span() -> impl Strategy<Value = Duration> {
 }
 
 fn headers() -> impl Strategy<Value = Vec<Header>> {
-    // Of one name, values are written together: in the order they came, but behind each other.
+    // Values with the same name are written together, in the order they came.
     vec(("[a-c]", vec(any::<u8>(), 0..6)), 0..6).prop_map(|mut headers| {
         headers.sort_by(|(one, _), (other, _)| one.cmp(other));
         headers

@@ -1,4 +1,4 @@
-//! Who may hold more bytes, and who goes on when there is no room for more.
+//! Which attempts may hold more bytes, and which requests continue when there is no room for more.
 
 use super::Engine;
 use crate::event::{Action, Key};
@@ -6,10 +6,10 @@ use crate::state::State;
 use crate::{Instant, Order, Origins};
 
 impl<R> Engine<R> {
-    /// Lets bodies grow as far as the window of bytes has room, those of the oldest requests first.
+    /// Lets bodies grow as far as the window of bytes has room, oldest request first.
     pub(super) fn grant(&mut self) {
         while let Some((attempt, wanted)) = self.bytes.first_wanting() {
-            let Some(granted) = self.live.running_mut(attempt).map(|running| running.granted) else {
+            let Some(granted) = self.pending.running_mut(attempt).map(|running| running.granted) else {
                 self.bytes.forget(attempt);
                 continue;
             };
@@ -17,7 +17,7 @@ impl<R> Engine<R> {
             if !self.bytes.has_room(more) && !self.is_stuck() {
                 return;
             }
-            if let Some(running) = self.live.running_mut(attempt) {
+            if let Some(running) = self.pending.running_mut(attempt) {
                 running.granted = wanted;
             }
             self.bytes.hold(more);
@@ -26,39 +26,43 @@ impl<R> Engine<R> {
         }
     }
 
-    /// Whether nothing that is under way frees any bytes, so that one body has to grow beyond the window.
+    /// Whether nothing in flight will free any bytes, so that one body has to grow beyond the window.
     fn is_stuck(&self) -> bool {
-        self.bytes.is_stuck(self.in_flight) && self.first_in_line().is_none_or(|first| self.needs_place(first))
+        self.bytes.is_stuck(self.in_flight) && self.head_of_line().is_none_or(|first| self.cannot_start(first))
     }
 
-    /// Whether something has to be started though there is no room for it: what holds the bytes has not been sent.
-    pub(super) fn may_go_beyond(&self) -> bool {
-        let waits =
-            |key| self.live.get(key).is_some_and(|live| matches!(live.state, State::Waiting(_) | State::BackingOff(_)));
-        self.in_flight == 0 && self.bytes.is_stuck(0) && !self.first_in_line().is_some_and(waits)
+    /// Whether a request has to start although the window is full, because nothing in flight could free bytes.
+    pub(super) fn may_exceed_window(&self) -> bool {
+        let waits = |key| {
+            self.pending
+                .get(key)
+                .is_some_and(|pending| matches!(pending.state, State::Waiting(_) | State::BackingOff(_)))
+        };
+        self.in_flight == 0 && self.bytes.is_stuck(0) && !self.head_of_line().is_some_and(waits)
     }
 
-    /// In the order of the input, the request whose outcome all others wait for.
-    fn first_in_line(&self) -> Option<Key> {
-        self.live.oldest().filter(|_| self.settings.order == Order::Input)
+    /// With ordered outcomes, the request whose outcome all others wait for.
+    fn head_of_line(&self) -> Option<Key> {
+        self.pending.oldest().filter(|_| self.settings.order == Order::Input)
     }
 
-    /// Whether this request has its place, or needs one that another has.
-    fn needs_place(&self, key: Key) -> bool {
-        let Some(live) = self.live.get(key) else { return true };
-        match live.state {
-            State::Waiting(_) => self.in_flight >= self.settings.concurrency || !self.queue.has_room(live.lane),
+    /// Whether this request is already in flight, or waits for a slot that another holds.
+    fn cannot_start(&self, key: Key) -> bool {
+        let Some(pending) = self.pending.get(key) else { return true };
+        match pending.state {
+            State::Waiting(_) => self.in_flight >= self.settings.concurrency || !self.queue.has_room(pending.origin),
             State::BackingOff(_) => false,
-            State::Following | State::Running(..) | State::RunningTwice(_) => true,
+            State::Following | State::Running(..) | State::Hedged(_) => true,
         }
     }
 
-    /// Starts the request that all others wait for, though there is no room for its bytes: else none would ever be freed.
-    pub(super) fn start_first_in_line(&mut self, now: Instant, origins: &mut Origins) {
-        let Some(key) = self.first_in_line() else { return };
-        let Some(live) = self.live.get(key) else { return };
-        let unread = live.body == crate::BodyMode::Unread && self.unread.len() >= self.settings.max_unread as usize;
-        if matches!(live.state, State::Waiting(_)) && self.queue.may_go(live.lane) && !unread {
+    /// Starts the request that all others wait for although there is no room for its bytes: otherwise none would ever
+    /// be freed.
+    pub(super) fn start_head_of_line(&mut self, now: Instant, origins: &mut Origins) {
+        let Some(key) = self.head_of_line() else { return };
+        let Some(pending) = self.pending.get(key) else { return };
+        let unread = pending.body == crate::BodyMode::Unread && self.unread.len() >= self.settings.max_unread as usize;
+        if matches!(pending.state, State::Waiting(_)) && self.queue.can_start(pending.origin) && !unread {
             self.start(now, key, origins);
         }
     }

@@ -1,4 +1,4 @@
-//! What attempts teach about their origins.
+//! What the engine learns about origins from the results of attempts.
 
 use super::Engine;
 use crate::adaptive::Sample;
@@ -6,33 +6,33 @@ use crate::event::AttemptId;
 use crate::state::Attempt;
 use crate::{Cause, Failure, Hedge, Instant, Origins, breaker, retry};
 
-/// Too Many Requests (RFC 6585, section 4): nothing is wrong with the origin, but it is asked too much.
+/// Too Many Requests (RFC 6585, section 4): the origin works, but receives too many requests.
 const TOO_MANY: u16 = 429;
 
 impl<R> Engine<R> {
-    /// Takes in what became of an attempt. Another beside it is about to be given up if it was good.
+    /// Records the result of an attempt. If it was good, the request's other attempt is about to be given up.
     pub(super) fn learn(&mut self, now: Instant, attempt: AttemptId, failure: Option<&Failure>, origins: &mut Origins) {
-        let Some(live) = self.live.get(attempt.key) else { return };
+        let Some(pending) = self.pending.get(attempt.key) else { return };
         let is_it = |running: &&Attempt| running.number == attempt.number;
-        let Some(running) = live.state.attempts().find(is_it) else { return };
-        let (status, admitted) = (running.status(), running.admitted);
+        let Some(running) = pending.state.attempts().find(is_it) else { return };
+        let (status, serial) = (running.status(), running.serial);
         let verdict = breaker::verdict(failure, status);
         if let Some(failed) = verdict {
-            origins.record(now, &live.url, admitted, failed);
+            origins.record(now, &pending.url, serial, failed);
         }
         let next = origins.next_attempt();
-        let Some(known) = origins.get_mut(&live.url) else { return };
+        let Some(known) = origins.get_mut(&pending.url) else { return };
         if failure.is_none() {
-            known.kept.leave();
+            known.idle_connections.add();
         }
-        let (good, latency) = (verdict == Some(false) && !retry::is_passing(status), running.head_latency());
+        let (good, latency) = (verdict == Some(false) && !retry::is_retryable_status(status), running.head_latency());
         if self.settings.hedge == Some(Hedge::Auto) {
             let timed_out = failure.is_some_and(|failure| failure.cause == Cause::TimeoutAttempt);
-            // One that is given up would have taken longer still: left out, the slow would never be seen.
-            let given_up = live.state.attempts().filter(|attempt| if is_it(attempt) { timed_out } else { good });
+            // An attempt that is given up would have taken longer still: without it, slow heads would never be counted.
+            let given_up = pending.state.attempts().filter(|attempt| if is_it(attempt) { timed_out } else { good });
             let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| now.since(attempt.started));
-            // What refuses at once says nothing of how long an answer takes.
-            latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.slowness.record(span));
+            // An origin that refuses at once says nothing about how long an answer takes.
+            latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.latency.record(span));
         }
         if let Some(bounds) = self.settings.adaptive() {
             let sample = match (verdict, latency) {
@@ -41,9 +41,9 @@ impl<R> Engine<R> {
                 (_, latency) => latency.map(Sample::Answer),
             };
             if let Some(sample) = sample {
-                known.adaptive.learn(admitted, next, sample, self.queue.in_flight(live.lane));
+                known.adaptive.learn(serial, next, sample, self.queue.in_flight(pending.origin));
             }
-            self.queue.set_limit(live.lane, known.adaptive.limit(bounds));
+            self.queue.set_limit(pending.origin, known.adaptive.limit(bounds));
         }
     }
 }

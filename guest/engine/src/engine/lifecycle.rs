@@ -1,13 +1,13 @@
-//! The course of one request: from its arrival to its outcome, through as many attempts as it takes.
+//! The life of one request: from its arrival to its outcome, through as many attempts as it takes.
 
 use super::{Engine, UNREAD_IN_LIST};
 use crate::event::{AttemptId, Key};
 use crate::pending::{Hop, Pending};
 use crate::queue::{OriginQueueId, Turn};
-use crate::redirect::{self, Next};
+use crate::redirect::{self, NextHop};
 use crate::request::without_credentials;
 use crate::retry::RetryDecision;
-use crate::state::{Attempt, Second, State, Why};
+use crate::state::{Attempt, HedgePlan, State, WaitReason};
 use crate::{BodyMode, Cause, Failure, Instant, MAX_TIMEOUT, Origins, Outcome, Phase, Request, Sent, Timing, retry};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl<R> Engine<R> {
         self.serial += 1;
         self.tally.arrived();
         let body = request.overrides.body.unwrap_or(self.settings.body);
-        let checked = match (self.stopped, request.check()) {
+        let checked = match (self.stop_cause, request.check()) {
             (_, Err(failure)) => Err(failure),
             (Some(cause), Ok(_)) => Err(Failure::unsent(cause, Phase::Queue)),
             (None, Ok(_)) if self.takes_list && body == BodyMode::Unread => {
@@ -29,25 +29,25 @@ impl<R> Engine<R> {
             Err(failure) => {
                 let (id, url) = (request.id, without_credentials(&request.url).into_owned());
                 let (hops, timing, result) = (Vec::new(), Timing::default(), Err(failure));
-                self.give(serial, None, Outcome { id, url, attempts: 0, hops, timing, last_attempt: None, result });
+                self.emit(serial, None, Outcome { id, url, attempts: 0, hops, timing, last_attempt: None, result });
             }
             Ok(url) => {
                 let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
-                let lane = self.lane(&url, origins);
-                let live = Pending::new(serial, request, url, body, lane, (now, expires));
-                self.bytes.hold(live.size);
-                let key = self.live.insert(live);
-                self.remind(expires, key);
-                if !self.joins(key) {
-                    self.wait(key, Why::First, Turn::Last);
+                let origin = self.enter_origin_queue(&url, origins);
+                let pending = Pending::new(serial, request, url, body, origin, (now, expires));
+                self.bytes.hold(pending.size);
+                let key = self.pending.insert(pending);
+                self.schedule_wake(expires, key);
+                if !self.join_group(key) {
+                    self.wait_for_slot(key, WaitReason::First, Turn::Last);
                 }
             }
         }
     }
 
-    /// Takes in the result of an attempt that is running: it ends its request, unless that is sent again. `result` makes it of what is
-    /// known of the attempt, and whether it may be repeated.
-    pub(super) fn conclude(
+    /// Handles the result of a running attempt: it ends the request, unless the request is sent again. `result` is made
+    /// from the attempt and whether the request may be repeated.
+    pub(super) fn finish_attempt(
         &mut self,
         now: Instant,
         attempt: AttemptId,
@@ -55,50 +55,51 @@ impl<R> Engine<R> {
         origins: &mut Origins,
     ) {
         let ends = self.batch_expires();
-        let Some(live) = self.live.get(attempt.key) else { return };
-        let Some(running) = live.state.attempts().find(|running| running.number == attempt.number) else { return };
-        let mut result = result(running, live.request.is_repeatable());
-        let found_closed = result.as_ref().err().is_some_and(|failure| retry::found_closed(live, running, failure));
-        if !found_closed {
+        let Some(pending) = self.pending.get(attempt.key) else { return };
+        let Some(running) = pending.state.attempts().find(|running| running.number == attempt.number) else { return };
+        let mut result = result(running, pending.request.is_repeatable());
+        let hit_closed_connection =
+            result.as_ref().err().is_some_and(|failure| retry::hit_closed_connection(pending, running, failure));
+        if !hit_closed_connection {
             self.learn(now, attempt, result.as_ref().err(), origins);
         }
-        if !self.outdoes_other(now, attempt, &result) {
+        if !self.settle_hedge(now, attempt, &result) {
             return;
         }
-        let Some(live) = self.live.get(attempt.key) else { return };
+        let Some(pending) = self.pending.get(attempt.key) else { return };
         if result.is_ok() && !self.enough {
-            match redirect::next(live, self.settings.redirects) {
-                Some(Ok(next)) => return self.follow(now, attempt.key, next, origins),
+            match redirect::next_hop(pending, self.settings.redirects) {
+                Some(Ok(next)) => return self.follow_redirect(now, attempt.key, next, origins),
                 Some(Err(failure)) => result = Err(failure),
                 None => {}
             }
         }
-        if found_closed && !self.enough {
-            return self.renew(now, attempt.key, origins);
+        if hit_closed_connection && !self.enough {
+            return self.resend(now, attempt.key, origins);
         }
         let failure = result.as_ref().err();
-        match retry::again(now, live, failure, ends, &self.settings, origins, &mut self.random) {
+        match retry::decide(now, pending, failure, ends, &self.settings, origins, &mut self.random) {
             RetryDecision::At(at) if !self.enough => return self.back_off(now, attempt.key, at, result),
-            RetryDecision::OutOfTime => self.part(attempt.key),
+            RetryDecision::OutOfTime => self.disband_group(attempt.key),
             RetryDecision::At(_) | RetryDecision::No => {}
         }
         self.end(now, attempt.key, result);
     }
 
-    /// If there is another attempt beside this one, the other is waited for, which may do better; or it is given up. True if the request
-    /// goes on with this one.
-    fn outdoes_other(&mut self, now: Instant, attempt: AttemptId, result: &Result<R, Failure>) -> bool {
-        let Some(live) = self.live.get_mut(attempt.key) else { return false };
-        let (first, second) = match std::mem::replace(&mut live.state, State::Following) {
-            State::RunningTwice(both) => *both,
+    /// If a second attempt is in flight, keeps one of the two: this one if it is good, otherwise the other, which may
+    /// do better. True if the request goes on with this one.
+    fn settle_hedge(&mut self, now: Instant, attempt: AttemptId, result: &Result<R, Failure>) -> bool {
+        let Some(pending) = self.pending.get_mut(attempt.key) else { return false };
+        let (first, second) = match std::mem::replace(&mut pending.state, State::Following) {
+            State::Hedged(both) => *both,
             alone => {
-                live.state = alone;
+                pending.state = alone;
                 return true;
             }
         };
         let (this, other) = if first.number == attempt.number { (first, second) } else { (second, first) };
         let better = match result {
-            Ok(_) => !retry::is_passing(this.status()),
+            Ok(_) => !retry::is_retryable_status(this.status()),
             Err(_) => false,
         };
         let (kept, given_up, sent) = match result {
@@ -107,146 +108,149 @@ impl<R> Engine<R> {
             Err(failure) => (other, this, failure.sent),
         };
         let sent = if given_up.head.is_some() { Sent::Yes } else { sent };
-        live.over(now, &given_up, sent);
-        live.state = State::Running(kept, Second::Never);
-        let (won, lane) = (better && live.past.second == Some(attempt.number), live.lane);
+        pending.record_ended(now, &given_up, sent);
+        pending.state = State::Running(kept, HedgePlan::Never);
+        let (won, origin) = (better && pending.history.hedge == Some(attempt.number), pending.origin);
         if better {
             self.actions.push_back(crate::Action::Cancel(given_up.id(attempt.key)));
         }
         if won {
-            self.tally.second_won();
+            self.tally.hedge_won();
         }
-        self.give_back(attempt.key, lane, &given_up);
+        self.release_attempt(attempt.key, origin, &given_up);
         self.unread.remove(&given_up.id(attempt.key));
         better
     }
 
-    /// Drops the one attempt of a request that is over: the request goes on without it.
+    /// Drops the ended attempt of a request that goes on without it.
     fn drop_attempt(&mut self, now: Instant, key: Key, sent: Sent) {
-        let Some(live) = self.live.get_mut(key) else { return };
-        match std::mem::replace(&mut live.state, State::Following) {
+        let Some(pending) = self.pending.get_mut(key) else { return };
+        match std::mem::replace(&mut pending.state, State::Following) {
             State::Running(attempt, _) => {
-                live.over(now, &attempt, sent);
-                let lane = live.lane;
-                self.give_back(key, lane, &attempt);
+                pending.record_ended(now, &attempt, sent);
+                let origin = pending.origin;
+                self.release_attempt(key, origin, &attempt);
                 self.unread.remove(&attempt.id(key));
             }
-            other => live.state = other,
+            other => pending.state = other,
         }
     }
 
-    /// Gives back what an attempt held that is over, but for its place among unread bodies: one that was handed out keeps that.
-    fn give_back(&mut self, key: Key, lane: OriginQueueId, attempt: &Attempt) {
+    /// Releases what an ended attempt held, except its place among unread bodies: a body that was handed out keeps
+    /// that.
+    fn release_attempt(&mut self, key: Key, origin: OriginQueueId, attempt: &Attempt) {
         self.in_flight -= 1;
-        self.queue.released(lane);
+        self.queue.released(origin);
         self.bytes.release(attempt.granted);
         self.bytes.forget(attempt.id(key));
     }
 
-    /// Sends a request where it was redirected to, before those that have not had their turn. Whatever its attempt brought is
-    /// dropped.
-    fn follow(&mut self, now: Instant, key: Key, next: Next, origins: &mut Origins) {
+    /// Sends a request to where it was redirected, ahead of requests that have not had their turn. Drops what its
+    /// attempt brought.
+    fn follow_redirect(&mut self, now: Instant, key: Key, next: NextHop, origins: &mut Origins) {
         self.drop_attempt(now, key, Sent::Yes);
-        let lane = self.lane(&next.url, origins);
-        if let Some(live) = self.live.get_mut(key) {
-            self.queue.leave(live.lane);
-            live.lane = lane;
-            let method = live.request.method.clone();
-            live.request = Arc::new(next.request);
-            let url = std::mem::replace(&mut live.url, next.url);
-            live.past.hops.push(Hop { method, url });
+        let origin = self.enter_origin_queue(&next.url, origins);
+        if let Some(pending) = self.pending.get_mut(key) {
+            self.queue.leave(pending.origin);
+            pending.origin = origin;
+            let method = pending.request.method.clone();
+            pending.request = Arc::new(next.request);
+            let url = std::mem::replace(&mut pending.url, next.url);
+            pending.history.hops.push(Hop { method, url });
         }
-        self.wait(key, Why::Redirected, Turn::First);
+        self.wait_for_slot(key, WaitReason::Redirected, Turn::First);
     }
 
-    /// Looks after a request again at that time, if it has no outcome by then.
-    pub(super) fn remind(&mut self, at: Instant, key: Key) {
-        let (live, count) = (&self.live, self.live.len());
-        self.timers.add(at, key, count, |key| live.contains(*key));
+    /// Schedules a wake-up for this request at `at`.
+    pub(super) fn schedule_wake(&mut self, at: Instant, key: Key) {
+        let (pending, count) = (&self.pending, self.pending.len());
+        self.timers.add(at, key, count, |key| pending.contains(*key));
     }
 
-    /// Lets a request wait for a slot.
-    pub(super) fn wait(&mut self, key: Key, why: Why, turn: Turn) {
-        if let Some(live) = self.live.get_mut(key) {
-            live.state = State::Waiting(why);
+    /// Makes a request wait for a slot.
+    pub(super) fn wait_for_slot(&mut self, key: Key, why: WaitReason, turn: Turn) {
+        if let Some(pending) = self.pending.get_mut(key) {
+            pending.state = State::Waiting(why);
         }
         self.enqueue(key, turn);
     }
 
-    /// Puts a request into the queue that waits for a slot.
+    /// Puts a request into the queue for slots.
     pub(super) fn enqueue(&mut self, key: Key, turn: Turn) {
-        let (live, count) = (&self.live, self.live.len());
-        if let Some(place) = live.get(key).map(|live| live.place(turn)) {
-            self.queue.push(key, place, count, |key, lane, second| live.waits(key, lane, second));
+        let (pending, count) = (&self.pending, self.pending.len());
+        if let Some(place) = pending.get(key).map(|pending| pending.place(turn)) {
+            self.queue.push(key, place, count, |key, origin, for_hedge| pending.waits(key, origin, for_hedge));
         }
     }
 
-    /// Puts a request aside until it is sent again. An answer that its attempt brought is kept until then, unless its body is still to be read, or
-    /// there is no room for it: it would hold what the next may need.
+    /// Makes a request back off until it is sent again. Keeps its attempt's answer until then, unless the body is still
+    /// to be read or there is no room for it: it would hold bytes that the next attempt may need.
     fn back_off(&mut self, now: Instant, key: Key, at: Instant, result: Result<R, Failure>) {
         let sent = result.as_ref().err().map_or(Sent::Yes, |failure| failure.sent);
         self.drop_attempt(now, key, sent);
-        if let Some(live) = self.live.get_mut(key) {
-            live.past.retries += 1;
+        if let Some(pending) = self.pending.get_mut(key) {
+            pending.history.retries += 1;
             let fits = |answer: &R| self.bytes.has_room((self.size)(answer));
-            live.past.answer = result.ok().filter(|answer| live.body != BodyMode::Unread && fits(answer));
-            self.bytes.hold(live.past.answer.as_ref().map_or(0, self.size));
-            live.state = State::BackingOff(at);
+            pending.history.answer = result.ok().filter(|answer| pending.body != BodyMode::Unread && fits(answer));
+            self.bytes.hold(pending.history.answer.as_ref().map_or(0, self.size));
+            pending.state = State::BackingOff(at);
         }
-        self.remind(at, key);
+        self.schedule_wake(at, key);
     }
 
-    /// Lets a request go on that was to be sent again by now.
+    /// Requeues a request whose backoff has ended.
     pub(super) fn wake(&mut self, now: Instant, key: Key) {
-        if self.live.get(key).is_some_and(|live| matches!(live.state, State::BackingOff(at) if at <= now)) {
-            self.wait(key, Why::RetryDecision, Turn::Last);
+        if self.pending.get(key).is_some_and(|pending| matches!(pending.state, State::BackingOff(at) if at <= now)) {
+            self.wait_for_slot(key, WaitReason::Retry, Turn::Last);
         }
     }
 
-    /// Sends a request again at once whose connection was found closed.
-    fn renew(&mut self, now: Instant, key: Key, origins: &mut Origins) {
-        let live = self.live.get(key);
-        if let Some((url, found_closed)) = live.and_then(|live| Some((&live.url, live.attempt()?.admitted))) {
-            // If it was a probe, the next is one too.
-            origins.get_mut(url).into_iter().for_each(|known| known.breaker.release(found_closed));
+    /// Sends a request again at once because its connection was found closed.
+    fn resend(&mut self, now: Instant, key: Key, origins: &mut Origins) {
+        let pending = self.pending.get(key);
+        if let Some((url, hit_closed_connection)) =
+            pending.and_then(|pending| Some((&pending.url, pending.attempt()?.serial)))
+        {
+            // If it was a breaker's probe, the next attempt takes its place.
+            origins.get_mut(url).into_iter().for_each(|known| known.breaker.release(hit_closed_connection));
         }
         self.drop_attempt(now, key, Sent::Maybe);
-        if let Some(live) = self.live.get_mut(key) {
-            live.past.renewed = true;
+        if let Some(pending) = self.pending.get_mut(key) {
+            pending.history.resent = true;
         }
-        self.wait(key, Why::Closed, Turn::First);
+        self.wait_for_slot(key, WaitReason::ConnectionClosed, Turn::First);
     }
 
-    /// Ends a request that is not sent any more: with the answer that it was to be sent again for, if there is one.
+    /// Ends a request that is not sent again: with the answer it backed off after, if there is one.
     pub(super) fn end_unsent(&mut self, now: Instant, key: Key, cause: Cause, detail: Option<String>) {
-        let Some(live) = self.live.get_mut(key) else { return };
-        let failure = Failure { detail, ..live.failure(cause) };
-        let result = live.past.answer.take().ok_or(failure);
+        let Some(pending) = self.pending.get_mut(key) else { return };
+        let failure = Failure { detail, ..pending.failure(cause) };
+        let result = pending.history.answer.take().ok_or(failure);
         self.bytes.release(result.as_ref().map_or(0, self.size));
         self.end(now, key, result);
     }
 
-    /// Ends a request, and those that share what it got.
+    /// Ends a request and its followers.
     fn end(&mut self, now: Instant, key: Key, result: Result<R, Failure>) {
-        let Some(live) = self.live.remove(key) else { return };
-        self.bytes.release(live.size);
-        for attempt in live.state.attempts() {
-            self.give_back(key, live.lane, attempt);
+        let Some(pending) = self.pending.remove(key) else { return };
+        self.bytes.release(pending.size);
+        for attempt in pending.state.attempts() {
+            self.release_attempt(key, pending.origin, attempt);
             if result.is_err() {
                 self.unread.remove(&attempt.id(key));
             }
         }
-        self.queue.leave(live.lane);
-        let status = live.status();
-        self.share(now, &live, status, &result);
-        self.give(live.serial, status, live.outcome(now, result));
+        self.queue.leave(pending.origin);
+        let status = pending.status();
+        self.finish_followers(now, &pending, status, &result);
+        self.emit(pending.serial, status, pending.outcome(now, result));
     }
 
-    /// Ends a request from our side, its attempts cancelled.
+    /// Ends a request and cancels its attempts.
     pub(super) fn abort(&mut self, now: Instant, key: Key, cause: Cause) {
-        let Some(live) = self.live.get(key) else { return };
-        self.actions.extend(live.state.attempts().map(|attempt| crate::Action::Cancel(attempt.id(key))));
-        self.part(key);
+        let Some(pending) = self.pending.get(key) else { return };
+        self.actions.extend(pending.state.attempts().map(|attempt| crate::Action::Cancel(attempt.id(key))));
+        self.disband_group(key);
         self.end_unsent(now, key, cause, None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{FieldValue, PolicyError};
 use std::fmt;
 
-/// What a field may be: from the first to the second, both included.
+/// The values a field accepts: from the first to the second, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bounds {
     /// A number.
@@ -15,37 +15,37 @@ pub enum Bounds {
 }
 
 impl Bounds {
-    pub(super) const fn count(least: u32, most: u32) -> Self {
-        Self::Count(least, most)
+    pub(super) const fn count(min: u32, max: u32) -> Self {
+        Self::Count(min, max)
     }
 
-    pub(super) const fn bytes(least: u64, most: u64) -> Self {
-        Self::Bytes(least, most)
+    pub(super) const fn bytes(min: u64, max: u64) -> Self {
+        Self::Bytes(min, max)
     }
 
-    pub(super) const fn millis(least: u64, most: u64) -> Self {
-        Self::Millis(least, most)
+    pub(super) const fn millis(min: u64, max: u64) -> Self {
+        Self::Millis(min, max)
     }
 
-    /// Whether a value is within, in numbers, bytes or nanoseconds.
+    /// Whether a value is within bounds, in numbers, bytes or nanoseconds.
     fn contains(self, measure: u128) -> bool {
         const NANOS: u128 = 1_000_000;
-        let (least, most): (u128, u128) = match self {
-            Bounds::Count(least, most) => (least.into(), most.into()),
-            Bounds::Bytes(least, most) => (least.into(), most.into()),
-            Bounds::Millis(least, most) => (u128::from(least) * NANOS, u128::from(most) * NANOS),
+        let (min, max): (u128, u128) = match self {
+            Bounds::Count(min, max) => (min.into(), max.into()),
+            Bounds::Bytes(min, max) => (min.into(), max.into()),
+            Bounds::Millis(min, max) => (u128::from(min) * NANOS, u128::from(max) * NANOS),
         };
-        (least..=most).contains(&measure)
+        (min..=max).contains(&measure)
     }
 }
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Bounds::Count(least, u32::MAX) => write!(f, "at least {least}"),
-            Bounds::Count(least, most) => write!(f, "{} to {}", grouped(least), grouped(most)),
-            Bounds::Bytes(least, most) => write!(f, "{} to {}", bytes(least), bytes(most)),
-            Bounds::Millis(least, most) => write!(f, "{} to {}", span(least), span(most)),
+            Bounds::Count(min, u32::MAX) => write!(f, "at least {min}"),
+            Bounds::Count(min, max) => write!(f, "{} to {}", grouped(min), grouped(max)),
+            Bounds::Bytes(min, max) => write!(f, "{} to {}", bytes(min), bytes(max)),
+            Bounds::Millis(min, max) => write!(f, "{} to {}", span(min), span(max)),
         }
     }
 }
@@ -84,14 +84,14 @@ fn span(millis: u64) -> String {
 /// The value of a field, if it is within bounds.
 pub(super) fn checked<T: FieldValue>(
     field: &'static str,
-    given: Option<T>,
+    value: Option<T>,
     bounds: Option<Bounds>,
 ) -> Result<Option<T>, PolicyError> {
-    let measured = given.and_then(|value| value.measure().map(|measure| (value, measure)));
+    let measured = value.and_then(|value| value.measure().map(|measure| (value, measure)));
     match (measured, bounds) {
         (Some((value, measure)), Some(bounds)) if !bounds.contains(measure) => {
             Err(PolicyError { field, reason: format!("{} is not within {bounds}", value.in_words()) })
         }
-        _ => Ok(given),
+        _ => Ok(value),
     }
 }

@@ -85,17 +85,17 @@ impl Policy {
 }
 
 impl Settings {
-    /// Between what the limit of an origin adapts, if it does.
+    /// The bounds within which an origin's limit adapts, if it does.
     pub(crate) fn adaptive(&self) -> Option<RangeInclusive<u32>> {
         self.per_origin_floor.map(|floor| floor..=self.per_origin)
     }
 }
 
-/// What [`Policy::window_bytes`] is unless it is set: a quarter of what a harness gives an instance.
+/// The default of [`Policy::window_bytes`]: a quarter of the memory that a harness gives an instance.
 pub const WINDOW_BYTES: u64 = 128 << 20;
 
-/// Bytes that may be kept of one body at most: an outcome with it passes from one component to another, or to its host, in one call, and
-/// wasmtime lets 128 MiB pass unless told otherwise.
+/// Bytes that may be kept of one body at most. An outcome with its body passes from one component to another, or to its
+/// host, in one call, and wasmtime lets 128 MiB pass by default.
 pub const MAX_BODY: u64 = 64 << 20;
 
 /// The longest that a request or a batch may take: 7 days.

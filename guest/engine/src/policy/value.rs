@@ -24,10 +24,10 @@ pub(super) trait FieldValue: Copy {
 
     fn into_value(self) -> Value;
 
-    /// None: it is of another kind.
+    /// None if the value is of another kind.
     fn from_value(value: Value) -> Option<Self>;
 
-    /// What is held against bounds: a number, bytes, or nanoseconds.
+    /// The quantity that is checked against bounds: a number, bytes, or nanoseconds.
     fn measure(self) -> Option<u128> {
         None
     }
