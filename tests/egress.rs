@@ -136,7 +136,7 @@ async fn a_slow_connect_fails_with_a_connection_timeout() {
 }
 
 #[tokio::test]
-async fn timeouts_of_the_harness_apply_when_the_policy_sets_none() {
+async fn stricter_timeouts_of_the_harness_override_the_policy() {
     let origin = origin().await;
     let timeouts = Timeouts { head: Duration::from_millis(50), ..Timeouts::default() };
     let harness = builder().timeouts(timeouts).build().unwrap();

@@ -105,7 +105,7 @@ async fn auto_hedging_hedges_unusually_slow_requests() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_costs_no_attempt() {
+async fn resending_on_a_new_connection_is_not_counted_as_an_attempt() {
     let (origin, harness) = (origin().await, harness());
     let policy = Policy { concurrency: Some(1), ..Policy::default() };
     let urls = ["/ok", "/close", "/close"].map(|path| origin.url(path));
@@ -117,6 +117,6 @@ async fn a_connection_closed_while_idle_costs_no_attempt() {
         [1, 1, 1],
         "the host reports that its last attempt used a new connection, so retrying is of no use"
     );
-    // The host resent the first `/close` on a new connection, because the reused one had been closed.
+    // The sender resent the first `/close` on a new connection, because it had gone out on a reused one.
     assert_eq!(origin.counts().requests, 4);
 }

@@ -105,7 +105,7 @@ async fn an_instance_that_traps_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_instance_is_replaced_after_its_share_of_requests_and_none_is_lost() {
+async fn an_instance_is_replaced_at_its_reuse_limit_and_no_request_is_lost() {
     let origin = origin().await;
     let edge = edge(ServiceOptions { reuse: 3, instances: 2, ..options() }).await;
     let batch = json!({"requests": [origin.url("/ok")]}).to_string();
