@@ -1,5 +1,5 @@
-//! The simulation and real sockets come to the same outcomes: the same scenarios, played by simulated origins on a clock of their
-//! own and by real ones through the component.
+//! The simulation and real sockets agree: the same scenarios, run with simulated origins on a virtual clock and with real
+//! origins through the component, have the same outcomes.
 
 use crate::support::{by_id, harness, run};
 use bytes::Bytes;
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Origins that do what a scenario says, and where they are.
+/// Real origins that follow a scenario.
 struct Origins {
     urls: Vec<String>,
-    /// Ended with this.
+    /// Aborted on drop.
     _tasks: JoinSet<()>,
 }
 
@@ -34,13 +34,17 @@ impl Origins {
         }
         let (urls, listeners): (Vec<String>, Vec<TcpListener>) = urls.into_iter().unzip();
         for (origin, listener) in listeners.into_iter().enumerate().filter(|(origin, _)| !scenario.is_dead(*origin)) {
-            let known =
-                Arc::new(Known { scenario: scenario.clone(), origin, urls: urls.clone(), visits: Mutex::default() });
+            let scenario_origin = Arc::new(ScenarioOrigin {
+                scenario: scenario.clone(),
+                origin,
+                urls: urls.clone(),
+                visits: Mutex::default(),
+            });
             tasks.spawn(async move {
                 let mut connections = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
-                    let known = Arc::clone(&known);
-                    let service = service_fn(move |request| Arc::clone(&known).respond(request));
+                    let scenario_origin = Arc::clone(&scenario_origin);
+                    let service = service_fn(move |request| Arc::clone(&scenario_origin).respond(request));
                     let stream = hyper_util::rt::TokioIo::new(stream);
                     connections.spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
                 }
@@ -50,8 +54,8 @@ impl Origins {
     }
 }
 
-/// What one origin goes by.
-struct Known {
+/// What one origin needs to answer requests.
+struct ScenarioOrigin {
     scenario: Scenario,
     origin: usize,
     urls: Vec<String>,
@@ -60,7 +64,7 @@ struct Known {
 
 type Response = hyper::Response<BoxBody<Bytes, io::Error>>;
 
-impl Known {
+impl ScenarioOrigin {
     async fn respond(self: Arc<Self>, request: hyper::Request<Incoming>) -> Result<Response, io::Error> {
         let path: u32 = request.uri().path().trim_start_matches('/').parse().unwrap();
         let visit = {
@@ -72,19 +76,19 @@ impl Known {
         let Answer { after, does } = self.scenario.answer(self.origin, path, visit);
         request.into_body().collect().await.unwrap();
         tokio::time::sleep(after).await;
-        let whole = || Full::new(Bytes::from_static(b"0123456789")).map_err(|never| match never {}).boxed();
+        let full = || Full::new(Bytes::from_static(b"0123456789")).map_err(|never| match never {}).boxed();
         let empty = || Full::default().map_err(|never| match never {}).boxed();
         let response = hyper::Response::builder();
         let response = match does {
             Does::Respond { status: status @ (204 | 304), .. } => response.status(status).body(empty()),
-            Does::Respond { status, .. } => response.status(status).body(whole()),
+            Does::Respond { status, .. } => response.status(status).body(full()),
             Does::Redirect { status, origin, path } => {
                 response.status(status).header("location", format!("{}/{path}", self.urls[origin])).body(empty())
             }
             Does::BreakBody => {
                 let first = async { Ok(Frame::data(Bytes::from_static(b"01234"))) };
                 let then = async {
-                    // The head has to be on its way before the connection ends.
+                    // The head has to be sent before the connection breaks.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     Err(io::ErrorKind::Other.into())
                 };
@@ -92,39 +96,40 @@ impl Known {
                 response.header("content-length", 10).body(BodyExt::boxed(pieces))
             }
             Does::Hang => std::future::pending().await,
-            Does::Break | Does::Refuse => panic!("not drawn for a steady scenario"),
+            Does::Break | Does::Refuse => panic!("a steady scenario does not generate this"),
         };
         Ok(response.unwrap())
     }
 }
 
-/// What of an outcome does not depend on the clock, nor on where the origins are.
+/// The parts of an outcome that depend neither on the clock nor on the addresses of origins.
 #[derive(Debug, PartialEq)]
-struct Came {
+struct Comparable {
     url: String,
     attempts: u32,
     hops: Vec<String>,
     result: Result<u16, Failure>,
 }
 
-fn came<R>(outcome: &fantail_engine::Outcome<R>, urls: &[String], status: impl Fn(&R) -> u16) -> Came {
-    let anywhere = |url: &String| {
+fn comparable<R>(outcome: &fantail_engine::Outcome<R>, urls: &[String], status: impl Fn(&R) -> u16) -> Comparable {
+    let by_origin = |url: &String| {
         let found = urls.iter().enumerate().find_map(|(origin, base)| Some((origin, url.strip_prefix(base.as_str())?)));
         found.map_or_else(|| url.clone(), |(origin, path)| format!("{origin}{path}"))
     };
     let result = outcome.result.as_ref().map(status).map_err(|failure| Failure { detail: None, ..failure.clone() });
-    let hops = outcome.hops.iter().map(anywhere).collect();
-    Came { url: anywhere(&outcome.url), attempts: outcome.attempts, hops, result }
+    let hops = outcome.hops.iter().map(by_origin).collect();
+    Comparable { url: by_origin(&outcome.url), attempts: outcome.attempts, hops, result }
 }
 
-/// What of a summary does not depend on the clock.
+/// A summary with only the counts that do not depend on the clock.
 fn counts(summary: &Summary) -> Summary {
     let Summary { requests, responses, failures, by_cause, by_status, attempts, retries, input_ended, .. } =
         summary.clone();
     Summary { requests, responses, failures, by_cause, by_status, attempts, retries, input_ended, ..Summary::default() }
 }
 
-async fn agrees(harness: &Harness, seed: u64) -> (u64, u64) {
+/// Compares one scenario and returns its retries and failures.
+async fn compare(harness: &Harness, seed: u64) -> (u64, u64) {
     let scenario = Scenario::draw_steady(seed);
     let simulated = simulate(&scenario, &mut |_| ()).unwrap().remove(0);
     let origins = Origins::start(&scenario).await;
@@ -141,7 +146,7 @@ async fn agrees(harness: &Harness, seed: u64) -> (u64, u64) {
     for (real, expected) in by_id(outcomes).iter().zip(&expected) {
         let real_status = |response: &fantail::Response| response.status;
         let (real, expected) =
-            (came(real, &origins.urls, real_status), came(expected, &names, |response| response.status));
+            (comparable(real, &origins.urls, real_status), comparable(expected, &names, |response| response.status));
         assert_eq!(real, expected, "seed {seed}, real and simulated");
     }
     assert_eq!(counts(&report.summary), counts(&simulated.summary), "seed {seed}, real and simulated");
@@ -149,10 +154,13 @@ async fn agrees(harness: &Harness, seed: u64) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn sixty_scenarios_end_with_real_origins_as_they_do_in_the_simulation() {
+async fn sixty_scenarios_have_the_same_outcomes_simulated_and_with_real_origins() {
     let harness = harness();
-    let seeds = futures::stream::iter(0..60).map(|seed| agrees(&harness, seed));
+    let seeds = futures::stream::iter(0..60).map(|seed| compare(&harness, seed));
     let seen: Vec<(u64, u64)> = seeds.buffered(4).collect().await;
     let (retries, failures) = seen.into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
-    assert!(retries > 100 && failures > 100, "{retries} retries and {failures} failures: too few to tell anything");
+    assert!(
+        retries > 100 && failures > 100,
+        "{retries} retries and {failures} failures are too few for a meaningful comparison"
+    );
 }

@@ -1,4 +1,4 @@
-//! What goes out is what was asked for, and what comes back is what was answered.
+//! Requests are sent as the caller wrote them, and responses are returned as the origin sent them.
 
 use crate::support::{builder, by_id, cause, harness, origin, requests, run, run_one, status, text};
 use fantail::{BodyMode, Cause, End, Order, Policy};
@@ -29,19 +29,19 @@ async fn a_thousand_mixed_requests_have_a_thousand_outcomes() {
 }
 
 #[tokio::test]
-async fn the_harness_and_the_component_count_the_same() {
+async fn the_harness_and_the_component_agree_on_the_summary() {
     let origin = origin().await;
     let urls = (0..200).map(|id| origin.url(["/ok", "/status/500", "/close", "/bytes/10"][id % 4]));
     let (_, report) = run(&harness(), requests(urls), &Policy::default()).await;
-    let End::Finished(Some(own)) = report.end else { panic!("{:?}", report.end) };
-    let mut seen = report.summary;
-    // Measured on two clocks.
-    (seen.latency, seen.elapsed) = (own.latency, own.elapsed);
-    assert_eq!(seen, *own);
+    let End::Finished(Some(component)) = report.end else { panic!("{:?}", report.end) };
+    let mut counted = report.summary;
+    // The two measure these on different clocks.
+    (counted.latency, counted.elapsed) = (component.latency, component.elapsed);
+    assert_eq!(counted, *component);
 }
 
 #[tokio::test]
-async fn outcomes_come_in_the_order_of_the_input_if_asked() {
+async fn outcomes_arrive_in_input_order_when_the_policy_says_so() {
     let origin = origin().await;
     let urls = (0..100).map(|id| origin.url(if id % 10 == 0 { "/delay/20" } else { "/ok" }));
     let policy = Policy { order: Some(Order::Input), ..Policy::default() };
@@ -69,7 +69,7 @@ async fn a_request_arrives_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn requests_without_a_body_say_so() {
+async fn requests_without_a_body_are_framed_as_empty() {
     let origin = origin().await;
     for (method, length) in [("GET", false), ("POST", true), ("DELETE", true), ("PURGE", true)] {
         let request = Request { method: method.to_owned(), ..Request::get(0, origin.url("/echo")) };
@@ -80,7 +80,7 @@ async fn requests_without_a_body_say_so() {
 }
 
 #[tokio::test]
-async fn a_body_of_a_megabyte_arrives_whole_both_ways() {
+async fn a_one_megabyte_body_is_intact_in_both_directions() {
     let origin = origin().await;
     let body: Vec<u8> = (0..1_000_000_u32).map(|n| b'a' + (n % 23) as u8).collect();
     let policy = Policy { max_body: Some(2 << 20), ..Policy::default() };
@@ -91,7 +91,7 @@ async fn a_body_of_a_megabyte_arrives_whole_both_ways() {
 }
 
 #[tokio::test]
-async fn responses_without_a_body_have_none_whatever_they_announce() {
+async fn bodiless_responses_have_no_body_whatever_their_content_length() {
     let origin = origin().await;
     let head = Request { method: "HEAD".to_owned(), ..Request::get(0, origin.url("/bytes/2000000")) };
     assert_eq!(text(&run_one(&harness(), head, &Policy::default()).await), "");
@@ -100,7 +100,7 @@ async fn responses_without_a_body_have_none_whatever_they_announce() {
 }
 
 #[tokio::test]
-async fn discarded_bodies_leave_their_connection_open_if_they_are_short() {
+async fn short_discarded_bodies_leave_their_connection_reusable() {
     let origin = origin().await;
     let policy = Policy { body: Some(BodyMode::Discard), concurrency: Some(1), ..Policy::default() };
     let urls = (0..20).map(|_| origin.url("/bytes/20000"));
@@ -111,7 +111,7 @@ async fn discarded_bodies_leave_their_connection_open_if_they_are_short() {
 }
 
 #[tokio::test]
-async fn connections_are_used_again_after_bodies_of_every_framing() {
+async fn connections_are_reused_after_bodies_of_every_framing() {
     for path in ["/bytes/100", "/bytes/100000", "/chunked/100", "/chunked/100000", "/status/204"] {
         let origin = origin().await;
         let policy = Policy { concurrency: Some(1), ..Policy::default() };
@@ -121,7 +121,7 @@ async fn connections_are_used_again_after_bodies_of_every_framing() {
 }
 
 #[tokio::test]
-async fn connections_are_used_again_across_batches() {
+async fn connections_are_reused_across_batches() {
     let (origin, harness) = (origin().await, harness());
     for _ in 0..3 {
         run(
@@ -136,13 +136,13 @@ async fn connections_are_used_again_across_batches() {
 }
 
 #[tokio::test]
-async fn one_batch_too_many_waits_until_another_has_ended() {
+async fn a_batch_beyond_the_limit_waits_until_another_ends() {
     let (origin, policy) = (origin().await, Policy::default());
     let harness = builder().batches(1).build().unwrap();
     let hanging = harness.fetch(requests([origin.url("/hang")]), &policy).await.unwrap();
     let mut second = Box::pin(harness.fetch(requests([origin.url("/ok")]), &policy));
     let waited = tokio::time::timeout(Duration::from_millis(100), &mut second).await;
-    assert!(waited.is_err(), "there is no place for it");
+    assert!(waited.is_err(), "the only place is taken");
     drop(hanging);
     assert_eq!(second.await.unwrap().count().await, 1);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// A browser without a window.
+/// A headless browser.
 struct Browser {
     session: String,
     client: reqwest::Client,
@@ -19,31 +19,31 @@ impl Browser {
     async fn start() -> Self {
         let mut driver = Command::new("chromedriver");
         let mut driver = driver.arg("--port=0").stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let mut stdout = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = said.next_line().await.unwrap().expect("chromedriver says its port");
+            let line = stdout.next_line().await.unwrap().expect("chromedriver prints its port");
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
         };
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}});
+        let capabilities = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}});
         let base = format!("http://127.0.0.1:{port}/session");
-        let session = call(client.post(&base), wanted).await["sessionId"].as_str().unwrap().to_owned();
+        let session = execute(client.post(&base), capabilities).await["sessionId"].as_str().unwrap().to_owned();
         Self { session: format!("{base}/{session}"), client, _driver: driver }
     }
 
     async fn open(&self, url: &str) {
-        call(self.client.post(format!("{}/url", self.session)), json!({"url": url})).await;
+        execute(self.client.post(format!("{}/url", self.session)), json!({"url": url})).await;
     }
 
     async fn run(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
-        call(self.client.post(format!("{}/execute/sync", self.session)), body).await
+        execute(self.client.post(format!("{}/execute/sync", self.session)), body).await
     }
 
-    /// Waits until a script gives true.
+    /// Waits until a script returns true.
     async fn until(&self, script: &str) {
         for _ in 0..200 {
             if self.run(script).await == true {
@@ -54,12 +54,12 @@ impl Browser {
         panic!("never true: {script}; the page says {}", self.run("return document.body.innerText").await);
     }
 
-    async fn end(self) {
+    async fn quit(self) {
         self.client.delete(&self.session).send().await.unwrap();
     }
 }
 
-async fn call(request: reqwest::RequestBuilder, body: Value) -> Value {
+async fn execute(request: reqwest::RequestBuilder, body: Value) -> Value {
     let response = request.body(body.to_string()).send().await.unwrap();
     let answer: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     let value = answer["value"].clone();
@@ -89,7 +89,7 @@ async fn the_page_shows_outcomes_as_they_arrive() {
     let shown = shown.as_str().unwrap();
     assert!(shown.contains("200") && shown.contains("hello world"), "{shown}");
     assert!(shown.contains("invalid-request") && shown.contains("ulr: unknown field"), "{shown}");
-    assert_eq!(origin.counts().in_flight, 1, "the third is still asked");
+    assert_eq!(origin.counts().in_flight, 1, "the third is still in flight");
 
     browser.run("document.getElementById('stop').click()").await;
     browser.until("return document.getElementById('state').textContent == 'stopped'").await;
@@ -98,5 +98,5 @@ async fn the_page_shows_outcomes_as_they_arrive() {
     browser.run(&fill(&origin.url("/status/404"), "secret")).await;
     browser.until("return document.getElementById('state').textContent == '1 responses, 0 failures'").await;
     assert_eq!(browser.run("return document.getElementById('summary').hidden").await, false);
-    browser.end().await;
+    browser.quit().await;
 }

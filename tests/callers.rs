@@ -1,4 +1,4 @@
-//! Callers of the two components, in a host that has nothing of ours.
+//! Callers of the two components, in a host built on wasmtime alone.
 
 use crate::stock::{Host, Stock};
 use crate::support::wasi;
@@ -9,25 +9,25 @@ use wasmtime::Store;
 use wasmtime::component::{Accessor, Resource, ResourceAny};
 use wasmtime_wasi::p2::DynPollable;
 
-/// Defines `requests` between the engine's type and the interface's, whose options are made with a store of this type.
+/// Defines `requests`, which converts the engine's requests to the interface's. `$Store` is the store that creates their options.
 macro_rules! requests {
     ($Store:ty) => {
         pub(crate) async fn requests(
             guest: &wit::Guest,
             store: $Store,
-            given: Vec<fantail_engine::Request>,
+            requests: Vec<fantail_engine::Request>,
         ) -> Vec<wit::Request> {
-            let mut requests = Vec::new();
-            for one in given {
-                let id = u32::try_from(one.id).unwrap();
-                requests.push(request(guest, store, id, one).await.unwrap());
+            let mut converted = Vec::new();
+            for item in requests {
+                let id = u32::try_from(item.id).unwrap();
+                converted.push(request(guest, store, id, item).await.unwrap());
             }
-            requests
+            converted
         }
     };
 }
 
-/// WASI 0.2.
+/// The interface over WASI 0.2.
 pub(crate) mod p2 {
     use super::{Convert, Host, Store};
     wasmtime::component::bindgen!({
@@ -50,7 +50,7 @@ pub(crate) mod p2 {
     requests!(&mut Store<Host>);
 }
 
-/// WASI 0.3.
+/// The interface over WASI 0.3.
 pub(crate) mod p3 {
     use super::{Accessor, Convert, Host};
     wasmtime::component::bindgen!({
@@ -71,17 +71,17 @@ pub(crate) mod p3 {
     requests!(&Accessor<Host>);
 }
 
-/// What the caller gets: of a response, its status.
-pub(crate) type Taken = Outcome<u16>;
+/// An outcome as the tests need it: only the status of a response.
+pub(crate) type CallerOutcome = Outcome<u16>;
 
-/// The field and the reason of a policy that was refused.
-pub(crate) type Refused = (String, String);
+/// The field and the reason of a policy error.
+pub(crate) type PolicyError = (String, String);
 
-macro_rules! taken {
+macro_rules! outcome {
     ($module:ident) => {
         |outcome| {
             let $module::wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts } = outcome;
-            assert!(facts.is_empty(), "none is defined");
+            assert!(facts.is_empty(), "the interface defines no facts yet");
             let result = result.map(|response| response.status).map_err(Convert::convert);
             Outcome {
                 id: id.into(),
@@ -96,38 +96,41 @@ macro_rules! taken {
     };
 }
 
-/// The answer of `fetch-all`, and how many requests were sent.
-pub(crate) async fn fetch_all(requests: Vec<Request>, policy: &Policy) -> (Result<Vec<Taken>, Refused>, usize) {
+/// Calls `fetch-all` and returns its result and how many requests were sent.
+pub(crate) async fn fetch_all(
+    requests: Vec<Request>,
+    policy: &Policy,
+) -> (Result<Vec<CallerOutcome>, PolicyError>, usize) {
     let mut caller = Caller::new(wasi()).await;
     let store = &mut caller.host.store;
-    let answer = match &caller.guest {
+    let result = match &caller.guest {
         Guest::P2(guest) => {
             let policy = p2::policy(guest, store, policy).await.unwrap();
             let requests = p2::requests(guest, store, requests).await;
-            let answer = guest.call_fetch_all(store, &requests, policy).await.unwrap();
-            let outcomes = answer.map(|outcomes| outcomes.into_iter().map(taken!(p2)).collect());
-            outcomes.map_err(|refused| (refused.field, refused.reason))
+            let result = guest.call_fetch_all(store, &requests, policy).await.unwrap();
+            let outcomes = result.map(|outcomes| outcomes.into_iter().map(outcome!(p2)).collect());
+            outcomes.map_err(|error| (error.field, error.reason))
         }
         Guest::P3(guest) => {
-            let answer = store.run_concurrent(async |store| {
+            let result = store.run_concurrent(async |store| {
                 let policy = p3::policy(guest, store, policy).await.unwrap();
                 let requests = p3::requests(guest, store, requests).await;
                 guest.call_fetch_all(store, requests, policy).await.unwrap()
             });
-            let outcomes = answer.await.unwrap().map(|outcomes| outcomes.into_iter().map(taken!(p3)).collect());
-            outcomes.map_err(|refused| (refused.field, refused.reason))
+            let outcomes = result.await.unwrap().map(|outcomes| outcomes.into_iter().map(outcome!(p3)).collect());
+            outcomes.map_err(|error| (error.field, error.reason))
         }
     };
-    (answer, caller.host.asked())
+    (result, caller.host.requests_sent())
 }
 
-/// The interface of one of the two.
+/// The interface of one of the two components.
 pub(crate) enum Guest {
     P2(p2::wit::Guest),
     P3(p3::wit::Guest),
 }
 
-/// Who calls one of the components, and its batch, if it has begun one.
+/// A caller of one of the components, with its batch if it has started one.
 pub(crate) struct Caller {
     pub(crate) host: Stock,
     pub(crate) guest: Guest,
@@ -136,12 +139,12 @@ pub(crate) struct Caller {
 
 macro_rules! call {
     ($caller:ident.$method:ident($($argument:expr),*)) => {{
-        let it = $caller.batch.unwrap();
+        let batch = $caller.batch.unwrap();
         let store = &mut $caller.host.store;
         match &$caller.guest {
-            Guest::P2(guest) => guest.batch().$method(store, it $(, $argument)*).await.unwrap(),
+            Guest::P2(guest) => guest.batch().$method(store, batch $(, $argument)*).await.unwrap(),
             Guest::P3(guest) => {
-                store.run_concurrent(async |store| guest.batch().$method(store, it $(, $argument)*).await).await.unwrap().unwrap()
+                store.run_concurrent(async |store| guest.batch().$method(store, batch $(, $argument)*).await).await.unwrap().unwrap()
             }
         }
     }};
@@ -153,31 +156,31 @@ impl Caller {
         match version {
             Wasi::P2 => {
                 host = Stock::new(fantail::COMPONENT_P2, &[]);
-                let made = p2::Fantail::instantiate_async(&mut host.store, &host.component, &host.linker).await;
-                guest = Guest::P2(made.unwrap().fantail_fetch_p2_batch().clone());
+                let instance = p2::Fantail::instantiate_async(&mut host.store, &host.component, &host.linker).await;
+                guest = Guest::P2(instance.unwrap().fantail_fetch_p2_batch().clone());
             }
             Wasi::P3 => {
                 host = Stock::new(fantail::COMPONENT, &[]);
-                let made = p3::Fantail::instantiate_async(&mut host.store, &host.component, &host.linker).await;
-                guest = Guest::P3(made.unwrap().fantail_fetch_batch().clone());
+                let instance = p3::Fantail::instantiate_async(&mut host.store, &host.component, &host.linker).await;
+                guest = Guest::P3(instance.unwrap().fantail_fetch_batch().clone());
             }
         }
         Self { host, guest, batch: None }
     }
 
-    /// With a batch, over the version of WASI that this run is about.
+    /// Starts a batch over the version of WASI that this run tests.
     pub(crate) async fn start(policy: &Policy) -> Self {
-        Self::start_over(wasi(), policy).await
+        Self::start_with(wasi(), policy).await
     }
 
-    pub(crate) async fn start_over(version: Wasi, policy: &Policy) -> Self {
+    pub(crate) async fn start_with(version: Wasi, policy: &Policy) -> Self {
         let mut caller = Self::new(version).await;
-        caller.batch = Some(caller.another(policy).await);
+        caller.batch = Some(caller.start_batch(policy).await);
         caller
     }
 
-    /// One more batch in the same instance.
-    pub(crate) async fn another(&mut self, policy: &Policy) -> ResourceAny {
+    /// Starts one more batch in the same instance.
+    pub(crate) async fn start_batch(&mut self, policy: &Policy) -> ResourceAny {
         let store = &mut self.host.store;
         match &self.guest {
             Guest::P2(guest) => {
@@ -185,11 +188,11 @@ impl Caller {
                 guest.batch().call_start(store, policy).await.unwrap().unwrap()
             }
             Guest::P3(guest) => {
-                let begun = store.run_concurrent(async |store| {
+                let started = store.run_concurrent(async |store| {
                     let policy = p3::policy(guest, store, policy).await.unwrap();
                     guest.batch().call_start(store, policy).await.unwrap().unwrap()
                 });
-                begun.await.unwrap()
+                started.await.unwrap()
             }
         }
     }
@@ -198,35 +201,36 @@ impl Caller {
         call!(self.call_room())
     }
 
-    /// Whether they were taken.
+    /// Pushes GET requests and returns whether the batch accepted them.
     pub(crate) async fn push(&mut self, paths: &[&str]) -> bool {
-        let it = self.batch.unwrap();
-        let given = (0..).zip(paths).map(|(id, path)| Request::get(id, format!("http://origin.test{path}"))).collect();
+        let batch = self.batch.unwrap();
+        let requests =
+            (0..).zip(paths).map(|(id, path)| Request::get(id, format!("http://origin.test{path}"))).collect();
         let store = &mut self.host.store;
         match &self.guest {
             Guest::P2(guest) => {
-                let requests = p2::requests(guest, store, given).await;
-                guest.batch().call_push(store, it, &requests).await.unwrap().is_ok()
+                let requests = p2::requests(guest, store, requests).await;
+                guest.batch().call_push(store, batch, &requests).await.unwrap().is_ok()
             }
             Guest::P3(guest) => {
                 let pushed = store.run_concurrent(async |store| {
-                    let requests = p3::requests(guest, store, given).await;
-                    guest.batch().call_push(store, it, requests).await
+                    let requests = p3::requests(guest, store, requests).await;
+                    guest.batch().call_push(store, batch, requests).await
                 });
                 pushed.await.unwrap().unwrap().is_ok()
             }
         }
     }
 
-    /// The same for URLs alone.
+    /// The same with `push-urls`.
     pub(crate) async fn push_urls(&mut self, paths: &[&str]) -> bool {
-        let it = self.batch.unwrap();
+        let batch = self.batch.unwrap();
         let urls: Vec<String> = paths.iter().map(|path| format!("http://origin.test{path}")).collect();
         let store = &mut self.host.store;
         match &self.guest {
-            Guest::P2(guest) => guest.batch().call_push_urls(store, it, &urls).await.unwrap().is_ok(),
+            Guest::P2(guest) => guest.batch().call_push_urls(store, batch, &urls).await.unwrap().is_ok(),
             Guest::P3(guest) => {
-                let pushed = store.run_concurrent(async |store| guest.batch().call_push_urls(store, it, urls).await);
+                let pushed = store.run_concurrent(async |store| guest.batch().call_push_urls(store, batch, urls).await);
                 pushed.await.unwrap().unwrap().is_ok()
             }
         }
@@ -244,44 +248,44 @@ impl Caller {
         call!(self.call_cancel());
     }
 
-    /// Waits for outcomes; none when the batch is over.
-    pub(crate) async fn next(&mut self, max: u32) -> Option<Vec<Taken>> {
-        let it = self.batch.unwrap();
+    /// Waits for outcomes; returns `None` when the batch has ended.
+    pub(crate) async fn next(&mut self, max: u32) -> Option<Vec<CallerOutcome>> {
+        let batch = self.batch.unwrap();
         let store = &mut self.host.store;
         match &self.guest {
             Guest::P2(guest) => {
-                let taken = guest.batch().call_next(store, it, max).await.unwrap();
-                Some(taken?.into_iter().map(taken!(p2)).collect())
+                let taken = guest.batch().call_next(store, batch, max).await.unwrap();
+                Some(taken?.into_iter().map(outcome!(p2)).collect())
             }
             Guest::P3(guest) => {
-                let taken = store.run_concurrent(async |store| guest.batch().call_next(store, it, max).await);
-                Some(taken.await.unwrap().unwrap()?.into_iter().map(taken!(p3)).collect())
+                let taken = store.run_concurrent(async |store| guest.batch().call_next(store, batch, max).await);
+                Some(taken.await.unwrap().unwrap()?.into_iter().map(outcome!(p3)).collect())
             }
         }
     }
 
-    /// The same, or until that is ready. WASI 0.2 only.
-    pub(crate) async fn next_or(&mut self, max: u32, also: &Resource<DynPollable>) -> Option<Vec<Taken>> {
-        let (it, Guest::P2(guest)) = (self.batch.unwrap(), &self.guest) else { panic!("not over WASI 0.3") };
-        let also = Resource::new_borrow(also.rep());
-        let taken = guest.batch().call_next_or(&mut self.host.store, it, max, also).await.unwrap();
-        Some(taken?.into_iter().map(taken!(p2)).collect())
+    /// The same, but also returns when `pollable` is ready. WASI 0.2 only.
+    pub(crate) async fn next_or(&mut self, max: u32, pollable: &Resource<DynPollable>) -> Option<Vec<CallerOutcome>> {
+        let (batch, Guest::P2(guest)) = (self.batch.unwrap(), &self.guest) else { panic!("not over WASI 0.3") };
+        let pollable = Resource::new_borrow(pollable.rep());
+        let taken = guest.batch().call_next_or(&mut self.host.store, batch, max, pollable).await.unwrap();
+        Some(taken?.into_iter().map(outcome!(p2)).collect())
     }
 
     pub(crate) async fn summary(&mut self) -> Option<Summary> {
-        let it = self.batch.unwrap();
+        let batch = self.batch.unwrap();
         let store = &mut self.host.store;
         match &self.guest {
-            Guest::P2(guest) => guest.batch().call_summary(store, it).await.unwrap().map(Convert::convert),
+            Guest::P2(guest) => guest.batch().call_summary(store, batch).await.unwrap().map(Convert::convert),
             Guest::P3(guest) => {
-                let summary = store.run_concurrent(async |store| guest.batch().call_summary(store, it).await);
+                let summary = store.run_concurrent(async |store| guest.batch().call_summary(store, batch).await);
                 summary.await.unwrap().unwrap().map(Convert::convert)
             }
         }
     }
 
-    /// Everything that comes, in the order it came in.
-    pub(crate) async fn rest(&mut self) -> Vec<Taken> {
+    /// Collects all remaining outcomes in the order of their arrival.
+    pub(crate) async fn remaining(&mut self) -> Vec<CallerOutcome> {
         let mut all = Vec::new();
         while let Some(taken) = self.next(10).await {
             assert!((1..=10).contains(&taken.len()));

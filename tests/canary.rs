@@ -1,4 +1,4 @@
-//! What is secret is told to nobody: it is planted wherever it can be, and looked for in everything that is told.
+//! Secrets are never reported: tests put canaries wherever a request can hold a secret and look for them in all that is reported.
 
 use crate::support::{builder, by_id, origin, run, text};
 use fantail::{BodyMode, Header, Policy};
@@ -7,11 +7,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Whatever is written to it.
+/// Collects the log lines of a subscriber.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Written {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -26,8 +26,8 @@ fn header(name: &str, value: &str) -> Header {
     (name.to_owned(), value.into())
 }
 
-/// Requests with canaries in every place, most of which fail in some way.
-fn planted(origin: &str, refused: &str) -> Vec<Request> {
+/// Requests with canaries in every part, most of which fail in some way.
+fn requests_with_canaries(origin: &str, refused: &str) -> Vec<Request> {
     let headers = vec![header("authorization", "Bearer canary"), header("x-canary-free", "canary")];
     let request = |path: &str| Request {
         method: "POST".to_owned(),
@@ -51,17 +51,17 @@ fn planted(origin: &str, refused: &str) -> Vec<Request> {
 }
 
 #[tokio::test]
-async fn canaries_that_were_planted_are_nowhere_in_what_is_told() {
-    let (origin, refused, written) = (origin().await, crate::support::refused().await, Written::default());
-    let writer = written.clone();
+async fn secrets_appear_in_no_failure_report_or_trace() {
+    let (origin, refused, log) = (origin().await, crate::support::refused_url().await, LogBuffer::default());
+    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    // With one subscriber only, `tracing` lets whichever test comes first to a place decide for all threads whether it is of interest.
+    // With a single subscriber, `tracing` caches for all threads whether a callsite is enabled, as the first test that reaches it decides.
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    // All of it runs on this thread.
+    // The whole batch runs on this thread.
     let _guard = tracing::subscriber::set_default(subscriber);
     let harness = builder().build().unwrap();
     let policy = Policy {
@@ -72,22 +72,22 @@ async fn canaries_that_were_planted_are_nowhere_in_what_is_told() {
         retries: Some(1),
         ..Policy::default()
     };
-    let mut told = String::new();
+    let mut reported = String::new();
     for body in [BodyMode::Bytes, BodyMode::Discard] {
         let policy = Policy { body: Some(body), ..policy.clone() };
         let (outcomes, report) =
-            run(&harness, futures::stream::iter(planted(&origin.url(""), &refused)), &policy).await;
+            run(&harness, futures::stream::iter(requests_with_canaries(&origin.url(""), &refused)), &policy).await;
         for outcome in &by_id(outcomes) {
             if let Err(failure) = &outcome.result {
-                told.push_str(&format!("{} {failure:?}\n", outcome.id));
+                reported.push_str(&format!("{} {failure:?}\n", outcome.id));
             }
         }
-        told.push_str(&format!("{report:?}\n"));
+        reported.push_str(&format!("{report:?}\n"));
     }
-    assert!(told.lines().count() > 20, "most of it fails: {told}");
-    assert!(!told.contains("canary"), "{told}");
-    let traces = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    // Other crates have their own traces, for which nothing is promised.
+    assert!(reported.lines().count() > 20, "most of the requests fail: {reported}");
+    assert!(!reported.contains("canary"), "{reported}");
+    let traces = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    // Nothing is promised for the traces of other crates.
     let ours: Vec<&str> = traces.lines().filter(|line| line.contains(" fantail::")).collect();
     assert!(ours.iter().any(|line| line.contains("head") && line.contains("port")), "{ours:?}");
     assert!(ours.iter().any(|line| line.contains("outcome") && line.contains("attempts")), "{ours:?}");
@@ -95,7 +95,7 @@ async fn canaries_that_were_planted_are_nowhere_in_what_is_told() {
 }
 
 #[tokio::test]
-async fn a_trace_context_of_the_callers_is_passed_on_as_it_is() {
+async fn the_callers_trace_context_is_passed_on_unchanged() {
     let origin = origin().await;
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let headers = vec![header("traceparent", parent), header("tracestate", "a=b")];

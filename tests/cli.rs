@@ -1,6 +1,6 @@
-//! The command line as it is used: the real program, its output, its exit codes.
+//! The command line as users run it: the real program, its output and its exit codes.
 
-use crate::support::{origin, refused, version};
+use crate::support::{origin, refused_url, wasi_version};
 use fantail_origin::Origin;
 use fantail_wire::{Body, Outcome, outcome_from_json};
 use std::process::Stdio;
@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// What a run left.
-pub(crate) struct Ran {
+/// The output and exit code of a finished run.
+pub(crate) struct RunOutput {
     pub(crate) lines: Vec<Outcome>,
     pub(crate) stderr: String,
     pub(crate) code: i32,
 }
 
-/// Where the program keeps what it has compiled: the tests', and not the user's.
+/// Where the program caches compiled components during tests, apart from the user's cache.
 pub(crate) const CACHE: (&str, &str) = ("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
 
+/// The program with these arguments and piped standard streams.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fantail"));
     command
@@ -38,10 +39,11 @@ pub(crate) fn shell(script: &str) -> Command {
     command
 }
 
-pub(crate) async fn ran(child: Child) -> Ran {
+/// Waits for a run to finish and parses its outcomes.
+pub(crate) async fn finish(child: Child) -> RunOutput {
     let output = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await.unwrap().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
-    Ran {
+    RunOutput {
         lines: stdout.lines().map(|line| outcome_from_json(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect(),
         stderr: String::from_utf8(output.stderr).unwrap(),
         code: output.status.code().unwrap(),
@@ -49,15 +51,15 @@ pub(crate) async fn ran(child: Child) -> Ran {
 }
 
 /// Runs `fantail fetch` with loopback allowed, feeding it `input`.
-pub(crate) async fn fetch(arguments: &[&str], input: &[u8]) -> Ran {
-    let version = version();
+pub(crate) async fn fetch(arguments: &[&str], input: &[u8]) -> RunOutput {
+    let version = wasi_version();
     let arguments = [&["fetch", "--allow-net", "127.0.0.0/8", "--wasi", &version], arguments].concat();
     let mut child = program(&arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // A program that ends before it has read everything is not a failure of the test.
+    // The program may end before it has read all of its input.
     let _ = stdin.write_all(input).await;
     drop(stdin);
-    ran(child).await
+    finish(child).await
 }
 
 pub(crate) fn by_id(mut lines: Vec<Outcome>) -> Vec<Outcome> {
@@ -84,25 +86,25 @@ pub(crate) fn text(line: &Outcome) -> &str {
 async fn three_lines_of_input_give_three_lines_of_output() {
     let origin = origin().await;
     let input = format!("{}\nnot a url\n{}\n", origin.url("/a"), origin.url("/b"));
-    let ran = fetch(&["--input", "-"], input.as_bytes()).await;
-    let lines = by_id(ran.lines);
+    let output = fetch(&["--input", "-"], input.as_bytes()).await;
+    let lines = by_id(output.lines);
     assert_eq!(lines.iter().map(|line| line.id).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(lines.iter().map(cause).collect::<Vec<_>>(), ["", "invalid-url", ""]);
     assert_eq!(text(&lines[0]), "hello world");
-    assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("requests     3 in"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("failures     1 (invalid-url 1)"), "{}", ran.stderr);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("requests     3 in"), "{}", output.stderr);
+    assert!(output.stderr.contains("failures     1 (invalid-url 1)"), "{}", output.stderr);
 }
 
 #[tokio::test]
 async fn all_responses_exit_with_0() {
     let origin = origin().await;
-    let ran = fetch(&[&origin.url("/ok"), &origin.url("/status/500")], b"").await;
-    assert_eq!((ran.lines.len(), ran.code), (2, 0));
+    let output = fetch(&[&origin.url("/ok"), &origin.url("/status/500")], b"").await;
+    assert_eq!((output.lines.len(), output.code), (2, 0));
 }
 
 #[tokio::test]
-async fn an_endless_input_and_a_reader_that_leaves_end_promptly() {
+async fn with_endless_input_the_program_ends_promptly_when_its_reader_leaves() {
     let origin = origin().await;
     let url = origin.url("/ok");
     let mut yes = Command::new("yes").arg(&url).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
@@ -113,15 +115,15 @@ async fn an_endless_input_and_a_reader_that_leaves_end_promptly() {
         outcome_from_json(&lines.next_line().await.unwrap().unwrap()).unwrap();
     }
     drop(lines);
-    let left = Instant::now();
+    let start = Instant::now();
     let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap();
-    assert!(left.elapsed() < Duration::from_secs(4), "{:?}", left.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     assert_eq!(ended.code(), Some(1));
     yes.kill().await.unwrap();
 }
 
 #[tokio::test]
-async fn bad_lines_are_outcomes_in_their_turn_and_touch_nothing_else() {
+async fn malformed_lines_are_outcomes_in_input_order_and_affect_nothing_else() {
     let origin = origin().await;
     let ok = origin.url("/echo");
     let long = "x".repeat(2_000_000);
@@ -139,33 +141,37 @@ async fn bad_lines_are_outcomes_in_their_turn_and_touch_nothing_else() {
         ok.clone().into_bytes(),
     ]
     .join(&b'\n');
-    let ran = fetch(&["--input", "-", "--order", "input"], &input).await;
-    let told: Vec<(u64, &str)> = ran.lines.iter().map(|line| (line.id, cause(line))).collect();
+    let output = fetch(&["--input", "-", "--order", "input"], &input).await;
+    let reported: Vec<(u64, &str)> = output.lines.iter().map(|line| (line.id, cause(line))).collect();
     let bad = "invalid-request";
-    assert_eq!(told, [(0, bad), (1, bad), (2, bad), (3, bad), (4, bad), (70, ""), (7, "")]);
-    assert!(detail(&ran.lines[0]).starts_with("line 1: methd: unknown field `methd`"), "{}", detail(&ran.lines[0]));
-    assert!(detail(&ran.lines[2]).starts_with("line 3: url: invalid type"), "{}", detail(&ran.lines[2]));
-    assert_eq!(detail(&ran.lines[3]), "line 4: not UTF-8");
-    assert_eq!(detail(&ran.lines[4]), "line 5: longer than 1048576 bytes, skipped");
-    assert!(text(&ran.lines[5]).starts_with("POST /echo"));
-    assert!(text(&ran.lines[5]).contains("x-a: 1\r\nx-a: 2"), "{}", text(&ran.lines[5]));
-    assert_eq!(ran.code, 1);
+    assert_eq!(reported, [(0, bad), (1, bad), (2, bad), (3, bad), (4, bad), (70, ""), (7, "")]);
+    assert!(
+        detail(&output.lines[0]).starts_with("line 1: methd: unknown field `methd`"),
+        "{}",
+        detail(&output.lines[0])
+    );
+    assert!(detail(&output.lines[2]).starts_with("line 3: url: invalid type"), "{}", detail(&output.lines[2]));
+    assert_eq!(detail(&output.lines[3]), "line 4: not UTF-8");
+    assert_eq!(detail(&output.lines[4]), "line 5: longer than 1048576 bytes, skipped");
+    assert!(text(&output.lines[5]).starts_with("POST /echo"));
+    assert!(text(&output.lines[5]).contains("x-a: 1\r\nx-a: 2"), "{}", text(&output.lines[5]));
+    assert_eq!(output.code, 1);
 }
 
 #[tokio::test]
-async fn options_shape_requests_given_as_urls() {
+async fn options_apply_to_requests_given_as_urls() {
     let origin = origin().await;
-    let ran = fetch(&["-H", "x-one: 1", "-d", "body", &origin.url("/echo")], b"").await;
-    let echo = text(&ran.lines[0]);
+    let output = fetch(&["-H", "x-one: 1", "-d", "body", &origin.url("/echo")], b"").await;
+    let echo = text(&output.lines[0]);
     assert!(echo.starts_with("POST /echo") && echo.contains("x-one: 1") && echo.ends_with("body"), "{echo}");
-    let ran = fetch(&["-X", "PUT", "-d", "body", &origin.url("/echo")], b"").await;
-    assert!(text(&ran.lines[0]).starts_with("PUT /echo"));
-    let ran = fetch(&["--body", "discard", &origin.url("/ok")], b"").await;
-    assert_eq!(ran.lines[0].result.as_ref().unwrap().body, Body::Absent);
+    let output = fetch(&["-X", "PUT", "-d", "body", &origin.url("/echo")], b"").await;
+    assert!(text(&output.lines[0]).starts_with("PUT /echo"));
+    let output = fetch(&["--body", "discard", &origin.url("/ok")], b"").await;
+    assert_eq!(output.lines[0].result.as_ref().unwrap().body, Body::Absent);
 }
 
 #[tokio::test]
-async fn mistakes_exit_with_2_before_anything_is_sent() {
+async fn usage_errors_exit_with_2_before_anything_is_sent() {
     let origin = origin().await;
     let url = origin.url("/ok");
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +183,7 @@ async fn mistakes_exit_with_2_before_anything_is_sent() {
     let bad_policy = file("policy.json", r#"{"concurency": 5}"#);
     let urls = file("urls.txt", &url);
     let not_pem = file("ca.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
-    for (arguments, says) in [
+    for (arguments, message) in [
         (vec![], "required arguments were not provided"),
         (vec![url.as_str(), "--concurrency", "0"], "policy: concurrency: 0 is not within 1 to 4,096"),
         (vec![url.as_str(), "--hedge", "soon"], "invalid value 'soon' for '--hedge <TIME|auto>': expected auto, or"),
@@ -192,9 +198,9 @@ async fn mistakes_exit_with_2_before_anything_is_sent() {
         (vec![url.as_str(), "--output-dir", &urls], "cannot store bodies"),
         (vec![url.as_str(), "-H", "nocolon"], "expected 'name: value'"),
     ] {
-        let ran = fetch(&arguments, b"").await;
-        assert_eq!((ran.code, ran.lines.len()), (2, 0), "{arguments:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+        let output = fetch(&arguments, b"").await;
+        assert_eq!((output.code, output.lines.len()), (2, 0), "{arguments:?}: {}", output.stderr);
+        assert!(output.stderr.contains(message), "{arguments:?}: {}", output.stderr);
     }
     assert_eq!(origin.counts().connections, 0);
 }
@@ -206,8 +212,8 @@ async fn bodies_are_stored_whole_or_not_at_all() {
     let target = folder.path().join("bodies");
     let arguments = ["--output-dir", target.to_str().unwrap(), "--input", "-"];
     let input = ["/bytes/300000", "/short", "/ok", "/close"].map(|path| origin.url(path) + "\n").concat();
-    let ran = fetch(&arguments, input.as_bytes()).await;
-    let lines = by_id(ran.lines);
+    let output = fetch(&arguments, input.as_bytes()).await;
+    let lines = by_id(output.lines);
     let causes: Vec<&str> = lines.iter().map(cause).collect();
     assert_eq!(causes, ["", "HTTP-response-incomplete", "", "connection-terminated"]);
     let stored = |line: &Outcome| match &line.result.as_ref().unwrap().body {
@@ -219,15 +225,15 @@ async fn bodies_are_stored_whole_or_not_at_all() {
     let mut names: Vec<_> = std::fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["0", "2"], "no temporary file is left");
-    assert_eq!(ran.code, 1);
+    assert_eq!(output.code, 1);
     assert!(
-        ran.stderr.contains("failures     2 (connection-terminated 1, HTTP-response-incomplete 1)"),
+        output.stderr.contains("failures     2 (connection-terminated 1, HTTP-response-incomplete 1)"),
         "{}",
-        ran.stderr
+        output.stderr
     );
 }
 
-/// Starts a batch of one that answers and two that hang, and waits until they do.
+/// Starts a batch of one request that is answered and two that hang, and waits until both hang.
 async fn hanging(origin: &Origin) -> Child {
     let urls = ["/ok", "/hang", "/hang"].map(|path| origin.url(path));
     let arguments = [&["fetch", "--allow-net", "127.0.0.0/8"], urls.each_ref().map(String::as_str).as_slice()].concat();
@@ -237,17 +243,17 @@ async fn hanging(origin: &Origin) -> Child {
 }
 
 #[tokio::test]
-async fn x8_an_interruption_gives_a_line_to_everything_in_flight() {
+async fn x8_an_interrupt_prints_an_outcome_for_everything_in_flight() {
     let origin = origin().await;
     for signal in ["-INT", "-TERM"] {
         let origin = Origin::start().await.unwrap();
         let child = hanging(&origin).await;
         let id = child.id().unwrap().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
-        let ran = ran(child).await;
-        assert_eq!(by_id(ran.lines).iter().map(cause).collect::<Vec<_>>(), ["", "cancelled", "cancelled"]);
-        assert_eq!(ran.code, 130);
-        assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
+        let output = finish(child).await;
+        assert_eq!(by_id(output.lines).iter().map(cause).collect::<Vec<_>>(), ["", "cancelled", "cancelled"]);
+        assert_eq!(output.code, 130);
+        assert!(output.stderr.contains("interrupted"), "{}", output.stderr);
     }
     drop(origin);
 }
@@ -256,14 +262,14 @@ async fn x8_an_interruption_gives_a_line_to_everything_in_flight() {
 async fn without_the_flag_loopback_is_refused_with_a_hint() {
     let origin = origin().await;
     let child = program(&["fetch", &origin.url("/ok")]).spawn().unwrap();
-    let ran = ran(child).await;
-    assert_eq!(cause(&ran.lines[0]), "destination-IP-prohibited");
-    assert!(detail(&ran.lines[0]).contains("--allow-net 127.0.0.1"), "{}", detail(&ran.lines[0]));
-    assert_eq!((ran.code, origin.counts().connections), (1, 0));
+    let output = finish(child).await;
+    assert_eq!(cause(&output.lines[0]), "destination-IP-prohibited");
+    assert!(detail(&output.lines[0]).contains("--allow-net 127.0.0.1"), "{}", detail(&output.lines[0]));
+    assert_eq!((output.code, origin.counts().connections), (1, 0));
 }
 
 #[tokio::test]
-async fn a_policy_file_counts_unless_an_option_says_otherwise() {
+async fn options_override_the_policy_file() {
     let origin = origin().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policy.json");
@@ -271,27 +277,31 @@ async fn a_policy_file_counts_unless_an_option_says_otherwise() {
     let urls: Vec<String> = (0..20).map(|_| origin.url("/delay/5")).collect();
     let mut arguments = vec!["--policy", path.to_str().unwrap()];
     arguments.extend(urls.iter().map(String::as_str));
-    let ran = fetch(&arguments, b"").await;
+    let output = fetch(&arguments, b"").await;
     assert_eq!(origin.counts().peak_in_flight, 2);
-    assert!(ran.lines.iter().all(|line| line.result.as_ref().unwrap().body == Body::Absent));
+    assert!(output.lines.iter().all(|line| line.result.as_ref().unwrap().body == Body::Absent));
     arguments.extend(["--concurrency", "7", "--body", "bytes"]);
-    let ran = fetch(&arguments, b"").await;
+    let output = fetch(&arguments, b"").await;
     assert_eq!(origin.counts().peak_in_flight, 7);
-    assert!(ran.lines.iter().all(|line| text(line) == "hello world"));
+    assert!(output.lines.iter().all(|line| text(line) == "hello world"));
 }
 
 #[tokio::test]
 async fn the_demo_adds_up_to_a_thousand() {
-    let ran = ran(program(&["demo"]).spawn().unwrap()).await;
-    assert!(ran.stderr.contains("requests     1,000 in"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("responses    920 (") && ran.stderr.contains("failures     80 ("), "{}", ran.stderr);
-    assert_eq!(ran.code, 1);
-    let causes: std::collections::BTreeSet<&str> = ran.lines.iter().map(cause).collect();
+    let output = finish(program(&["demo"]).spawn().unwrap()).await;
+    assert!(output.stderr.contains("requests     1,000 in"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("responses    920 (") && output.stderr.contains("failures     80 ("),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(output.code, 1);
+    let causes: std::collections::BTreeSet<&str> = output.lines.iter().map(cause).collect();
     assert_eq!(causes.len(), 6, "{causes:?}");
 }
 
 #[tokio::test]
-async fn inspect_shows_what_a_component_could_do() {
+async fn inspect_shows_what_a_component_can_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fantail.wasm");
     let p3 = ["wasi:http/client@0.3.0 ", "fantail:fetch/batch@0.1.0", "fetch-all", "WASI 0.3: --wasi 0.3"];
@@ -314,48 +324,48 @@ async fn inspect_shows_what_a_component_could_do() {
 #[tokio::test]
 async fn a_refused_connection_is_one_line_among_others() {
     let origin = origin().await;
-    let ran = fetch(&[&refused().await, &origin.url("/ok")], b"").await;
-    assert_eq!(by_id(ran.lines).iter().map(cause).collect::<Vec<_>>(), ["connection-refused", ""]);
+    let output = fetch(&[&refused_url().await, &origin.url("/ok")], b"").await;
+    assert_eq!(by_id(output.lines).iter().map(cause).collect::<Vec<_>>(), ["connection-refused", ""]);
 }
 
 #[tokio::test]
 async fn an_origin_that_is_not_listed_is_denied_with_the_flag_that_would_allow_it() {
     let origin = origin().await;
-    let (ok, other) = (origin.url("/ok"), refused().await);
-    let ran = fetch(&["--allow", ok.trim_end_matches("/ok"), &ok, &other], b"").await;
-    let lines = by_id(ran.lines);
-    assert_eq!((ran.code, text(&lines[0])), (1, "hello world"));
+    let (ok, other) = (origin.url("/ok"), refused_url().await);
+    let output = fetch(&["--allow", ok.trim_end_matches("/ok"), &ok, &other], b"").await;
+    let lines = by_id(output.lines);
+    assert_eq!((output.code, text(&lines[0])), (1, "hello world"));
     assert_eq!(cause(&lines[1]), "HTTP-request-denied");
     assert!(detail(&lines[1]).contains(&format!("--allow {}", other.trim_end_matches('/'))), "{}", detail(&lines[1]));
 }
 
 #[tokio::test]
-async fn retries_are_asked_for_by_flag_or_policy_and_counted_in_the_summary() {
+async fn retries_set_by_a_flag_are_counted_in_the_summary() {
     let origin = origin().await;
     let url = origin.url("/status/503");
-    let ran = fetch(&["--retries", "2", "--backoff", "5ms", &url], b"").await;
-    assert_eq!((ran.code, ran.lines[0].attempts), (0, 3), "a response of any status");
-    assert!(ran.stderr.contains("attempts     3 (retries 2)"), "{}", ran.stderr);
-    let ran = fetch(&["--retries", "11", &url], b"").await;
-    assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("retries: 11 is not within 0 to 10"), "{}", ran.stderr);
+    let output = fetch(&["--retries", "2", "--backoff", "5ms", &url], b"").await;
+    assert_eq!((output.code, output.lines[0].attempts), (0, 3), "a response of any status is a success");
+    assert!(output.stderr.contains("attempts     3 (retries 2)"), "{}", output.stderr);
+    let output = fetch(&["--retries", "11", &url], b"").await;
+    assert_eq!(output.code, 2);
+    assert!(output.stderr.contains("retries: 11 is not within 0 to 10"), "{}", output.stderr);
 }
 
 #[tokio::test]
-async fn r11_proxies_of_the_environment_are_not_used() {
+async fn r11_proxy_variables_in_the_environment_are_ignored() {
     let (origin, proxy) = (origin().await, origin().await);
     let url = origin.url("/ok");
     let mut command = program(&["fetch", "--allow-net", "127.0.0.0/8", &url]);
     for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
         command.env(variable, proxy.url(""));
     }
-    let ran = ran(command.spawn().unwrap()).await;
-    assert_eq!((ran.code, text(&ran.lines[0])), (0, "hello world"));
+    let output = finish(command.spawn().unwrap()).await;
+    assert_eq!((output.code, text(&output.lines[0])), (0, "hello world"));
     assert_eq!((origin.counts().requests, proxy.counts().connections), (1, 0));
 }
 
 #[tokio::test]
-async fn c11_with_few_files_to_open_it_says_so_and_goes_on() {
+async fn c11_when_open_files_run_out_requests_fail_with_a_limit_and_the_run_goes_on() {
     let origin = origin().await;
     let url = origin.url("/delay/20");
     let input = format!("{url}\n").repeat(500);
@@ -365,15 +375,15 @@ async fn c11_with_few_files_to_open_it_says_so_and_goes_on() {
         let mut stdin = child.stdin.take().unwrap();
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        let ran = ran(child).await;
-        let failed: Vec<&str> = ran.lines.iter().map(cause).filter(|cause| !cause.is_empty()).collect();
-        assert_eq!((ran.lines.len(), failed.is_empty()), (500, all), "{concurrency}: {}", ran.stderr);
-        assert!(failed.iter().all(|cause| *cause == "connection-limit-reached"), "{}", ran.stderr);
+        let output = finish(child).await;
+        let failed: Vec<&str> = output.lines.iter().map(cause).filter(|cause| !cause.is_empty()).collect();
+        assert_eq!((output.lines.len(), failed.is_empty()), (500, all), "{concurrency}: {}", output.stderr);
+        assert!(failed.iter().all(|cause| *cause == "connection-limit-reached"), "{}", output.stderr);
     }
 }
 
 #[tokio::test]
-async fn x4_a_process_that_was_suspended_goes_on_where_it_was() {
+async fn x4_a_suspended_process_resumes_where_it_stopped() {
     let origin = origin().await;
     let urls: Vec<String> = (0..20).map(|_| origin.url("/delay/500")).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
@@ -387,8 +397,8 @@ async fn x4_a_process_that_was_suspended_goes_on_where_it_was() {
         assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    let ran = ran(child).await;
-    assert_eq!((ran.code, ran.lines.len()), (0, 20), "{}", ran.stderr);
+    let output = finish(child).await;
+    assert_eq!((output.code, output.lines.len()), (0, 20), "{}", output.stderr);
     assert_eq!(origin.counts().requests, 20, "nothing was sent twice");
     assert!(origin.counts().peak_in_flight <= 5);
 }

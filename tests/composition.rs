@@ -1,9 +1,9 @@
-//! What the component can do, by what it imports.
+//! The imports of the components, which are all that they can do.
 
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// The names of what a component imports and exports.
+/// The names of the imports and exports of a component.
 pub(crate) fn names(component: &[u8]) -> (Vec<String>, Vec<String>) {
     let mut config = Config::new();
     config.wasm_component_model_async(true);

@@ -1,7 +1,7 @@
-//! The example of a caller: built, composed with the component, and run. README quotes it.
+//! The example caller: built, composed with the component, and run. README quotes it.
 
 use crate::stock::Stock;
-use crate::support::{guest, root};
+use crate::support::{build_guest, root};
 use component_builder::compose;
 
 mod bindings {
@@ -13,27 +13,27 @@ mod bindings {
 }
 
 async fn fastest(paths: &[&str]) -> Result<Vec<u8>, String> {
-    let caller = guest("fantail-example-caller");
+    let caller = build_guest("fantail-example-caller");
     let mut host = Stock::new(&compose(&caller, &[fantail::COMPONENT]).unwrap(), &[]);
     let instance = bindings::Caller::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
     let mirrors: Vec<String> = paths.iter().map(|path| format!("http://mirror.test{path}")).collect();
-    let answer = host.store.run_concurrent(async move |accessor| instance.call_fastest(accessor, mirrors).await);
-    answer.await.unwrap().unwrap()
+    let result = host.store.run_concurrent(async move |accessor| instance.call_fastest(accessor, mirrors).await);
+    result.await.unwrap().unwrap()
 }
 
 #[tokio::test]
-async fn the_example_gives_the_first_good_answer() {
+async fn the_example_returns_the_first_good_answer() {
     assert_eq!(fastest(&["/hang", "/fail", "/ok"]).await, Ok(b"hello".to_vec()));
 }
 
 #[tokio::test]
-async fn the_example_says_what_became_of_each_when_none_is_good() {
+async fn the_example_lists_every_failure_when_no_answer_is_good() {
     let failed = fastest(&["/hang", "/fail"]).await.unwrap_err();
     assert!(failed.contains("/fail: status 500") && failed.contains("/hang: deadline"), "{failed}");
 }
 
 #[test]
-fn readme_quotes_the_examples_as_they_are() {
+fn the_readme_quotes_the_examples_verbatim() {
     let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
     let documented = read("host/src/lib.rs");
     let native = documented.split_once("//! ```no_run\n").and_then(|(_, code)| code.split_once("//! ```\n")).unwrap().0;

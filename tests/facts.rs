@@ -1,4 +1,4 @@
-//! What an outcome says of its last attempt is what the sender has seen of it.
+//! The facts of an outcome about its last attempt are what the sender recorded.
 
 use crate::support::{by_id, failure, harness, origin, requests, run, run_one, status};
 use fantail::{Body, BodyMode, Policy, Protocol};
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// T5: time to the head is the sender's, and waiting for a connection is no part of it.
+/// The time to the head is the sender's measurement, and does not include waiting for a connection.
 #[tokio::test]
 async fn an_outcome_says_where_the_time_of_its_last_attempt_went() {
     let (origin, harness) = (origin().await, harness());
@@ -29,12 +29,12 @@ async fn an_outcome_says_where_the_time_of_its_last_attempt_went() {
             outcome.result.as_ref().is_ok_and(|response| response.headers.iter().any(|(header, _)| header == name))
         })
     };
-    assert!(!named("fantail-facts"), "what host and component say to each other is nobody else's");
+    assert!(!named("fantail-facts"), "the facts header between host and component is not passed on");
 }
 
-/// T6: what is said of a failure is what happened to that request.
+/// The detail of a failure is about its own request.
 #[tokio::test]
-async fn failures_of_one_moment_at_one_origin_have_their_own_words() {
+async fn simultaneous_failures_at_one_origin_keep_their_own_details() {
     let origin = origin().await;
     let urls = ["/garbage", "/close", "/reset", "/short"].map(|path| origin.url(path));
     let (outcomes, _) = run(&harness(), requests(urls), &Policy::default()).await;
@@ -45,35 +45,35 @@ async fn failures_of_one_moment_at_one_origin_have_their_own_words() {
     assert!(different.len() >= 3, "{details:?}");
 }
 
-/// The header with which the component asks its host goes no further, and what a peer says under the host's name is not believed.
+/// The header with which the component requests facts from its host stays between the two.
 #[tokio::test]
-async fn what_a_component_asks_its_host_goes_no_further() {
+async fn the_facts_header_is_not_sent_to_origins() {
     let origin = origin().await;
     let outcome = run_one(&harness(), Request::get(1, origin.url("/echo")), &Policy::default()).await;
-    let Body::Bytes(sent) = &outcome.result.as_ref().unwrap().body else { panic!("not kept") };
+    let Body::Bytes(sent) = &outcome.result.as_ref().unwrap().body else { panic!("the body was not kept") };
     assert!(!String::from_utf8_lossy(sent).contains("fantail"), "{outcome:?}");
 }
 
-/// L13: who answers while it reads gets the rest of what it answers.
+/// An origin that answers while it is still reading receives the rest of the upload.
 #[tokio::test]
-async fn an_upload_goes_on_beside_an_answer_that_is_unread() {
+async fn an_upload_continues_while_its_response_body_is_unread() {
     const BYTES: usize = 3 << 20;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let echo = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
-        let (mut seen, mut piece) = (Vec::new(), vec![0; 64 << 10]);
-        while !seen.windows(4).any(|end| end == b"\r\n\r\n") {
+        let (mut received, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+        while !received.windows(4).any(|end| end == b"\r\n\r\n") {
             let read = socket.read(&mut piece).await.unwrap();
-            seen.extend_from_slice(&piece[..read]);
+            received.extend_from_slice(&piece[..read]);
         }
-        let body = seen.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let body = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         socket.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {BYTES}\r\n\r\n").as_bytes()).await.unwrap();
-        socket.write_all(&seen[body..]).await.unwrap();
-        let mut left = BYTES - (seen.len() - body);
+        socket.write_all(&received[body..]).await.unwrap();
+        let mut left = BYTES - (received.len() - body);
         while left > 0 {
             let read = socket.read(&mut piece).await.unwrap();
-            assert!(read > 0, "the upload broke off with {left} bytes left");
+            assert!(read > 0, "the upload ended {left} bytes early");
             socket.write_all(&piece[..read]).await.unwrap();
             left -= read;
         }

@@ -1,4 +1,4 @@
-//! Components that misbehave end in errors per request. The harness, and whatever else it runs, go on.
+//! A component that misbehaves fails its own requests. The harness and its other batches go on.
 
 use crate::support::{builder, by_id, cause, endless, failure, harness, origin, requests, root, run, status, wasi};
 use fantail::{BuildError, Cause, End, Fault, Harness, Limits, Phase, Policy, Wasi};
@@ -12,11 +12,12 @@ pub(crate) fn trapping() -> Vec<u8> {
     encode(|text| text)
 }
 
-/// A component of our world in which every function computes for ever.
+/// A component of our world in which every function loops forever.
 fn looping() -> Vec<u8> {
     encode(|text| text.replace("unreachable", "(loop (br 0)) unreachable"))
 }
 
+/// A component of our world with dummy functions, whose text `change` may edit.
 fn encode(change: impl Fn(String) -> String) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (folder, abi) = match wasi() {
@@ -31,12 +32,12 @@ fn encode(change: impl Fn(String) -> String) -> Vec<u8> {
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
-fn hosting(component: Vec<u8>, limits: Limits) -> Harness {
+fn harness_of(component: Vec<u8>, limits: Limits) -> Harness {
     builder().component(component).limits(limits).build().unwrap()
 }
 
-/// Ten requests, none answered by the component: each has its outcome all the same.
-async fn ten_unanswered(harness: &Harness) -> String {
+/// Sends ten requests that the component does not answer, checks that each has its outcome, and returns why the batch broke.
+async fn fail_ten_requests(harness: &Harness) -> String {
     let origin = origin().await;
     let (outcomes, report) = run(harness, requests((0..10).map(|_| origin.url("/ok"))), &Policy::default()).await;
     let outcomes = by_id(outcomes);
@@ -52,21 +53,21 @@ async fn ten_unanswered(harness: &Harness) -> String {
 }
 
 #[tokio::test]
-async fn w5_a_trapping_component_ends_in_errors_per_request() {
-    let reason = ten_unanswered(&hosting(trapping(), Limits::default())).await;
-    // T14: the trap, and not where it happened.
+async fn w5_a_trapping_component_fails_each_request() {
+    let reason = fail_ten_requests(&harness_of(trapping(), Limits::default())).await;
+    // The reason names the trap without a backtrace.
     assert!(reason.contains("unreachable") && !reason.contains("backtrace"), "{reason}");
     assert_eq!(reason.lines().count(), 1, "{reason}");
 }
 
 #[tokio::test]
-async fn w1_a_looping_component_ends_in_errors_per_request_and_holds_up_nobody() {
+async fn w1_a_looping_component_fails_each_request_and_blocks_no_other_batch() {
     let limits = Limits { stall: Duration::from_millis(500), ..Limits::default() };
-    let harness_of_loops = hosting(looping(), limits);
+    let looping_harness = harness_of(looping(), limits);
     let healthy = harness();
     let start = Instant::now();
-    // On the same thread: the loop gives way at every tick.
-    let (reason, others) = tokio::join!(ten_unanswered(&harness_of_loops), async {
+    // Both run on the same thread: the loop yields at every epoch tick.
+    let (reason, others) = tokio::join!(fail_ten_requests(&looping_harness), async {
         let origin = origin().await;
         run(&healthy, requests((0..100).map(|_| origin.url("/ok"))), &Policy::default()).await.0
     });
@@ -76,7 +77,7 @@ async fn w1_a_looping_component_ends_in_errors_per_request_and_holds_up_nobody()
 }
 
 #[tokio::test]
-async fn a_batch_that_takes_too_long_is_ended_from_outside() {
+async fn a_batch_beyond_its_wall_clock_limit_is_ended_by_the_harness() {
     let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
     let harness = builder().limits(limits).build().unwrap();
     let origin = origin().await;
@@ -90,7 +91,7 @@ async fn a_batch_that_takes_too_long_is_ended_from_outside() {
 }
 
 #[tokio::test]
-async fn a_body_that_the_component_has_no_memory_for_is_that_requests_failure_alone() {
+async fn a_body_too_large_for_the_components_memory_fails_only_its_request() {
     let limits = Limits { memory: 8 << 20, ..Limits::default() };
     let harness = builder().limits(limits).build().unwrap();
     let origin = origin().await;
@@ -105,8 +106,8 @@ async fn a_body_that_the_component_has_no_memory_for_is_that_requests_failure_al
 }
 
 #[tokio::test]
-async fn w7_a_component_that_passes_a_limit_halfway_loses_only_what_it_had_not_answered() {
-    // Enough to begin with, not enough for what follows.
+async fn w7_a_component_that_exceeds_a_limit_midway_loses_only_unanswered_requests() {
+    // Enough for the first batch, but not for the second.
     let limits = Limits { handles: 100, ..Limits::default() };
     let harness = builder().limits(limits).build().unwrap();
     let origin = origin().await;
@@ -119,20 +120,20 @@ async fn w7_a_component_that_passes_a_limit_halfway_loses_only_what_it_had_not_a
     let (outcomes, report) = run(&harness, requests((0..200).map(|_| origin.url("/delay/20"))), &wide).await;
     assert_eq!(by_id(outcomes).len(), 200);
     assert!(matches!(report.end, End::Broken(_)), "{:?}", report.end);
-    // The same harness serves the next batch.
+    // The harness still serves the next batch.
     let (outcomes, _) = run(&harness, requests([origin.url("/ok")]), &policy).await;
     assert_eq!(status(&outcomes[0]), Some(200));
 }
 
 #[tokio::test]
-async fn a_report_can_be_had_without_asking_for_anything() {
+async fn a_report_is_available_before_any_outcome_is_read() {
     let outcomes = harness().fetch(endless("http://127.0.0.1:9/".to_owned()), &Policy::default()).await.unwrap();
     let report = tokio::time::timeout(Duration::from_secs(5), outcomes.report()).await.unwrap();
     assert_eq!(report.summary.requests, 0);
 }
 
 #[tokio::test]
-async fn a_report_asked_for_early_still_adds_up() {
+async fn an_early_report_still_adds_up() {
     let origin = origin().await;
     let urls: Vec<String> = (0..20).map(|id| origin.url(if id == 0 { "/ok" } else { "/hang" })).collect();
     let mut outcomes = harness().fetch(requests(urls), &Policy::default()).await.unwrap();
@@ -143,8 +144,8 @@ async fn a_report_asked_for_early_still_adds_up() {
 }
 
 #[tokio::test]
-async fn a_broken_component_and_an_endless_input_go_no_further_than_the_reader() {
-    let mut outcomes = hosting(trapping(), Limits::default())
+async fn a_broken_component_fails_the_requests_of_an_endless_input_in_order() {
+    let mut outcomes = harness_of(trapping(), Limits::default())
         .fetch(endless("http://127.0.0.1:9/".to_owned()), &Policy::default())
         .await
         .unwrap();
@@ -154,38 +155,38 @@ async fn a_broken_component_and_an_endless_input_go_no_further_than_the_reader()
 }
 
 #[test]
-fn bytes_that_are_no_component_are_refused_with_words() {
-    for (bytes, why) in [
+fn bytes_that_are_not_a_component_are_refused_with_a_reason() {
+    for (bytes, reason) in [
         (b"hello".to_vec(), "not a WebAssembly component"),
         (wat::parse_str("(module)").unwrap(), "not a WebAssembly component"),
         (wat::parse_str("(component)").unwrap(), "does not fit this host"),
     ] {
         let error = builder().component(bytes).build().err().unwrap();
-        assert!(error.to_string().contains(why), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
     }
 }
 
 #[test]
-fn w9_a_component_that_wants_more_than_http_and_clocks_is_refused() {
+fn w9_a_component_that_imports_more_than_http_and_clocks_is_refused() {
     let greedy = r#"(component (import "wasi:filesystem/types@0.3.0" (instance (export "f" (func)))))"#;
     let error = builder().component(wat::parse_str(greedy).unwrap()).build().err().unwrap();
     assert!(matches!(error, BuildError::Link(_)), "{error}");
     assert!(error.to_string().contains("wasi:filesystem/types"), "{error}");
 }
 
-/// A component that does this wherever it is called, with a table and a function that never comes back from itself.
-fn doing(what: &str) -> Vec<u8> {
+/// A component that runs `instructions` in every function, and has a table and a function that recurses without end.
+fn executing(instructions: &str) -> Vec<u8> {
     encode(|text| {
-        let text = text.replace("unreachable", what);
+        let text = text.replace("unreachable", instructions);
         let (rest, end) = text.rsplit_once(')').unwrap();
         format!("{rest}(table $table 1 funcref) (func $deep call $deep) {end})")
     })
 }
 
 #[tokio::test]
-async fn w2_memory_without_end_is_denied_at_the_limit() {
+async fn w2_unbounded_memory_growth_is_denied_at_the_limit() {
     let limits = Limits { memory: 16 << 20, stall: Duration::from_millis(300), ..Limits::default() };
-    let harness = hosting(doing("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable"), limits);
+    let harness = harness_of(executing("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable"), limits);
     let origin = origin().await;
     let (outcomes, report) = run(&harness, requests([origin.url("/ok")]), &Policy::default()).await;
     assert_eq!(cause(&outcomes[0]), Some(Cause::InternalError));
@@ -193,30 +194,30 @@ async fn w2_memory_without_end_is_denied_at_the_limit() {
 }
 
 #[tokio::test]
-async fn w3_tables_without_end_are_denied_at_the_limit() {
-    // It traps as soon as it is denied.
+async fn w3_unbounded_table_growth_is_denied_at_the_limit() {
+    // The component traps as soon as growth is denied.
     let grow =
         "(loop (br_if 0 (i32.ge_s (table.grow $table (ref.null func) (i32.const 1000)) (i32.const 0)))) unreachable";
     let limits = Limits { table_elements: 20_000, ..Limits::default() };
-    let reason = ten_unanswered(&hosting(doing(grow), limits)).await;
+    let reason = fail_ten_requests(&harness_of(executing(grow), limits)).await;
     assert!(reason.contains("unreachable"), "{reason}");
 }
 
 #[tokio::test]
-async fn w4_recursion_without_end_is_a_trap_and_the_process_lives() {
-    let reason = ten_unanswered(&hosting(doing("call $deep unreachable"), Limits::default())).await;
+async fn w4_unbounded_recursion_traps_and_the_process_survives() {
+    let reason = fail_ten_requests(&harness_of(executing("call $deep unreachable"), Limits::default())).await;
     assert!(reason.contains("stack"), "{reason}");
 }
 
 #[tokio::test]
-async fn w6_computing_is_limited_in_sum_too() {
+async fn w6_total_cpu_time_is_limited_too() {
     let limits = Limits { cpu: Duration::from_millis(300), stall: Duration::from_secs(3_600), ..Limits::default() };
-    let reason = ten_unanswered(&hosting(looping(), limits)).await;
+    let reason = fail_ten_requests(&harness_of(looping(), limits)).await;
     assert!(reason.contains("in all"), "{reason}");
 }
 
 #[tokio::test]
-async fn requests_beyond_those_that_a_batch_may_have_stay_unread() {
+async fn requests_beyond_the_limit_of_a_batch_are_not_read() {
     let harness = builder().limits(Limits { requests: 100, ..Limits::default() }).build().unwrap();
     let origin = origin().await;
     let (outcomes, report) = run(&harness, endless(origin.url("/ok")), &Policy::default()).await;

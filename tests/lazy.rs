@@ -1,4 +1,4 @@
-//! Nothing before demand, never more than the limits, flat whatever the reader does.
+//! Nothing happens before demand, limits are never exceeded, and a slow or absent reader bounds the work.
 
 use crate::support::{endless, harness, origin, requests, run, until};
 use fantail::Policy;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[tokio::test]
-async fn s2_a_limit_of_64_is_never_exceeded_as_the_origin_counts() {
+async fn s2_the_concurrency_limit_is_never_exceeded_at_the_origin() {
     let origin = origin().await;
     let urls = (0..3_000).map(|_| origin.url("/delay/3"));
     let (outcomes, report) = run(&harness(), requests(urls), &Policy::default()).await;
@@ -32,19 +32,19 @@ async fn nothing_is_read_or_sent_before_demand() {
 }
 
 #[tokio::test]
-async fn an_endless_input_and_a_reader_that_leaves_after_ten_send_a_bounded_number() {
+async fn leaving_an_endless_input_after_ten_outcomes_sends_a_bounded_number_of_requests() {
     let origin = origin().await;
     let policy = Policy { concurrency: Some(8), window: Some(16), ..Policy::default() };
     let outcomes = harness().fetch(endless(origin.url("/ok")), &policy).await.unwrap();
     assert_eq!(outcomes.take(10).count().await, 10);
     let took = until(&origin, |counts| counts.open == 0).await;
     assert!(took < Duration::from_secs(3), "connections closed after {took:?}");
-    // What the reader took, what the host and the component hold ready for it, and what was in flight.
+    // Outcomes that the reader took, outcomes buffered by host and component, and requests in flight.
     assert!(origin.counts().requests <= 10 + 64 + 16, "{:?}", origin.counts());
 }
 
 #[tokio::test]
-async fn x2_a_reader_that_leaves_cancels_what_hangs() {
+async fn x2_dropping_the_outcomes_cancels_requests_in_flight() {
     let origin = origin().await;
     let urls = std::iter::once("/ok").chain(std::iter::repeat_n("/hang", 50)).map(|path| origin.url(path));
     let mut outcomes = harness().fetch(requests(urls.collect::<Vec<_>>()), &Policy::default()).await.unwrap();
@@ -56,7 +56,7 @@ async fn x2_a_reader_that_leaves_cancels_what_hangs() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_back_reading() {
+async fn a_slow_reader_applies_backpressure_to_the_input() {
     let origin = origin().await;
     let policy = Policy { concurrency: Some(4), window: Some(8), ..Policy::default() };
     let mut outcomes = harness().fetch(endless(origin.url("/ok")), &policy).await.unwrap();
@@ -67,11 +67,11 @@ async fn a_slow_reader_holds_back_reading() {
     let before = origin.counts().requests;
     assert!(before <= 5 + 64 + 8, "{before}");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(origin.counts().requests, before, "nothing moves while nothing is taken");
+    assert_eq!(origin.counts().requests, before, "nothing is sent while no outcome is taken");
 }
 
 #[tokio::test]
-async fn a_slow_input_holds_back_nothing_that_was_read() {
+async fn a_slow_input_does_not_delay_requests_already_read() {
     let origin = origin().await;
     let url = origin.url("/ok");
     let trickle = futures::stream::unfold(0, move |id| {

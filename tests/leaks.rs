@@ -1,4 +1,4 @@
-//! One instance, a great many requests, low caps: what leaks, ends here.
+//! Many requests through one instance with low caps, which any leak would exceed.
 
 use crate::support::{builder, cause, harness, origin, requests, run, until};
 use fantail::{BodyMode, Cause, End, Hedge, Limits, Policy};
@@ -6,13 +6,13 @@ use fantail_engine::Request;
 use futures::StreamExt;
 use std::time::Duration;
 
-/// Caps that leave room for the batch and for nothing that piles up: 8 handles for each of 64 in flight and of 128 bodies that were handed out.
+/// Caps with room for one batch and nothing that accumulates: 8 handles for each of 64 requests in flight and 128 unread bodies.
 fn tight() -> Limits {
     Limits { handles: 8 * 192, resources: 8 * 192, memory: 8 << 20, ..Limits::default() }
 }
 
 #[tokio::test]
-async fn s1_two_hundred_thousand_requests_through_one_instance_in_flat_memory() {
+async fn s1_two_hundred_thousand_requests_pass_through_one_instance_in_constant_memory() {
     let origin = origin().await;
     let harness = builder().limits(tight()).build().unwrap();
     let url = origin.url("/ok");
@@ -30,7 +30,7 @@ async fn s1_two_hundred_thousand_requests_through_one_instance_in_flat_memory() 
 }
 
 #[tokio::test]
-async fn neither_failures_nor_modes_leave_anything_behind() {
+async fn neither_failures_nor_body_modes_leave_anything_behind() {
     let origin = origin().await;
     let harness = builder().limits(tight()).build().unwrap();
     let paths = ["/ok", "/close", "/reset", "/short", "/garbage", "/bytes/2000000", "/status/204", "/chunked/100"];
@@ -65,21 +65,21 @@ async fn a_hundred_batches_leave_no_task_and_no_connection_behind() {
     for _ in 0..100 {
         run(&harness, requests((0..20).map(|_| origin.url("/ok"))), &Policy::default()).await;
         let urls: Vec<String> = (0..20).map(|_| origin.url("/hang")).collect();
-        let left = harness.fetch(requests(urls), &Policy::default()).await.unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(1), left.into_future()).await.is_err());
+        let abandoned = harness.fetch(requests(urls), &Policy::default()).await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(1), abandoned.into_future()).await.is_err());
     }
     let idle = harness.connections().idle;
     until(&origin, |counts| counts.in_flight == 0 && counts.open <= idle).await;
     drop(harness);
     until(&origin, |counts| counts.open == 0).await;
-    // What was told to end has a turn to do so: for example who closes idle connections, when there is none.
+    // Gives cancelled tasks a turn to end, such as the one that closes idle connections.
     tokio::time::sleep(Duration::from_millis(1)).await;
-    // The listener's task is all there is.
+    // Only the listener's task is left.
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
 }
 
 #[tokio::test]
-async fn neither_retries_nor_redirects_nor_second_attempts_leave_anything_behind() {
+async fn neither_retries_nor_redirects_nor_hedges_leave_anything_behind() {
     let origin = origin().await;
     let harness = builder().limits(tight()).build().unwrap();
     let policy = Policy {

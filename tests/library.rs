@@ -1,4 +1,4 @@
-//! The library as one uses it who has nothing else of ours.
+//! The library as its users see it, without any other crate of this workspace.
 
 use crate::support::{builder, harness, origin, text};
 use fantail::futures::{Stream, StreamExt, stream};
@@ -33,14 +33,14 @@ async fn requests_without_an_id_are_numbered_by_their_place_in_the_stream() {
 }
 
 #[tokio::test]
-async fn they_are_numbered_alike_when_the_component_breaks_down() {
+async fn ids_are_the_same_when_the_component_traps() {
     let broken = builder().component(crate::hostile::trapping()).build().unwrap();
     let outcomes = fetch(&broken, stream::iter(entries("http://127.0.0.1:1/"))).await;
     assert!(outcomes.iter().map(|outcome| outcome.id).eq([0, 3, 7, 100]), "{outcomes:?}");
 }
 
 #[tokio::test]
-async fn what_a_request_is_built_with_is_sent() {
+async fn everything_set_on_a_request_is_sent() {
     let origin = origin().await;
     let request = Request::post(origin.url("/echo"), "a=1").header("x-one", "1").secret_header("x-two", "2");
     let outcome = fetch(&harness(), stream::iter([request])).await.remove(0);
@@ -50,7 +50,7 @@ async fn what_a_request_is_built_with_is_sent() {
 }
 
 #[tokio::test]
-async fn a_request_has_its_own_timeout_and_its_failure_is_an_error_without_the_url() {
+async fn a_request_timeout_is_an_error_that_does_not_contain_the_url() {
     let origin = origin().await;
     let request = Request::get(origin.url("/hang")).timeout(Duration::from_millis(50));
     let outcome = fetch(&harness(), stream::iter([request])).await.remove(0);
@@ -69,8 +69,8 @@ async fn a_response_has_its_text_and_its_headers_by_name() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf_8_is_no_text_and_nothing_of_it_is_lost() {
-    // The first byte of a character of two.
+async fn a_body_that_is_not_utf_8_has_no_text_but_keeps_its_bytes() {
+    // Ends with the first byte of a two-byte character.
     let origin = origin().await;
     let response = response(Request::post(origin.url("/echo"), b"gr\xc3".to_vec())).await;
     assert!(matches!(response.text(), Err(BodyError::NotUtf8(_))));
@@ -78,7 +78,7 @@ async fn a_body_that_is_not_utf_8_is_no_text_and_nothing_of_it_is_lost() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_not_kept_says_so() {
+async fn reading_a_body_that_was_not_kept_is_an_error() {
     let origin = origin().await;
     let discarded = response(Request::get(origin.url("/ok")).body_mode(BodyMode::Discard)).await;
     assert!(matches!(discarded.text(), Err(BodyError::Discarded)));
@@ -87,7 +87,7 @@ async fn a_body_that_was_not_kept_says_so() {
 }
 
 #[test]
-fn a_body_is_read_as_json_of_the_type_that_is_asked_for() {
+fn a_body_is_deserialized_from_json() {
     let response =
         |body: &'static str| Response { status: 200, headers: Vec::new(), body: fantail::Body::Bytes(body.into()) };
     assert_eq!(response("[1, 2]").json::<Vec<u8>>().unwrap(), [1, 2]);

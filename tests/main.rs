@@ -1,5 +1,5 @@
-//! End-to-end tests: the built component, hosted by wasmtime, against an origin on loopback that the test owns. Nothing in
-//! here may connect to anything but loopback: every harness is made by [`support::builder`] or denies everything.
+//! End-to-end tests: the built component, hosted by wasmtime, against an origin on loopback that the test owns. No test
+//! may connect to anything but loopback: every harness is made by [`support::builder`] or denies everything.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

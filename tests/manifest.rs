@@ -1,5 +1,5 @@
-//! spin.toml and what lies beside it say what is there. What they say of variables is checked in `guest/edge`, what of paths
-//! in `xtask`.
+//! spin.toml and the other files for deployment match the components. `guest/edge` checks their variables, and `xtask` their
+//! paths.
 
 use toml::{Table, Value};
 
@@ -8,7 +8,7 @@ fn table(text: &str) -> Table {
 }
 
 /// The value at a path of keys.
-fn at<'a>(table: &'a Table, keys: &[&str]) -> &'a Value {
+fn lookup<'a>(table: &'a Table, keys: &[&str]) -> &'a Value {
     let (first, rest) = keys.split_first().unwrap();
     rest.iter().fold(&table[*first], |value, key| &value[*key])
 }
@@ -16,12 +16,12 @@ fn at<'a>(table: &'a Table, keys: &[&str]) -> &'a Value {
 #[test]
 fn spin_toml_composes_the_component_by_the_interface_it_exports() {
     let manifest = table(include_str!("../spin.toml"));
-    let dependencies = at(&manifest, &["component", "edge", "dependencies"]).as_table().unwrap();
+    let dependencies = lookup(&manifest, &["component", "edge", "dependencies"]).as_table().unwrap();
     let (_, exports) = crate::composition::names(fantail::COMPONENT);
     assert_eq!(dependencies.keys().cloned().collect::<Vec<_>>(), exports);
     let inherited = dependencies[&exports[0]]["inherit_configuration"].as_array().unwrap();
     assert_eq!(inherited, &[Value::from("allowed_outbound_hosts")]);
-    let hosts = at(&manifest, &["component", "edge", "allowed_outbound_hosts"]).as_array().unwrap();
+    let hosts = lookup(&manifest, &["component", "edge", "allowed_outbound_hosts"]).as_array().unwrap();
     assert_eq!(hosts, &[Value::from("{{ upstreams }}")]);
 }
 
@@ -29,12 +29,12 @@ fn spin_toml_composes_the_component_by_the_interface_it_exports() {
 fn spin_toml_routes_everything_to_the_application() {
     let manifest = table(include_str!("../spin.toml"));
     assert_eq!(manifest["spin_manifest_version"].as_integer(), Some(2));
-    let trigger = &at(&manifest, &["trigger", "http"]).as_array().unwrap()[0];
+    let trigger = &lookup(&manifest, &["trigger", "http"]).as_array().unwrap()[0];
     assert_eq!((trigger["route"].as_str(), trigger["component"].as_str()), (Some("/..."), Some("edge")));
 }
 
 #[test]
-fn the_spinapp_sets_variables_that_there_are_and_loads_the_runtime_configuration_by_its_name() {
+fn the_spinapp_sets_only_known_variables_and_loads_the_runtime_configuration() {
     let manifest = table(include_str!("../spin.toml"));
     let spinapp = include_str!("../deploy/spinapp.yaml");
     let names: Vec<&str> = spinapp.lines().filter_map(|line| line.strip_prefix("    - name: ")).collect();
@@ -48,7 +48,7 @@ fn the_spinapp_sets_variables_that_there_are_and_loads_the_runtime_configuration
 #[test]
 fn the_runtime_configuration_pools_connections_and_blocks_networks() {
     let config = table(include_str!("../runtime-config.toml"));
-    assert_eq!(at(&config, &["outbound_http", "connection_pooling"]).as_bool(), Some(true));
-    let blocked = at(&config, &["outbound_networking", "block_networks"]).as_array().unwrap();
+    assert_eq!(lookup(&config, &["outbound_http", "connection_pooling"]).as_bool(), Some(true));
+    let blocked = lookup(&config, &["outbound_networking", "block_networks"]).as_array().unwrap();
     assert_eq!(blocked, &[Value::from("private")]);
 }

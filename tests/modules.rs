@@ -1,47 +1,47 @@
-//! No two files of a crate need each other, directly or around corners.
+//! Modules of a crate do not import each other in a cycle, directly or indirectly.
 
 use crate::support::root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use syn::UseTree;
 
-/// The files of a crate by their modules, as `["service", "answer"]`.
+/// The files of a crate by module path, such as `["service", "answer"]`.
 type Files = BTreeMap<Vec<String>, PathBuf>;
 
 fn collect(folder: &Path, module: &[String], files: &mut Files) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let own = match name.as_str() {
+        let child = match name.as_str() {
             "lib" | "main" | "mod" => module.to_vec(),
             _ => [module, &[name]].concat(),
         };
         if path.is_dir() {
-            collect(&path, &own, files);
+            collect(&path, &child, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.insert(own, path);
+            files.insert(child, path);
         }
     }
 }
 
-/// All paths that a `use` names.
-fn leaves(tree: &UseTree, prefix: &[String], paths: &mut Vec<Vec<String>>) {
+/// Collects all paths that a `use` names.
+fn collect_paths(tree: &UseTree, prefix: &[String], paths: &mut Vec<Vec<String>>) {
     match tree {
-        UseTree::Path(path) => leaves(&path.tree, &[prefix, &[path.ident.to_string()]].concat(), paths),
+        UseTree::Path(path) => collect_paths(&path.tree, &[prefix, &[path.ident.to_string()]].concat(), paths),
         UseTree::Name(name) => paths.push([prefix, &[name.ident.to_string()]].concat()),
         UseTree::Rename(name) => paths.push([prefix, &[name.ident.to_string()]].concat()),
         UseTree::Glob(_) => paths.push(prefix.to_vec()),
-        UseTree::Group(group) => group.items.iter().for_each(|item| leaves(item, prefix, paths)),
+        UseTree::Group(group) => group.items.iter().for_each(|item| collect_paths(item, prefix, paths)),
     }
 }
 
-/// The modules that a file imports from. What it takes from a module that it is inside of is no import of another file.
+/// The modules that a file imports from, except those that contain it.
 fn imports(module: &[String], path: &Path, files: &Files) -> BTreeSet<Vec<String>> {
     let file = syn::parse_file(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut paths = Vec::new();
     for item in &file.items {
         if let syn::Item::Use(item) = item {
-            leaves(&item.tree, &[], &mut paths);
+            collect_paths(&item.tree, &[], &mut paths);
         }
     }
     let absolute = paths.iter().filter_map(|path| {
@@ -60,8 +60,8 @@ fn imports(module: &[String], path: &Path, files: &Files) -> BTreeSet<Vec<String
     files.filter(|other| !module.starts_with(other)).collect()
 }
 
-/// A way from `at` back to `start`.
-fn circle(
+/// Finds a path of imports from `at` back to `start`.
+fn find_cycle(
     start: &Vec<String>,
     at: &Vec<String>,
     imports: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
@@ -73,17 +73,17 @@ fn circle(
         }
         if !next.starts_with(at)
             && seen.insert(next.clone())
-            && let Some(way) = circle(start, next, imports, seen)
+            && let Some(path) = find_cycle(start, next, imports, seen)
         {
-            return Some([vec![at.join("::")], way].concat());
+            return Some([vec![at.join("::")], path].concat());
         }
     }
     None
 }
 
 #[test]
-fn no_files_of_a_crate_import_from_each_other() {
-    let mut circles = Vec::new();
+fn modules_of_a_crate_do_not_import_each_other_in_a_cycle() {
+    let mut cycles = Vec::new();
     let mut count = 0;
     let output =
         std::process::Command::new("git").args(["ls-files", "*Cargo.toml"]).current_dir(root()).output().unwrap();
@@ -98,11 +98,11 @@ fn no_files_of_a_crate_import_from_each_other() {
         let imports: BTreeMap<_, _> =
             files.iter().map(|(module, path)| (module.clone(), imports(module, path, &files))).collect();
         for module in imports.keys() {
-            if let Some(circle) = circle(module, module, &imports, &mut BTreeSet::new()) {
-                circles.push(format!("{}: {}", folder.display(), circle.join(" -> ")));
+            if let Some(cycle) = find_cycle(module, module, &imports, &mut BTreeSet::new()) {
+                cycles.push(format!("{}: {}", folder.display(), cycle.join(" -> ")));
             }
         }
     }
     assert!(count > 200, "only {count} files were found");
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    assert!(cycles.is_empty(), "{}", cycles.join("\n"));
 }

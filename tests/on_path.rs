@@ -1,7 +1,7 @@
-//! What other programs make of the components: stock wasmtime, Spin and wac, where they are on PATH. `cargo xtask test` runs each of these where its
-//! tool is there, and counts it as skipped where it is not.
+//! The components in other programs: stock wasmtime, Spin and wac. `cargo xtask test` runs each test if its tool is on PATH, and
+//! counts it as skipped otherwise.
 
-use crate::support::{guest, origin, root};
+use crate::support::{build_guest, origin, root};
 use component_builder::compose;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -22,7 +22,7 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Spin serves in a process of its own: the whole group ends.
+        // Spin serves from a child process, so the whole group is terminated.
         let group = self.process.id().map(|id| format!("-{id}"));
         let _ = std::process::Command::new("kill").arg("--").args(group).status();
     }
@@ -40,10 +40,10 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("it does not answer");
+        panic!("the server does not answer");
     }
 
-    /// The outcomes by id, and the summary.
+    /// Posts a batch and returns its outcomes, sorted by id, and its summary.
     async fn post(&self, batch: Value) -> (Vec<Value>, Value) {
         let request = self.client.post(&self.url).header("authorization", "Bearer secret");
         let request = request.header("content-type", "application/json").body(batch.to_string());
@@ -54,8 +54,8 @@ impl Server {
         (lines, summary)
     }
 
-    /// T13: a host that has one word for what may pass and what does not keeps nobody from repeating it.
-    async fn repeats_what_may_pass(&self) {
+    /// Asserts that transient failures are retried, although these hosts report them with the same code as permanent ones.
+    async fn assert_transient_failures_are_retried(&self) {
         let origin = origin().await;
         let urls = [origin.url("/close"), origin.url("/short")];
         let policy = json!({"retry": {"attempts": 2, "backoff": "1ms", "per_second": 100}});
@@ -63,12 +63,12 @@ impl Server {
         for outcome in outcomes {
             assert_eq!((&outcome["attempts"], &outcome["error"]["retryable"]), (&json!(3), &json!(true)), "{outcome}");
             assert_eq!(outcome["error"]["fault"], "peer", "{outcome}");
-            assert!(outcome["last_attempt"].is_null(), "this host does not say: {outcome}");
+            assert!(outcome["last_attempt"].is_null(), "this host reports no facts: {outcome}");
         }
     }
 
-    /// X1: bodies of every size come whole, alone and many at once, and the large ones of one caller are nobody else's failure.
-    async fn sends_bodies_of_every_size(&self) {
+    /// Asserts that bodies of every size arrive intact, one or many at once, and that large ones of one caller do not fail another (X1).
+    async fn assert_bodies_of_every_size_are_intact(&self) {
         let origin = origin().await;
         let batch = |size: usize, count: usize| {
             let urls = vec![origin.url(&format!("/bytes/{size}")); count];
@@ -90,8 +90,8 @@ impl Server {
     }
 }
 
-/// A port that was free a moment ago.
-async fn port() -> u16 {
+/// A port that was free when it was probed.
+async fn free_port() -> u16 {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
@@ -104,30 +104,30 @@ fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
 
 #[tokio::test]
 #[ignore = "needs spin on PATH"]
-async fn spin_runs_the_application_as_the_manifest_has_it() {
+async fn spin_runs_the_application_from_its_manifest() {
     let folder = tempfile::tempdir().unwrap();
-    write(&folder, "target/components/fantail-edge.wasm", &guest("fantail-edge"));
+    write(&folder, "target/components/fantail-edge.wasm", &build_guest("fantail-edge"));
     write(&folder, "target/components/fantail.wasm", fantail::COMPONENT);
     let manifest = std::fs::read(root().join("spin.toml")).unwrap();
     let manifest = write(&folder, "spin.toml", &manifest);
     let config = write(&folder, "runtime-config.toml", b"[outbound_http]\nconnection_pooling = true\n");
-    let port = port().await;
+    let port = free_port().await;
     let mut spin = Command::new("spin");
     spin.args(["up", "--quiet", "--from", &manifest, "--listen", &format!("127.0.0.1:{port}")]);
     spin.args(["--runtime-config-file", &config, "--state-dir", folder.path().to_str().unwrap()]);
     spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
     spin.env("DISABLE_WASMTIME_CACHE", "true");
     let server = Server::start(spin, port, folder).await;
-    server.sends_bodies_of_every_size().await;
-    server.repeats_what_may_pass().await;
+    server.assert_bodies_of_every_size_are_intact().await;
+    server.assert_transient_failures_are_retried().await;
 }
 
 #[tokio::test]
 #[ignore = "needs wasmtime on PATH"]
-async fn wasmtime_serves_the_application_and_runs_both_components_without_any_code() {
+async fn wasmtime_serves_the_application_and_runs_both_components() {
     let folder = tempfile::tempdir().unwrap();
     let application = write(&folder, "application.wasm", fantail::APPLICATION);
-    let port = port().await;
+    let port = free_port().await;
     let mut wasmtime = Command::new("wasmtime");
     wasmtime.args(["serve", "-Scli", "--addr", &format!("127.0.0.1:{port}")]);
     wasmtime.args(["--env", "SPIN_VARIABLE_API_TOKEN=secret", &application]);
@@ -138,21 +138,25 @@ async fn wasmtime_serves_the_application_and_runs_both_components_without_any_co
         let call = format!("fetch-all({requests}, none)");
         let output = Command::new("wasmtime").args(["run", "-Shttp", "--invoke", &call, &component]).output().await;
         let output = output.unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(said.contains("id: 7") && said.contains("status: 200"), "{said}{:?}", String::from_utf8(output.stderr));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            stdout.contains("id: 7") && stdout.contains("status: 200"),
+            "{stdout}{:?}",
+            String::from_utf8(output.stderr)
+        );
     }
-    let program = compose(&guest("fantail-example-command-p2"), &[fantail::COMPONENT_P2]).unwrap();
+    let program = compose(&build_guest("fantail-example-command-p2"), &[fantail::COMPONENT_P2]).unwrap();
     let program = write(&folder, "program.wasm", &program);
     let output = Command::new("wasmtime").args(["run", "-Shttp", &program, &origin.url("/ok")]).output().await;
     assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{} 200\n", origin.url("/ok")));
     let server = Server::start(wasmtime, port, folder).await;
-    server.sends_bodies_of_every_size().await;
-    server.repeats_what_may_pass().await;
+    server.assert_bodies_of_every_size_are_intact().await;
+    server.assert_transient_failures_are_retried().await;
 }
 
 #[tokio::test]
 #[ignore = "needs wac on PATH"]
-async fn wac_finds_that_the_components_target_their_worlds_and_fit_their_callers() {
+async fn wac_confirms_that_the_components_target_their_worlds_and_fit_their_callers() {
     let folder = tempfile::tempdir().unwrap();
     let wac = async |arguments: &[&str]| {
         let output = Command::new("wac").args(arguments).output().await.unwrap();
@@ -166,7 +170,7 @@ async fn wac_finds_that_the_components_target_their_worlds_and_fit_their_callers
         let component = write(&folder, &format!("{world}.wasm"), bytes);
         let wit = root().join("wit").join(world);
         wac(&["targets", "--wit", wit.to_str().unwrap(), &component]).await;
-        let caller_bytes = guest(caller);
+        let caller_bytes = build_guest(caller);
         let caller = write(&folder, &format!("{caller}.wasm"), &caller_bytes);
         let composed = folder.path().join("composed.wasm");
         wac(&["plug", "--plug", &component, &caller, "-o", composed.to_str().unwrap()]).await;

@@ -1,6 +1,6 @@
-//! Each fault is an outcome of its own, beside healthy ones that notice nothing.
+//! Each fault fails only its own request; the healthy requests around it are not affected.
 
-use crate::support::{by_id, failure, harness, origin, refused, requests, run, run_one, text};
+use crate::support::{by_id, failure, harness, origin, refused_url, requests, run, run_one, text};
 use fantail::{Cause, Failure, Fault, Phase, Policy, Sent};
 use fantail_engine::Request;
 use fantail_origin::Origin;
@@ -19,25 +19,25 @@ async fn among_healthy(origin: &Origin, faulty: Request, policy: &Policy) -> Fai
     failure(&outcomes[4]).clone()
 }
 
-async fn fault_of(path: &str, policy: &Policy) -> Failure {
+async fn failure_of(path: &str, policy: &Policy) -> Failure {
     let origin = origin().await;
     among_healthy(&origin, Request::get(4, origin.url(path)), policy).await
 }
 
-fn told(failure: &Failure) -> (Cause, Phase, Fault, Sent) {
+fn classification(failure: &Failure) -> (Cause, Phase, Fault, Sent) {
     (failure.cause, failure.phase, failure.fault, failure.sent)
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_whether_announced_or_not() {
+async fn a_body_over_max_body_fails_with_or_without_a_content_length() {
     let policy = Policy { max_body: Some(1000), ..Policy::default() };
     for (path, detail) in [
         ("/bytes/1001", "content-length is 1001 bytes, at most 1000 are accepted"),
         ("/chunked/1001", "more than 1000 bytes arrived"),
         ("/endless", "more than 1000 bytes arrived"),
     ] {
-        let failure = fault_of(path, &policy).await;
-        assert_eq!(told(&failure), (Cause::BodyTooLarge, Phase::Body, Fault::Policy, Sent::Yes), "{path}");
+        let failure = failure_of(path, &policy).await;
+        assert_eq!(classification(&failure), (Cause::BodyTooLarge, Phase::Body, Fault::Policy, Sent::Yes), "{path}");
         assert_eq!(failure.detail.as_deref(), Some(detail));
     }
     let origin = origin().await;
@@ -48,13 +48,13 @@ async fn a_body_that_is_too_long_whether_announced_or_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_http() {
-    let failure = fault_of("/garbage", &Policy::default()).await;
-    assert_eq!(told(&failure), (Cause::HttpProtocolError, Phase::Head, Fault::Peer, Sent::Maybe));
+async fn a_response_that_is_not_http_is_a_peer_fault() {
+    let failure = failure_of("/garbage", &Policy::default()).await;
+    assert_eq!(classification(&failure), (Cause::HttpProtocolError, Phase::Head, Fault::Peer, Sent::Maybe));
 }
 
 #[tokio::test]
-async fn a_bad_url_header_or_method() {
+async fn an_invalid_url_header_or_method_is_a_caller_fault() {
     let origin = origin().await;
     let with_header = |name: &str, value: &str| Request {
         headers: vec![(name.to_owned(), value.into())],
@@ -67,17 +67,17 @@ async fn a_bad_url_header_or_method() {
         (Request { method: "GET /".to_owned(), ..Request::get(4, origin.url("/ok")) }, Cause::HttpRequestMethodInvalid),
     ] {
         let failure = among_healthy(&origin, request, &Policy::default()).await;
-        assert_eq!(told(&failure), (cause, Phase::Request, Fault::Caller, Sent::No));
+        assert_eq!(classification(&failure), (cause, Phase::Request, Fault::Caller, Sent::No));
         assert!(!failure.retryable && failure.detail.is_some());
     }
     assert_eq!(origin.counts().requests, 4 * 9, "the bad ones never arrived");
 }
 
 #[tokio::test]
-async fn one_of_each_in_one_batch() {
+async fn every_fault_in_one_batch_fails_only_its_request() {
     let origin = origin().await;
     let policy = Policy { head_timeout: Some(Duration::from_millis(200)), ..Policy::default() };
-    let mut urls = vec![refused().await, "nonsense".to_owned()];
+    let mut urls = vec![refused_url().await, "nonsense".to_owned()];
     urls.extend(["/reset", "/close", "/hang", "/short", "/garbage", "/bytes/3000000"].map(|path| origin.url(path)));
     let faults = urls.len() as u64;
     urls.extend((0..50).map(|_| origin.url("/ok")));

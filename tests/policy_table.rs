@@ -1,4 +1,4 @@
-//! What README and the interface say of a policy's fields is what the engine's table says. `BLESS=1` writes it there.
+//! README and the interface describe the fields of a policy as the engine's table does. `BLESS=1` updates them.
 
 use crate::support::root;
 use fantail_engine::{FIELDS, Field};
@@ -24,7 +24,7 @@ fn interface_row(field: &Field) -> String {
     format!("  /// | `set-{setter}` | {default} | {} |", bounds(field))
 }
 
-/// Holds the lines of a file from `first` to the next that begins otherwise against what they should be.
+/// Asserts that the table in a file that begins with the line `first` has these rows, or writes them with `BLESS=1`.
 fn assert_table(path: &Path, first: &str, row_start: &str, rows: &[String]) {
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -40,13 +40,13 @@ fn assert_table(path: &Path, first: &str, row_start: &str, rows: &[String]) {
 }
 
 #[test]
-fn readme_explains_every_field_as_the_engine_has_it() {
+fn the_readme_table_matches_the_engine() {
     let rows: Vec<String> = FIELDS.iter().filter_map(readme_row).collect();
     assert_table(&root().join("README.md"), "| field | option | default | bounds | |", "|", &rows);
 }
 
 #[test]
-fn the_interfaces_have_a_table_of_defaults_where_generators_keep_it() {
+fn the_interface_tables_match_the_engine() {
     let rows: Vec<String> = FIELDS.iter().map(interface_row).collect();
     for folder in ["fetch", "fetch-p2"] {
         let path = root().join("wit").join(folder).join("fetch.wit");

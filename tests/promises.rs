@@ -1,14 +1,14 @@
-//! SECURITY.md says what is tested: it is held against the tests there are.
+//! SECURITY.md names the faults that are tested, and this checks that the tests exist.
 
 use crate::support::root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Every fault there is: how many of each kind.
+/// The number of faults of each kind.
 const FAULTS: [(char, u32); 9] =
     [('C', 12), ('H', 11), ('B', 14), ('R', 11), ('Q', 6), ('T', 4), ('X', 8), ('W', 11), ('S', 7)];
 
-/// The functions whose names begin with ids, by id: `r2_r3_no_spelling…` is one of both.
+/// The ids with which names of functions begin: `r2_r3_no_spelling…` has both R2 and R3.
 fn tested() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for folder in ["tests", "guest/engine/tests", "guest/simulator/tests"] {
@@ -26,39 +26,40 @@ fn tested() -> BTreeSet<String> {
     ids
 }
 
-fn visit(folder: &Path, see: &mut impl FnMut(&str)) {
+/// Calls `read` with the text of every Rust file under a folder.
+fn visit(folder: &Path, read: &mut impl FnMut(&str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            visit(&path, see);
+            visit(&path, read);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            see(&std::fs::read_to_string(&path).unwrap());
+            read(&std::fs::read_to_string(&path).unwrap());
         }
     }
 }
 
-/// The table of SECURITY.md: what it says of each id.
-fn said() -> BTreeMap<String, String> {
+/// The table of SECURITY.md: the status of each id.
+fn documented() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join("SECURITY.md")).unwrap();
     let faults = text.split("## Faults").nth(1).unwrap();
     let rows = faults.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| ")?.split(" | ");
-        let (id, _, says) = (cells.next()?, cells.next()?, cells.next()?);
-        id.ends_with(|digit: char| digit.is_ascii_digit()).then(|| (id.to_owned(), says.to_owned()))
+        let (id, _, status) = (cells.next()?, cells.next()?, cells.next()?);
+        id.ends_with(|digit: char| digit.is_ascii_digit()).then(|| (id.to_owned(), status.to_owned()))
     });
     rows.collect()
 }
 
 #[test]
-fn every_fault_is_tested_or_argued_and_security_md_says_which() {
-    let (tested, said) = (tested(), said());
+fn security_md_lists_every_fault_as_tested_or_argued() {
+    let (tested, documented) = (tested(), documented());
     let all: BTreeSet<String> =
         FAULTS.iter().flat_map(|(kind, count)| (1..=*count).map(move |number| format!("{kind}{number}"))).collect();
-    assert!(said.keys().cloned().collect::<BTreeSet<_>>() == all, "{:?}", said.keys());
-    for (id, says) in &said {
-        match says.strip_prefix("argued: ") {
-            Some(why) => assert!(why.len() > 20 && !tested.contains(id), "{id} is tested after all, or not argued"),
-            None => assert!(says.starts_with("tested") && tested.contains(id), "{id}: there is no such test"),
+    assert!(documented.keys().cloned().collect::<BTreeSet<_>>() == all, "{:?}", documented.keys());
+    for (id, status) in &documented {
+        match status.strip_prefix("argued: ") {
+            Some(why) => assert!(why.len() > 20 && !tested.contains(id), "{id} has a test, or lacks an argument"),
+            None => assert!(status.starts_with("tested") && tested.contains(id), "{id}: there is no such test"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! README's limits are those of the code.
+//! The limits in README match the code.
 
 use crate::support::root;
 use fantail::{Limits, PoolLimits, ServiceOptions};

@@ -1,4 +1,4 @@
-//! A server that does what it is told, byte by byte.
+//! A server that follows a script, byte by byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What the server does on a connection, one after the other; then it closes it.
+/// One step of the server on a connection; after the last it closes the connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Reads up to the end of a request's head.
+    /// Reads to the end of a request head.
     Head,
     Send(Vec<u8>),
-    /// Sends this for as long as it is taken.
-    SendForEver(Vec<u8>),
+    /// Sends these bytes repeatedly until the connection ends.
+    SendForever(Vec<u8>),
     Sleep(Duration),
     /// Waits until the client closes the connection.
     Wait,
@@ -22,12 +22,12 @@ pub(crate) enum Step {
     Reset,
 }
 
-/// Bytes to send.
+/// A step that sends these bytes.
 pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
     Step::Send(bytes.as_ref().to_vec())
 }
 
-/// A server that does the same on every connection. It ends with this.
+/// A server that runs the same steps on every connection, until it is dropped.
 pub(crate) struct Script {
     address: std::net::SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -40,17 +40,17 @@ impl Script {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, steps) = (listener.local_addr().unwrap(), steps.into());
         let (connections, open): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
-        let (accepted, playing) = (Arc::clone(&connections), Arc::clone(&open));
+        let (accepted, still_open) = (Arc::clone(&connections), Arc::clone(&open));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            let mut plays = JoinSet::new();
+            let mut serving = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 accepted.fetch_add(1, Ordering::SeqCst);
-                playing.fetch_add(1, Ordering::SeqCst);
-                let (steps, playing) = (steps.clone(), Arc::clone(&playing));
-                plays.spawn(async move {
+                still_open.fetch_add(1, Ordering::SeqCst);
+                let (steps, still_open) = (steps.clone(), Arc::clone(&still_open));
+                serving.spawn(async move {
                     let _ = play(stream, &steps).await;
-                    playing.fetch_sub(1, Ordering::SeqCst);
+                    still_open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
@@ -65,12 +65,12 @@ impl Script {
         self.address
     }
 
-    /// Connections accepted.
+    /// The number of accepted connections.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until every connection has ended: nothing of a batch may keep one.
+    /// Waits until every connection has ended: a finished batch must not hold one.
     pub(crate) async fn all_closed(&self) {
         let closed = async {
             while self.open.load(Ordering::SeqCst) > 0 {
@@ -93,16 +93,16 @@ async fn play(mut stream: TcpStream, steps: &[Step]) -> std::io::Result<()> {
                 }
             }
             Step::Send(bytes) => stream.write_all(bytes).await?,
-            Step::SendForEver(bytes) => loop {
+            Step::SendForever(bytes) => loop {
                 stream.write_all(bytes).await?;
             },
-            Step::Sleep(span) => tokio::time::sleep(*span).await,
+            Step::Sleep(duration) => tokio::time::sleep(*duration).await,
             Step::Wait => while stream.read(&mut [0; 4096]).await? > 0 {},
             Step::Reset => return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
         }
     }
     stream.shutdown().await?;
-    // So that what the client still sends is no reason for a reset that would overtake what was sent to it.
+    // Reads what the client still sends, as unread bytes would cause a reset that may overtake the response.
     while stream.read(&mut [0; 4096]).await? > 0 {}
     Ok(())
 }

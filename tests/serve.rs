@@ -1,4 +1,4 @@
-//! `fantail serve` as it is used: the real program, its signals, its words.
+//! `fantail serve` as users run it: the real program, its signals and its messages.
 
 use crate::support::{origin, until};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 struct Server {
     process: Child,
-    said: Lines<BufReader<ChildStderr>>,
+    stderr: Lines<BufReader<ChildStderr>>,
     url: String,
 }
 
@@ -18,10 +18,10 @@ impl Server {
     async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
         let mut process = serve(&arguments, environment).spawn().unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
-        let line = timeout(Duration::from_secs(30), said.next_line()).await.unwrap().unwrap().unwrap();
+        let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines();
+        let line = timeout(Duration::from_secs(30), stderr.next_line()).await.unwrap().unwrap().unwrap();
         let url = line.strip_prefix("serving on ").expect(&line).to_owned();
-        Self { process, said, url }
+        Self { process, stderr, url }
     }
 
     async fn post(&self, batch: &Value) -> reqwest::Response {
@@ -39,11 +39,11 @@ impl Server {
         assert!(Command::new("kill").args([signal, &process]).status().await.unwrap().success());
     }
 
-    /// The exit code, and what was said after the first line.
-    async fn end(mut self) -> (i32, String) {
+    /// Waits for the exit and returns the exit code and the remaining lines of standard error.
+    async fn wait(mut self) -> (i32, String) {
         let status = timeout(Duration::from_secs(20), self.process.wait()).await.unwrap().unwrap();
         let mut rest = String::new();
-        while let Some(line) = self.said.next_line().await.unwrap() {
+        while let Some(line) = self.stderr.next_line().await.unwrap() {
             rest += &(line + "\n");
         }
         (status.code().unwrap(), rest)
@@ -59,7 +59,7 @@ fn serve(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
 }
 
 #[tokio::test]
-async fn it_serves_until_it_is_told_to_stop_and_lets_answers_finish() {
+async fn a_signal_stops_the_server_after_answers_finish() {
     let origin = origin().await;
     let allow = format!("http://{}", origin.url("").trim_start_matches("http://").trim_end_matches('/'));
     let server = Server::start(&["--allow", &allow], &[("SPIN_VARIABLE_API_TOKEN", "secret")]).await;
@@ -68,13 +68,13 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_answers_finish() {
     server.signal("-TERM").await;
     let text = answer.text().await.unwrap();
     assert!(text.contains("\"status\":200") && text.contains("\"summary\""), "{text}");
-    let (code, said) = server.end().await;
+    let (code, stderr) = server.wait().await;
     assert_eq!(code, 0);
-    assert!(said.contains("stopped after 1 connections, 0 of them cut off"), "{said}");
+    assert!(stderr.contains("stopped after 1 connections, 0 of them cut off"), "{stderr}");
 }
 
 #[tokio::test]
-async fn x8_whoever_is_not_done_when_its_grace_is_over_is_cut_off() {
+async fn x8_connections_still_open_after_the_grace_period_are_cut_off() {
     let origin = origin().await;
     let allow = origin.url("");
     let arguments = ["--allow", allow.trim_end_matches('/'), "--grace", "200ms", "--variable", "api_token=secret"];
@@ -82,30 +82,30 @@ async fn x8_whoever_is_not_done_when_its_grace_is_over_is_cut_off() {
     let answer = server.post(&json!({"requests": [origin.url("/hang")]})).await;
     until(&origin, |counts| counts.in_flight == 1).await;
     server.signal("-INT").await;
-    assert!(answer.text().await.is_err(), "an answer without its end");
-    let (code, said) = server.end().await;
+    assert!(answer.text().await.is_err(), "the answer is cut short");
+    let (code, stderr) = server.wait().await;
     assert_eq!(code, 0);
-    assert!(said.contains("1 of them cut off"), "{said}");
+    assert!(stderr.contains("1 of them cut off"), "{stderr}");
     until(&origin, |counts| counts.in_flight == 0).await;
 }
 
 #[tokio::test]
-async fn without_a_token_it_says_so_and_refuses() {
+async fn without_a_token_the_server_warns_and_refuses_requests() {
     let mut server = Server::start(&["--variable", "upstreams=https://*.example.com"], &[]).await;
-    let warning = server.said.next_line().await.unwrap().unwrap();
+    let warning = server.stderr.next_line().await.unwrap().unwrap();
     assert!(warning.contains("SPIN_VARIABLE_API_TOKEN"), "{warning}");
     assert_eq!(server.post(&json!({"requests": []})).await.status(), 503);
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
-    for (arguments, words) in [
+async fn usage_errors_are_reported_before_anything_is_served() {
+    for (arguments, message) in [
         (vec![], "no origin is allowed"),
         (vec!["--allow", "example.com"], "it has no scheme"),
         (vec!["--variable", "upstreams=example.com"], "the variable upstreams"),
         (vec!["--allow", "http://a.test", "--listen", "203.0.113.1:1"], "cannot listen on 203.0.113.1:1"),
         (vec!["--variable", "token"], "expected name=value"),
-        // L17: not only when the first batch comes.
+        // Reported at startup, not with the first batch.
         (
             vec!["--allow", "http://a.test", "--variable", "api_token=t", "--variable", "max_requests=many"],
             "the variable max_requests cannot be used: \"many\" is not a number",
@@ -116,6 +116,6 @@ async fn a_mistake_in_the_command_is_said_before_anything_is_served() {
         let output = timeout(Duration::from_secs(30), serve(&arguments, &[]).output()).await.unwrap().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains(words), "{stderr}");
+        assert!(stderr.contains(message), "{stderr}");
     }
 }

@@ -1,4 +1,4 @@
-//! A host of wasmtime's own making, with nothing of ours but a network that answers from memory.
+//! A host of plain wasmtime, with a network that answers from memory.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -10,14 +10,14 @@ use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, and what was sent on `/echo`; 500 on `/fail`; after
-/// so many milliseconds on `/delay/N`, and never on `/hang`.
-struct Memory {
-    asked: Arc<AtomicUsize>,
+/// Answers 200 immediately: `/bytes/N` with N bytes, `/header/N` with a header of N bytes, `/length/N` with a content-length of N, `/echo`
+/// with the body of the request. `/fail` answers 500, `/delay/N` after N milliseconds, and `/hang` never.
+struct InMemoryNetwork {
+    requests_sent: Arc<AtomicUsize>,
     in_flight: Arc<AtomicUsize>,
 }
 
-/// Counts down when it is dropped.
+/// Decrements the counter on drop.
 struct InFlight(Arc<AtomicUsize>);
 
 impl Drop for InFlight {
@@ -28,19 +28,19 @@ impl Drop for InFlight {
 
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-impl WasiHttpHooks for Memory {
+impl WasiHttpHooks for InMemoryNetwork {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
         _: Option<RequestOptions>,
         _: Transmission,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.requests_sent.fetch_add(1, Ordering::SeqCst);
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         let in_flight = InFlight(Arc::clone(&self.in_flight));
         Box::new(async move {
             let _in_flight = in_flight;
-            let (head, sent) = request.into_parts();
+            let (head, upload) = request.into_parts();
             let mut path = head.uri.path().trim_start_matches('/').split('/');
             let (name, number) = (path.next().unwrap_or_default(), path.next().and_then(|number| number.parse().ok()));
             let number: usize = number.unwrap_or_default();
@@ -49,12 +49,12 @@ impl WasiHttpHooks for Memory {
             match name {
                 "hang" => std::future::pending().await,
                 "delay" => tokio::time::sleep(Duration::from_millis(number as u64)).await,
-                // One that did not frame the body.
+                // This content-length does not frame the body.
                 "length" => response = response.header("content-length", number),
                 "fail" => response = response.status(500),
                 "bytes" => body = vec![b'x'; number].into(),
                 "header" => response = response.header("x-filler", vec![b'h'; number]),
-                "echo" => body = sent.collect().await?.to_bytes(),
+                "echo" => body = upload.collect().await?.to_bytes(),
                 _ => {}
             }
             let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
@@ -67,7 +67,7 @@ pub(crate) struct Host {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: Memory,
+    hooks: InMemoryNetwork,
 }
 
 impl WasiView for Host {
@@ -82,12 +82,12 @@ impl WasiHttpView for Host {
     }
 }
 
-/// A component, and all that a host of WASI 0.2 and 0.3 offers it.
+/// A component with a host of all of WASI 0.2 and 0.3.
 pub(crate) struct Stock {
     pub(crate) store: Store<Host>,
     pub(crate) component: Component,
     pub(crate) linker: Linker<Host>,
-    asked: Arc<AtomicUsize>,
+    requests_sent: Arc<AtomicUsize>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -96,7 +96,7 @@ impl Stock {
         Self::with(&mut Config::new(), component, environment)
     }
 
-    /// For what is large and runs once: compiled fast, not to be fast.
+    /// Compiles quickly without optimisation, for large components that run once.
     pub(crate) fn unoptimised(component: &[u8]) -> Self {
         let mut config = Config::new();
         config.cranelift_opt_level(OptLevel::None);
@@ -113,27 +113,27 @@ impl Stock {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
         wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
-        let (asked, in_flight) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (requests_sent, in_flight) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let host = Host {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().envs(environment).build(),
             http: WasiHttpCtx::new(),
-            hooks: Memory { asked: Arc::clone(&asked), in_flight: Arc::clone(&in_flight) },
+            hooks: InMemoryNetwork { requests_sent: Arc::clone(&requests_sent), in_flight: Arc::clone(&in_flight) },
         };
-        Self { store: Store::new(&engine, host), component, linker, asked, in_flight }
+        Self { store: Store::new(&engine, host), component, linker, requests_sent, in_flight }
     }
 
-    /// Replaces arguments, environment, and where what is printed goes.
+    /// Replaces the arguments, the environment and the standard streams.
     pub(crate) fn set_wasi(&mut self, wasi: WasiCtx) {
         self.store.data_mut().wasi = wasi;
     }
 
-    /// How many requests were sent.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// The number of requests sent so far.
+    pub(crate) fn requests_sent(&self) -> usize {
+        self.requests_sent.load(Ordering::SeqCst)
     }
 
-    /// How many requests are being answered.
+    /// The number of requests in flight.
     pub(crate) fn in_flight(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.in_flight)
     }

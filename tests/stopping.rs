@@ -1,4 +1,4 @@
-//! Deadlines, early stops, cancelling: everything read has its outcome at once, and its connection closes.
+//! Deadlines, early stops and cancellation: every request that was read has its outcome immediately, and its connection closes.
 
 use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
 use fantail::{Cause, End, Phase, Policy, Until};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn the_deadline_ends_what_hangs() {
+async fn the_deadline_ends_hanging_requests() {
     let origin = origin().await;
     let policy = Policy { deadline: Some(300 * MS), concurrency: Some(10), window: Some(20), ..Policy::default() };
     let urls = (0..15).map(|id| origin.url(if id < 5 { "/ok" } else { "/hang" }));
@@ -52,7 +52,7 @@ async fn x5_a_request_may_have_a_timeout_of_its_own() {
 }
 
 #[tokio::test]
-async fn enough_successes_stop_the_rest() {
+async fn reaching_the_wanted_successes_cancels_the_rest() {
     let origin = origin().await;
     let policy = Policy { until: Some(Until::Successes(3)), ..Policy::default() };
     let urls = ["/hang", "/ok", "/status/503", "/ok", "/hang", "/delay/50"].map(|path| origin.url(path));
@@ -94,7 +94,7 @@ async fn a_cancelled_batch_accounts_for_everything_it_read() {
     let outcomes_by_id = by_id(all);
     assert_eq!(outcomes_by_id.iter().filter(|outcome| cause(outcome) == Some(Cause::Cancelled)).count(), 20);
     let report = outcomes.report().await;
-    // T7: what only the component knows is in it.
+    // The report includes what only the component knows.
     assert!(matches!(report.end, End::Cancelled(Some(_))), "{:?}", report.end);
     assert_eq!((report.summary.attempts, report.summary.peak_in_flight, report.summary.body_bytes), (30, 30, 110));
     assert_eq!((report.summary.requests, report.summary.responses, report.summary.failures), (30, 10, 20));
@@ -117,7 +117,7 @@ async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_had_not_taken_when_it_cancelled_still_comes() {
+async fn outcomes_not_yet_taken_at_cancellation_are_still_delivered() {
     let origin = origin().await;
     let policy = Policy { concurrency: Some(100), window: Some(1_000), ..Policy::default() };
     let urls: Vec<String> = (0..500).map(|_| origin.url("/ok")).collect();

@@ -1,4 +1,4 @@
-//! What tests are made of.
+//! Helpers that most tests use.
 
 use fantail::{Body, Cause, Egress, Failure, Harness, Outcome, Policy, Report, Wasi};
 use fantail_engine::Request;
@@ -17,25 +17,25 @@ pub(crate) fn builder() -> fantail::Builder {
     builder_for(Egress::nothing().allow("127.0.0.0/8".parse().unwrap()))
 }
 
-/// With another policy, which must not let anything out but to loopback.
+/// A builder with another egress policy, which must not allow anything but loopback.
 pub(crate) fn builder_for(egress: Egress) -> fantail::Builder {
-    // What is in use is not compiled again: this one is, for as long as the tests run.
-    static IN_USE: OnceLock<Harness> = OnceLock::new();
-    IN_USE.get_or_init(|| Harness::builder(Egress::nothing()).wasi(wasi()).build().unwrap());
+    // Compiled code is shared while a harness uses it, so this one keeps it alive for the whole run.
+    static KEEP_COMPILED: OnceLock<Harness> = OnceLock::new();
+    KEEP_COMPILED.get_or_init(|| Harness::builder(Egress::nothing()).wasi(wasi()).build().unwrap());
     Harness::builder(egress).wasi(wasi())
 }
 
-/// Which of the two components this run is about. Every test runs with both, but for those that tests/exceptions.txt names.
+/// The component that this run tests. Every test runs with both, except those that tests/exceptions.txt names.
 pub(crate) fn wasi() -> Wasi {
-    match version().as_str() {
+    match wasi_version().as_str() {
         "0.2" => Wasi::P2,
         "0.3" => Wasi::P3,
         other => panic!("FANTAIL_WASI is {other}: expected 0.2 or 0.3"),
     }
 }
 
-/// The same as the command line wants it.
-pub(crate) fn version() -> String {
+/// The same, as a value of `--wasi`.
+pub(crate) fn wasi_version() -> String {
     std::env::var("FANTAIL_WASI").unwrap_or_else(|_| "0.3".to_owned())
 }
 
@@ -49,12 +49,12 @@ pub(crate) fn requests(urls: impl IntoIterator<Item = String>) -> impl Stream<It
     futures::stream::iter(requests)
 }
 
-/// The same request for ever, numbered from 0; counts how many were read.
+/// An endless stream of the same request, numbered from 0.
 pub(crate) fn endless(url: String) -> impl Stream<Item = Request> + Send + 'static {
     futures::stream::iter((0..).map(move |id| Request::get(id, url.clone())))
 }
 
-/// Runs a batch to its end.
+/// Runs a batch to its end and returns its outcomes and report.
 pub(crate) async fn run(
     harness: &Harness,
     requests: impl Stream<Item = Request> + Send + 'static,
@@ -68,25 +68,25 @@ pub(crate) async fn run(
     (all, outcomes.report().await)
 }
 
-/// Runs a batch of one request.
+/// Runs a batch of one request and returns its outcome.
 pub(crate) async fn run_one(harness: &Harness, request: Request, policy: &Policy) -> Outcome {
     let (mut outcomes, _) = run(harness, futures::stream::iter([request]), policy).await;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
 
-/// In the order of their ids, each of which must be there once.
+/// Sorts outcomes by id; each id from 0 must occur exactly once.
 pub(crate) fn by_id(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
     outcomes.sort_by_key(|outcome| outcome.id);
     assert!(outcomes.iter().map(|outcome| outcome.id).eq(0..outcomes.len() as u64), "each id once");
     outcomes
 }
 
-/// The text of a body that was kept.
+/// The body of an outcome as text.
 pub(crate) fn text(outcome: &Outcome) -> &str {
     match outcome.result.as_ref().map(|response| &response.body) {
         Ok(Body::Bytes(bytes)) => std::str::from_utf8(bytes).unwrap(),
-        other => panic!("not a kept body: {other:?}"),
+        other => panic!("no body in memory: {other:?}"),
     }
 }
 
@@ -102,26 +102,26 @@ pub(crate) fn cause(outcome: &Outcome) -> Option<Cause> {
     outcome.result.as_ref().err().map(|failure| failure.cause)
 }
 
-/// The workspace's folder.
+/// The root folder of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-/// Builds a guest of the workspace.
-pub(crate) fn guest(package: &str) -> Vec<u8> {
+/// Builds a guest crate of the workspace into a component.
+pub(crate) fn build_guest(package: &str) -> Vec<u8> {
     component_builder::build(root(), package, &component_builder::target_dir(root())).unwrap()
 }
 
-/// A URL on a port of loopback that nobody listens on.
-pub(crate) async fn refused() -> String {
+/// A URL on a loopback port where connections are refused.
+pub(crate) async fn refused_url() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}/", listener.local_addr().unwrap())
 }
 
-/// Waits until the origin's counts are as wanted; gives how long that took.
-pub(crate) async fn until(origin: &Origin, wanted: impl Fn(Counts) -> bool) -> Duration {
+/// Waits until the origin's counts satisfy `condition` and returns how long that took.
+pub(crate) async fn until(origin: &Origin, condition: impl Fn(Counts) -> bool) -> Duration {
     let start = Instant::now();
-    while !wanted(origin.counts()) {
+    while !condition(origin.counts()) {
         assert!(start.elapsed() < Duration::from_secs(10), "still {:?}", origin.counts());
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -1,4 +1,4 @@
-//! Spans reach a collector, and what they must not tell does not.
+//! Spans reach a collector without secrets.
 
 use crate::cli::program;
 use crate::support::origin;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Takes one export over HTTP, and gives its head and body.
+/// Accepts one export over HTTP and returns its head and body.
 async fn exported(mut stream: TcpStream) -> (String, Vec<u8>) {
     let mut read = Vec::new();
     let end = loop {
@@ -25,7 +25,7 @@ async fn exported(mut stream: TcpStream) -> (String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn spans_reach_the_collector_that_the_environment_names_and_hold_no_secrets() {
+async fn spans_reach_the_configured_collector_and_contain_no_secrets() {
     let (origin, collector) = (origin().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
     let mut program = program(&["fetch", "--input", "-", "--allow-net", "127.0.0.0/8"]);
@@ -37,12 +37,12 @@ async fn spans_reach_the_collector_that_the_environment_names_and_hold_no_secret
     let exported = async { exported(collector.accept().await.unwrap().0).await };
     let (head, body) = tokio::time::timeout(Duration::from_secs(30), exported).await.expect("nothing was exported");
     assert!(head.starts_with("post /v1/traces "), "{head}");
-    // Strings stand in protobuf as they are.
-    let told = String::from_utf8_lossy(&body);
+    // Strings are stored verbatim in protobuf.
+    let spans = String::from_utf8_lossy(&body);
     for expected in ["fantail", "batch", "attempt", "127.0.0.1", "port", "status"] {
-        assert!(told.contains(expected), "no {expected} in {told}");
+        assert!(spans.contains(expected), "no {expected} in {spans}");
     }
-    assert!(!told.contains("canary"), "{told}");
+    assert!(!spans.contains("canary"), "{spans}");
     let output = child.wait_with_output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
 }

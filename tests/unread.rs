@@ -1,4 +1,4 @@
-//! Bodies that pass the component by.
+//! Unread bodies, which the host streams past the component.
 
 use crate::support::{by_id, cause, harness, origin, requests, run, until};
 use fantail::{Body, BodyMode, Cause, Outcome, Phase, Policy, UnreadBody};
@@ -36,7 +36,7 @@ async fn an_unread_body_streams_to_the_reader() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_ends_with_its_failure() {
+async fn an_unread_body_that_breaks_ends_with_its_failure() {
     let origin = origin().await;
     let mut outcomes = harness().fetch(requests([origin.url("/short")]), &unread()).await.unwrap();
     let pieces: Vec<_> = body(outcomes.next().await.unwrap()).collect().await;
@@ -59,13 +59,13 @@ async fn x3_an_abandoned_body_closes_its_connection_and_no_other() {
     drop(endless);
     until(&origin, |counts| counts.open == 1).await;
     let (_, mut drip) = bodies.remove(0);
-    assert!(drip.next().await.unwrap().is_ok(), "the other goes on");
+    assert!(drip.next().await.unwrap().is_ok(), "the other connection stays open");
     drop(drip);
     until(&origin, |counts| counts.open == 0).await;
 }
 
 #[tokio::test]
-async fn unread_bodies_outstanding_hold_back_what_follows() {
+async fn outstanding_unread_bodies_hold_back_further_requests() {
     let origin = origin().await;
     let policy = Policy { max_unread: Some(3), ..unread() };
     let urls: Vec<String> = (0..6).map(|_| origin.url("/bytes/1000000")).collect();
@@ -74,14 +74,17 @@ async fn unread_bodies_outstanding_hold_back_what_follows() {
     for _ in 0..3 {
         held.push(body(outcomes.next().await.unwrap()));
     }
-    assert!(tokio::time::timeout(Duration::from_millis(200), outcomes.next()).await.is_err(), "three are out");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), outcomes.next()).await.is_err(),
+        "three bodies are outstanding"
+    );
     assert_eq!(origin.counts().requests, 3);
     drop(held.pop());
     assert!(outcomes.next().await.unwrap().result.is_ok());
 }
 
 #[tokio::test]
-async fn a_reader_that_holds_on_to_bodies_gets_timeouts_for_the_rest() {
+async fn requests_held_back_by_unread_bodies_time_out() {
     let origin = origin().await;
     let policy = Policy { max_unread: Some(1), timeout: Some(Duration::from_millis(200)), ..unread() };
     let urls: Vec<String> = (0..3).map(|_| origin.url("/bytes/1000000")).collect();
@@ -91,7 +94,7 @@ async fn a_reader_that_holds_on_to_bodies_gets_timeouts_for_the_rest() {
 }
 
 #[tokio::test]
-async fn b13_a_body_that_nobody_reads_holds_back_its_server_and_no_other() {
+async fn b13_an_unread_body_holds_back_its_server_and_no_other() {
     let (origin, other) = (origin().await, origin().await);
     let harness = harness();
     let urls = std::iter::once(origin.url("/endless")).chain((0..9).map(|_| other.url("/bytes/300000")));
@@ -108,7 +111,7 @@ async fn b13_a_body_that_nobody_reads_holds_back_its_server_and_no_other() {
         }
         assert_eq!(received, 300_000);
     }
-    // What the server could send meanwhile is what fits into buffers.
+    // The server can send no more than fits into buffers meanwhile.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let before = harness.connections();
     assert!(before.open > before.idle, "{before:?}");
@@ -117,7 +120,7 @@ async fn b13_a_body_that_nobody_reads_holds_back_its_server_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_reader_inside_a_body_is_not_held_up_when_its_batch_is_cancelled() {
+async fn cancelling_a_batch_ends_a_body_that_is_being_read() {
     let origin = origin().await;
     let policy =
         Policy { body: Some(BodyMode::Unread), concurrency: Some(100), window: Some(200), ..Policy::default() };

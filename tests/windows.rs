@@ -1,4 +1,4 @@
-//! Requests of every size, as many as there may be: none of them ends the instance, and with it the others.
+//! Requests of every size, in windows of every size: none of them traps the instance, which would fail all others.
 
 use crate::support::{by_id, cause, harness, origin, run, status};
 use fantail::{Cause, End, Policy};
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
-/// L1: a head that no host takes is its own request's failure.
+/// A request whose head no host accepts fails alone.
 #[tokio::test]
-async fn a_request_with_headers_beyond_every_limit_ends_nothing_but_itself() {
+async fn oversized_request_headers_fail_only_their_request() {
     let origin = origin().await;
     let with = |id: u64, count: usize, bytes: usize| {
         let header = |at: usize| (format!("x-{at}"), vec![b'a'; bytes]);
         Request { headers: (0..count).map(header).collect(), ..Request::get(id, origin.url("/ok")) }
     };
-    // As wasmtime counts them, 128 KiB is the end; some of these are a few bytes before it, and some behind.
+    // wasmtime allows 128 KiB by its own count; some of these sizes are just below it, and some above.
     let sizes = [(1, 131_000), (1, 130_909), (1, 130_999), (1_660, 8), (1, 65_533), (256, 8), (257, 8), (1, 1_000_000)];
     let large = sizes.iter().zip(0..).map(|((count, bytes), id)| with(id, *count, *bytes));
     let small = (sizes.len() as u64..500).map(|id| with(id, 1, 1));
@@ -33,9 +33,9 @@ async fn a_request_with_headers_beyond_every_limit_ends_nothing_but_itself() {
     assert!(outcomes.iter().skip(sizes.len()).all(|outcome| status(outcome) == Some(200)));
 }
 
-/// L3: as many uploads as there may be, four times what the component has memory for.
+/// A full window of uploads of four times the component's memory.
 #[tokio::test]
-async fn uploads_that_do_not_fit_into_memory_together_all_succeed() {
+async fn uploads_that_exceed_memory_in_total_all_succeed() {
     let origin = origin().await;
     let url = origin.url("/ok");
     let post = move |id| {
@@ -49,9 +49,9 @@ async fn uploads_that_do_not_fit_into_memory_together_all_succeed() {
     assert_eq!(outcomes.iter().filter(|outcome| status(outcome) == Some(200)).count(), 64);
 }
 
-/// L3: the bodies of responses, in an instance that has room for a few of them.
+/// Response bodies in an instance that has room for only a few of them.
 #[tokio::test]
-async fn bodies_that_do_not_fit_into_memory_together_all_come() {
+async fn responses_that_exceed_memory_in_total_all_arrive() {
     let origin = origin().await;
     let limits = fantail::Limits { memory: 32 * MIB, ..fantail::Limits::default() };
     let harness = crate::support::builder().limits(limits).build().unwrap();
@@ -61,19 +61,19 @@ async fn bodies_that_do_not_fit_into_memory_together_all_come() {
     assert_eq!(outcomes.iter().filter(|outcome| status(outcome) == Some(200)).count(), 128);
 }
 
-/// Draws numbers from a seed (splitmix64).
-struct Draw(u64);
+/// Generates numbers from a seed (splitmix64).
+struct Generator(u64);
 
-impl Draw {
+impl Generator {
     fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         usize::try_from((mixed ^ (mixed >> 27)) >> 33).unwrap() % end
     }
 
-    fn text(&mut self, most: usize) -> String {
+    fn text(&mut self, max: usize) -> String {
         let letters = ["a", "Z", "0", "/", " ", "%", "ä", "\n", ":", "@", "?", "#", "[", "]", "\\", "\0", "𝒳"];
-        let length = self.below(most);
+        let length = self.below(max);
         (0..length).map(|_| letters[self.below(letters.len())]).collect()
     }
 
@@ -99,13 +99,13 @@ impl Draw {
     }
 }
 
-/// L1: whatever comes in, the instance goes on.
+/// The instance survives any input.
 #[tokio::test]
-async fn no_request_that_is_drawn_ends_the_instance() {
+async fn no_generated_request_ends_the_instance() {
     let origin = origin().await;
     for seed in 0..4 {
-        let mut draw = Draw(seed);
-        let requests: Vec<Request> = (0..300).map(|id| draw.request(id, &origin)).collect();
+        let mut generator = Generator(seed);
+        let requests: Vec<Request> = (0..300).map(|id| generator.request(id, &origin)).collect();
         let policy = Policy {
             retries: Some(1),
             redirects: Some(2),

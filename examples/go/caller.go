@@ -1,4 +1,4 @@
-// Package export_wit_world fetches URLs, four at a time, and says of each its status, or why it has none.
+// Package export_wit_world fetches URLs, four at a time, and returns for each its status or the cause of its failure.
 //
 //	wit-bindgen go --world caller wit && cp caller.go export_wit_world
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-s -w -checklinkname=0' -o core.wasm .

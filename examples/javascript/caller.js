@@ -1,4 +1,4 @@
-// Fetches URLs, four at a time, and says of each its status, or why it has none.
+// Fetches URLs, four at a time, and returns for each its status or the cause of its failure.
 //
 //     npm install @bytecodealliance/jco
 //     mkdir -p wit/deps && cp -r ../../wit/fetch-p2 ../../wit/fetch-p2/deps/io wit/deps

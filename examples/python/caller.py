@@ -1,4 +1,4 @@
-"""Fetches URLs, four at a time, and says of each its status and the size of its body, or why it has none.
+"""Fetches URLs, four at a time, and returns for each its status and body size, or the cause of its failure.
 
     pip install componentize-py
     componentize-py -d ../../wit/fetch -d wit -w example:caller/caller componentize caller -o caller.wasm
@@ -21,18 +21,18 @@ class WitWorld(wit_world.WitWorld):
         with await Batch.start(policy) as batch:
             batch.push_urls(urls)
             while outcomes := await batch.next(100):
-                lines += [f"{outcome.url} {await said(outcome.result)}" for outcome in outcomes]
+                lines += [f"{outcome.url} {await describe(outcome.result)}" for outcome in outcomes]
         return lines
 
 
-async def said(result: Result[Response, Failure]) -> str:
+async def describe(result: Result[Response, Failure]) -> str:
     match result:
         case Ok(Response(status, _, Body_Unread((body, trailers)))):
             size = 0
             with body:
                 while not body.writer_dropped:
                     size += len(await body.read(65536))
-            # Whether that was all of it.
+            # The trailers tell whether the body was complete.
             match await trailers.read():
                 case Ok(_):
                     return f"{status}, {size} bytes"

@@ -1,5 +1,5 @@
-//! The application beside the same fan-out written by hand with spin-sdk, the harness alone and a native client, by the size of bodies: all ask the
-//! same origin, in turns, in the same run. What counts is the ratio: absolute figures are those of the machine.
+//! Compares the application, the same fan-out written by hand with spin-sdk, the harness alone and a native client, by body size. They fetch
+//! from the same origin in turns, in the same run. Only ratios are meaningful: absolute figures depend on the machine.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -23,46 +23,46 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Requests in flight.
 const CONCURRENCY: u32 = 64;
 
-/// Rounds of each way; what is printed is their median.
+/// Rounds of each variant, whose median is printed.
 const ROUNDS: usize = 9;
 
-/// Bytes of a body, and requests of a round.
+/// Body size in bytes, and requests per round.
 const SIZES: [(usize, usize); 5] = [(11, 2_000), (1_024, 2_000), (16_384, 1_000), (100_000, 300), (1 << 20, 60)];
 
-/// The ways a round can go. What they cost is said in multiples of the one named first.
-const WAYS: [&str; 5] = ["by hand", "application", "harness, WASI 0.3", "harness, WASI 0.2", "native"];
+/// The variants to compare. Costs are printed as multiples of the first.
+const VARIANTS: [&str; 5] = ["by hand", "application", "harness, WASI 0.3", "harness, WASI 0.2", "native"];
 
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let ways = Ways::new();
+    let variants = Variants::new();
     let base = origin::start().trim_end_matches("/ok").to_owned();
     println!("{:>9} {:>18} {:>12} {:>10}", "bytes", "", "us/request", "x by hand");
     for (size, count) in SIZES {
         let url = format!("{base}/bytes/{size}");
-        let mut times = WAYS.map(|_| Vec::new());
+        let mut times = VARIANTS.map(|_| Vec::new());
         for _ in 0..ROUNDS {
-            for (way, times) in WAYS.iter().zip(&mut times) {
-                times.push(ways.time(&runtime, way, &url, count, size));
+            for (variant, times) in VARIANTS.iter().zip(&mut times) {
+                times.push(variants.time(&runtime, variant, &url, count, size));
             }
         }
         let medians = times.map(|mut times| {
             times.sort_unstable();
             times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / count as f64)
         });
-        for (way, median) in WAYS.iter().zip(medians) {
-            println!("{size:>9} {way:>18} {median:>12.1} {:>10.2}", median / medians[0]);
+        for (variant, median) in VARIANTS.iter().zip(medians) {
+            println!("{size:>9} {variant:>18} {median:>12.1} {:>10.2}", median / medians[0]);
         }
     }
 }
 
-struct Ways {
+struct Variants {
     application: Service,
     by_hand: Service,
     harnesses: [Harness; 2],
     native: Client<HttpConnector, Empty<Bytes>>,
 }
 
-impl Ways {
+impl Variants {
     fn new() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is above");
         let by_hand = build(root, "fantail-example-by-hand", &target_dir(root)).expect("a component");
@@ -74,13 +74,13 @@ impl Ways {
         }
     }
 
-    /// How long one batch takes, to its end.
-    fn time(&self, runtime: &Runtime, way: &str, url: &str, count: usize, size: usize) -> Duration {
+    /// Measures one batch.
+    fn time(&self, runtime: &Runtime, variant: &str, url: &str, count: usize, size: usize) -> Duration {
         let urls = vec![url; count];
-        match way {
+        match variant {
             "application" => {
                 let batch = serde_json::json!({"policy": {"concurrency": CONCURRENCY}, "requests": urls});
-                // A line more, for the summary.
+                // One more line, for the summary.
                 post(runtime, &self.application, &batch.to_string(), count, count + 1)
             }
             "by hand" => {
@@ -89,21 +89,21 @@ impl Ways {
             }
             "harness, WASI 0.3" => fetch(runtime, &self.harnesses[0], url, count),
             "harness, WASI 0.2" => fetch(runtime, &self.harnesses[1], url, count),
-            _ => self.natively(runtime, url, count, size),
+            _ => self.fetch_natively(runtime, url, count, size),
         }
     }
 
-    fn natively(&self, runtime: &Runtime, url: &str, count: usize, size: usize) -> Duration {
+    fn fetch_natively(&self, runtime: &Runtime, url: &str, count: usize, size: usize) -> Duration {
         let url: http::Uri = url.parse().expect("a URL");
         let get = |_| async {
             let response = self.native.get(url.clone()).await.expect("a response");
             response.into_body().collect().await.expect("a body").to_bytes().len()
         };
         let start = Instant::now();
-        let whole = futures::stream::iter((0..count).map(get)).buffer_unordered(CONCURRENCY as usize);
-        let whole = runtime.block_on(whole.filter(|length| std::future::ready(*length == size)).count());
+        let complete = futures::stream::iter((0..count).map(get)).buffer_unordered(CONCURRENCY as usize);
+        let complete = runtime.block_on(complete.filter(|length| std::future::ready(*length == size)).count());
         let took = start.elapsed();
-        assert_eq!(whole, count, "each whole");
+        assert_eq!(complete, count, "every body is complete");
         took
     }
 }
@@ -126,9 +126,13 @@ fn post(runtime: &Runtime, service: &Service, batch: &str, count: usize, lines: 
     let start = Instant::now();
     let body = runtime.block_on(async { service.handle(request).await.into_body().collect().await });
     let took = start.elapsed();
-    let body = body.expect("a whole answer").to_bytes();
+    let body = body.expect("a complete answer").to_bytes();
     assert_eq!(body.iter().filter(|byte| **byte == b'\n').count(), lines, "a line for each");
-    assert_eq!(body.windows(12).filter(|window| *window == b"\"status\":200").count(), count, "each a response");
+    assert_eq!(
+        body.windows(12).filter(|window| *window == b"\"status\":200").count(),
+        count,
+        "every request has a response"
+    );
     took
 }
 
@@ -138,11 +142,11 @@ fn fetch(runtime: &Runtime, harness: &Harness, url: &str, count: usize) -> Durat
     let requests =
         futures::stream::iter((0..count as u64).map(move |id| fantail_engine::Request::get(id, url.clone())));
     let start = Instant::now();
-    let whole = runtime.block_on(async {
+    let complete = runtime.block_on(async {
         let outcomes = harness.fetch(requests, &policy).await.expect("a good policy");
         outcomes.filter(|outcome| std::future::ready(outcome.result.is_ok())).count().await
     });
     let took = start.elapsed();
-    assert_eq!(whole, count, "each a response");
+    assert_eq!(complete, count, "every request has a response");
     took
 }

@@ -1,5 +1,5 @@
-//! The same fan-out three ways, against the same origin in the same run: through the component, with hyper-util's client
-//! and with reqwest. What counts is the ratio: absolute figures are those of the machine.
+//! Compares the same fan-out through the component, with hyper-util's client and with reqwest, against the same origin in the same
+//! run. Only ratios are meaningful: absolute figures depend on the machine.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -39,9 +39,9 @@ fn main() {
                 bencher.iter_custom(|rounds| (0..rounds).map(|_| round()).inspect(|time| times.push(*time)).sum());
             });
         };
-        let (component, twin) = (Component::new(Wasi::P3), Component::new(Wasi::P2));
+        let (component, component_p2) = (Component::new(Wasi::P3), Component::new(Wasi::P2));
         bench("component", &mut || time(&runtime, component.round(&url)));
-        bench("component, WASI 0.2", &mut || time(&runtime, twin.round(&url)));
+        bench("component, WASI 0.2", &mut || time(&runtime, component_p2.round(&url)));
         bench("component, discarded", &mut || time(&runtime, component.discarding().round(&url)));
         let hyper = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
         bench("hyper-util", &mut || time(&runtime, with_hyper(&hyper, &url)));
@@ -52,12 +52,12 @@ fn main() {
     criterion.final_summary();
     print(&measured);
     if std::env::args().any(|argument| argument == "--bench") {
-        curve(&runtime, &url);
+        print_by_concurrency(&runtime, &url);
     }
 }
 
-/// What a request costs through either component, by how many are in flight: in turns, the median of five rounds each.
-fn curve(runtime: &Runtime, url: &str) {
+/// Prints the cost of a request through either component by concurrency: the median of five rounds each, in turns.
+fn print_by_concurrency(runtime: &Runtime, url: &str) {
     println!("\n{:>9} {:>16} {:>16}   us/request", "in flight", "WASI 0.2", "WASI 0.3");
     for in_flight in [10, 32, 100, 320, 1_000, 2_048, 4_096] {
         let components = [Wasi::P2, Wasi::P3].map(|wasi| Component::new(wasi).with_concurrency(in_flight));
@@ -131,10 +131,10 @@ async fn with_reqwest(client: &reqwest::Client, url: &str) -> u64 {
 
 async fn count<T>(requests: impl Iterator<Item = impl Future<Output = Option<T>>>) -> u64 {
     let responses = futures::stream::iter(requests).buffer_unordered(CONCURRENCY as usize);
-    counted(responses).await
+    count_responses(responses).await
 }
 
-async fn counted<T>(responses: impl Stream<Item = Option<T>>) -> u64 {
+async fn count_responses<T>(responses: impl Stream<Item = Option<T>>) -> u64 {
     responses.filter(|response| std::future::ready(response.is_some())).count().await as u64
 }
 

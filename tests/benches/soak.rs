@@ -1,5 +1,5 @@
-//! A million requests through one harness, one in a hundred of each fault: what is lost, what is doubled, and what grows.
-//! `cargo xtask soak [REQUESTS [FROM]]`; each line stands for itself, so that what was cut off is gone on with from its last `to`.
+//! A million requests through one harness, one in a hundred for each fault: counts lost and duplicate outcomes, and what grows.
+//! `cargo xtask soak [REQUESTS [FROM]]` runs it; an interrupted run can be continued with the `to` of its last line as `FROM`.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -10,10 +10,10 @@ use futures::StreamExt;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Requests of one batch, and of one line.
+/// Requests per batch, each of which prints one line.
 const BATCH: u64 = 50_000;
 
-/// One in a hundred each; the others are `/ok`.
+/// Each takes one in a hundred requests; all others go to `/ok`.
 const FAULTS: [&str; 10] = [
     "/close",
     "/reset",
@@ -34,12 +34,12 @@ async fn main() {
     let origin = Origin::start().await.expect("an origin");
     let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
     let harness = Harness::builder(egress).build().expect("a harness");
-    let span = Duration::from_millis(100);
+    let timeout = Duration::from_millis(100);
     let policy = Policy {
         concurrency: Some(200),
         max_body: Some(4_000),
-        head_timeout: Some(span),
-        idle_timeout: Some(span),
+        head_timeout: Some(timeout),
+        idle_timeout: Some(timeout),
         retries: Some(1),
         backoff: Some(Duration::from_millis(1)),
         ..Policy::default()
@@ -47,11 +47,11 @@ async fn main() {
     let mut next = from;
     while next < requests {
         let to = requests.min(next + BATCH);
-        let begun = Instant::now();
+        let start = Instant::now();
         let urls: Vec<String> = FAULTS.iter().map(|path| origin.url(path)).collect();
         let ok = origin.url("/ok");
         let input = (next..to).map(move |id| {
-            let fault = usize::try_from(id % 100).ok().and_then(|place| urls.get(place));
+            let fault = usize::try_from(id % 100).ok().and_then(|index| urls.get(index));
             Request::get(id, fault.unwrap_or(&ok).clone())
         });
         let mut outcomes = harness.fetch(futures::stream::iter(input), &policy).await.expect("within bounds");
@@ -59,7 +59,7 @@ async fn main() {
         let mut failed = 0_u64;
         while let Some(outcome) = outcomes.next().await {
             failed += u64::from(outcome.result.is_err());
-            if let Some(count) = usize::try_from(outcome.id - next).ok().and_then(|place| seen.get_mut(place)) {
+            if let Some(count) = usize::try_from(outcome.id - next).ok().and_then(|index| seen.get_mut(index)) {
                 *count = count.saturating_add(1);
             }
         }
@@ -72,7 +72,7 @@ async fn main() {
                 "figure": "soak",
                 "from": next,
                 "to": to,
-                "seconds": begun.elapsed().as_secs_f64(),
+                "seconds": start.elapsed().as_secs_f64(),
                 "failed": failed,
                 "lost": lost,
                 "doubled": doubled,
@@ -85,7 +85,7 @@ async fn main() {
     }
 }
 
-/// Memory that the process holds (proc(5)).
+/// The resident memory of this process in KiB (proc(5)).
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();

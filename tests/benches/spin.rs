@@ -1,4 +1,4 @@
-//! The application beside the same fan-out written by hand, both on Spin, in turns: where `spin` is on PATH.
+//! Compares the application with the same fan-out written by hand, both on Spin, in turns. Needs `spin` on PATH.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -11,13 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// Upstreams of a batch, and the bytes of their bodies.
+/// Upstreams per batch, and the size of their bodies in bytes.
 const BATCHES: [(usize, usize); 5] = [(20, 1_024), (100, 1_024), (500, 1_024), (20, 100_000), (100, 100_000)];
 
-/// Rounds of each application; what is printed is their median.
+/// Rounds of each application, whose median is printed.
 const ROUNDS: usize = 15;
 
-/// Callers at once.
+/// Numbers of concurrent callers.
 const CALLERS: [usize; 2] = [1, 16];
 
 fn main() {
@@ -27,7 +27,7 @@ fn main() {
     }
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let base = origin::start().trim_end_matches("/ok").to_owned();
-    let applications = [Application::own(), Application::by_hand()];
+    let applications = [Application::fantail(), Application::by_hand()];
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     println!(
         "{:>8} {:>10} {:>8} {:>14} {:>12} {:>10}",
@@ -42,31 +42,31 @@ fn main() {
                     times.push(application.time(&runtime, &client, &urls, callers));
                 }
             }
-            let [own, by_hand] = times.map(|mut times| {
+            let [fantail, by_hand] = times.map(|mut times| {
                 times.sort_unstable();
                 times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
             });
             println!(
                 "{callers:>8} {count:>10} {size:>8} {:>11.1} ms {:>9.1} ms {:>10.2}",
-                own * 1e3,
+                fantail * 1e3,
                 by_hand * 1e3,
-                by_hand / own
+                by_hand / fantail
             );
         }
     }
 }
 
-/// An application on Spin, ended with this.
+/// An application on Spin, terminated on drop.
 struct Application {
     url: String,
     spin: Child,
     folder: tempfile::TempDir,
-    is_own: bool,
+    is_fantail: bool,
 }
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // It serves in a process of its own: the whole group ends.
+        // Spin serves from a child process, so the whole group is terminated.
         let _ = Command::new("kill").args(["--", &format!("-{}", self.spin.id())]).status();
         let _ = self.spin.wait();
     }
@@ -85,7 +85,7 @@ allowed_outbound_hosts = ["http://127.0.0.1:*"]
 "#;
 
 impl Application {
-    fn own() -> Self {
+    fn fantail() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace is above");
         let folder = tempfile::tempdir().expect("a folder");
         let components = folder.path().join("target/components");
@@ -106,7 +106,7 @@ impl Application {
         Self::start(folder, MANIFEST, false)
     }
 
-    fn start(folder: tempfile::TempDir, manifest: &str, is_own: bool) -> Self {
+    fn start(folder: tempfile::TempDir, manifest: &str, is_fantail: bool) -> Self {
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).expect("a file");
@@ -114,26 +114,25 @@ impl Application {
         };
         let manifest = file("spin.toml", manifest);
         let config = file("runtime-config.toml", "[outbound_http]\nconnection_pooling = true\n");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a port").to_string();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = listener.expect("a port").to_string();
         let mut spin = Command::new("spin");
         spin.args(["up", "--quiet", "--listen", &address, "--from"]).arg(manifest);
         spin.arg("--runtime-config-file").arg(config).arg("--state-dir").arg(folder.path());
         spin.env("SPIN_VARIABLE_API_TOKEN", "secret").env("SPIN_VARIABLE_UPSTREAMS", "http://127.0.0.1:*");
-        let spin =
-            spin.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it ran once already");
-        let begun = Instant::now();
+        let spin = spin.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("spin ran before");
+        let start = Instant::now();
         while std::net::TcpStream::connect(&address).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "it does not answer");
+            assert!(start.elapsed() < Duration::from_secs(60), "the application does not answer");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { url: format!("http://{address}/"), spin, folder, is_own }
+        Self { url: format!("http://{address}/"), spin, folder, is_fantail }
     }
 
-    /// How long so many callers take, each with one batch.
+    /// Measures how long this many concurrent callers take, each with one batch.
     fn time(&self, runtime: &Runtime, client: &reqwest::Client, urls: &[String], callers: usize) -> Duration {
         assert!(self.folder.path().exists());
-        let batch = if self.is_own {
+        let batch = if self.is_fantail {
             serde_json::json!({"policy": {"concurrency": 64}, "requests": urls})
         } else {
             serde_json::json!({"concurrency": 64, "requests": urls})
@@ -142,13 +141,13 @@ impl Application {
         let post = || async {
             let request = client.post(&self.url).header("authorization", "Bearer secret");
             let request = request.header("content-type", "application/json").body(batch.clone());
-            let body = request.send().await.expect("an answer").bytes().await.expect("a whole answer");
+            let body = request.send().await.expect("an answer").bytes().await.expect("a complete answer");
             body.windows(12).filter(|window| *window == b"\"status\":200").count()
         };
-        let begun = Instant::now();
-        let whole = runtime.block_on(futures::future::join_all((0..callers).map(|_| post())));
-        let took = begun.elapsed();
-        assert!(whole.iter().all(|count| *count == urls.len()), "each a response: {whole:?}");
+        let start = Instant::now();
+        let responses = runtime.block_on(futures::future::join_all((0..callers).map(|_| post())));
+        let took = start.elapsed();
+        assert!(responses.iter().all(|count| *count == urls.len()), "every request has a response: {responses:?}");
         took
     }
 }

@@ -1,4 +1,4 @@
-//! The application on a port of its own, and a client that sees its answers arrive.
+//! The application on a port of its own, and a client that reads its answers as they arrive.
 
 use crate::support::{builder, builder_for};
 use bytes::Bytes;
@@ -31,12 +31,12 @@ impl Drop for Edge {
     }
 }
 
-/// One instance, so that whoever asks shares it.
+/// One instance, which all callers share.
 pub(crate) fn options() -> ServiceOptions {
     with_variables(&[])
 }
 
-/// These variables beside the token.
+/// One instance with these variables in addition to the token.
 pub(crate) fn with_variables(variables: &[(&str, &str)]) -> ServiceOptions {
     let variables = [&[("api_token", "secret")], variables].concat();
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -53,9 +53,9 @@ impl Edge {
     }
 
     pub(crate) async fn listen(builder: Builder, options: ServiceOptions, listening: Listening) -> Self {
-        // What is in use is not compiled again: this one is, for as long as the tests run.
-        static IN_USE: OnceLock<Service> = OnceLock::new();
-        IN_USE.get_or_init(|| builder_for(Egress::nothing()).build_service(with_variables(&[])).unwrap());
+        // Compiled code is shared while a service uses it, so this one keeps it alive for the whole run.
+        static KEEP_COMPILED: OnceLock<Service> = OnceLock::new();
+        KEEP_COMPILED.get_or_init(|| builder_for(Egress::nothing()).build_service(with_variables(&[])).unwrap());
         let service = builder.build_service(options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -65,24 +65,24 @@ impl Edge {
         Self { address, server: server.abort_handle() }
     }
 
-    /// Posts a body that is there whole, with the right token.
+    /// Posts a complete body with the right token.
     pub(crate) async fn post(&self, content_type: &str, body: impl Into<Bytes>) -> Reply {
         let headers = [("authorization", "Bearer secret"), ("content-type", content_type)];
-        self.ask(Method::POST, "/", &headers, futures::stream::iter([body.into()])).await
+        self.request(Method::POST, "/", &headers, futures::stream::iter([body.into()])).await
     }
 
-    /// Posts lines as they are sent.
+    /// Posts lines as they are written to `Input`.
     pub(crate) async fn post_lines(&self) -> (Input, Reply) {
         let (sender, receiver) = mpsc::channel(0);
         let mut input = Input(sender);
         let headers = [("authorization", "Bearer secret"), ("content-type", NDJSON)];
-        let asking = self.ask(Method::POST, "/", &headers, receiver);
+        let reply = self.request(Method::POST, "/", &headers, receiver);
         // The head of the answer waits for the first line.
-        let ((), reply) = tokio::join!(input.send("{\"policy\":{}}\n"), asking);
+        let ((), reply) = tokio::join!(input.send("{\"policy\":{}}\n"), reply);
         (input, reply)
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -104,7 +104,7 @@ impl Edge {
     }
 }
 
-/// The end of a body that lines are sent into; dropping it ends the body.
+/// The sending half of a request body; dropping it ends the body.
 pub(crate) struct Input(mpsc::Sender<Bytes>);
 
 impl Input {
@@ -148,7 +148,7 @@ impl Reply {
         }
     }
 
-    /// All lines that are left.
+    /// All remaining lines.
     pub(crate) async fn lines(mut self) -> Vec<Value> {
         let mut lines = Vec::new();
         while let Some(line) = self.line().await {
@@ -157,7 +157,7 @@ impl Reply {
         lines
     }
 
-    /// The outcomes by id, each of which must be there once, and the summary.
+    /// The outcomes sorted by id, and the summary; each id from 0 must occur exactly once.
     pub(crate) async fn outcomes(self) -> (Vec<Value>, Value) {
         let mut lines = self.lines().await;
         let summary = lines.pop().expect("a summary")["summary"].clone();
@@ -174,12 +174,12 @@ impl Reply {
         String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
     }
 
-    /// All bytes that are left, if they come to an end.
-    pub(crate) async fn whole(mut self) -> Result<Bytes, hyper::Error> {
+    /// All remaining bytes, or an error if the body is broken off.
+    pub(crate) async fn bytes(mut self) -> Result<Bytes, hyper::Error> {
         (&mut self.body).collect().await.map(http_body_util::Collected::to_bytes)
     }
 
-    /// The problem document that this answer is.
+    /// Parses this answer as a problem document.
     pub(crate) async fn problem(self) -> Value {
         assert_eq!(self.header("content-type"), "application/problem+json");
         let status = self.status;

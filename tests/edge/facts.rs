@@ -1,13 +1,13 @@
-//! What the service's sender has seen is told through the application too.
+//! The application reports the facts that the service's sender has recorded.
 
 use super::{JSON, edge, options};
-use crate::support::{origin, refused};
+use crate::support::{origin, refused_url};
 use serde_json::json;
 
-/// L17: a failure has its words, and an answer says where its time went.
+/// A failure has its detail, and a response has its times.
 #[tokio::test]
-async fn outcomes_of_the_service_say_as_much_as_those_of_the_command_line() {
-    let (edge, origin, refused) = (edge(options()).await, origin().await, refused().await);
+async fn outcomes_of_the_service_are_as_detailed_as_those_of_the_command_line() {
+    let (edge, origin, refused) = (edge(options()).await, origin().await, refused_url().await);
     let batch = json!({"requests": [origin.url("/ok"), refused]});
     let (mut outcomes, _) = edge.post(JSON, batch.to_string()).await.outcomes().await;
     outcomes.sort_by_key(|outcome| outcome["id"].as_u64());

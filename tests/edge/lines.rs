@@ -1,12 +1,12 @@
-//! Batches, and what they are answered with.
+//! Batches and their answers.
 
 use super::{JSON, NDJSON, edge, options};
-use crate::support::{origin, refused};
+use crate::support::{origin, refused_url};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_json_batch_is_answered_with_a_line_per_request_and_a_summary() {
-    let (edge, origin, refused) = (edge(options()).await, origin().await, refused().await);
+    let (edge, origin, refused) = (edge(options()).await, origin().await, refused_url().await);
     let batch = json!({
         "policy": {"concurrency": 2, "timeouts": {"request": "5s"}},
         "requests": [
@@ -30,7 +30,7 @@ async fn a_json_batch_is_answered_with_a_line_per_request_and_a_summary() {
 }
 
 #[tokio::test]
-async fn lines_may_begin_with_a_policy_and_are_numbered_after_it() {
+async fn the_first_line_may_be_a_policy_and_numbering_starts_after_it() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let lines = format!(
         "\n{{\"policy\":{{\"order\":\"input\",\"body\":\"discard\"}}}}\n{}\n\n{{\"url\":{:?}}}\n{{\"id\":7,\"url\":{:?}}}",
@@ -46,7 +46,7 @@ async fn lines_may_begin_with_a_policy_and_are_numbered_after_it() {
 }
 
 #[tokio::test]
-async fn a_malformed_line_is_an_outcome_and_the_rest_goes_on() {
+async fn a_malformed_line_is_a_failed_outcome_and_the_batch_goes_on() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let ok = origin.url("/ok");
     let lines = [
@@ -73,7 +73,7 @@ async fn a_malformed_line_is_an_outcome_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_is_no_part_of_a_batch() {
+async fn a_byte_order_mark_is_ignored() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let lines = format!("\u{feff}{{\"policy\":{{\"body\":\"discard\"}}}}\r\n{}\r\n", origin.url("/ok"));
     let (outcomes, _) = edge.post(NDJSON, lines).await.outcomes().await;
@@ -105,7 +105,7 @@ async fn broken_upstreams_and_bodies_over_their_cap_are_outcomes() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_come_as_base64() {
+async fn bodies_that_are_not_utf_8_are_returned_as_base64() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let batch = json!({"requests": [{"url": origin.url("/echo"), "method": "POST", "body_base64": "//4A"}]});
     let (outcomes, _) = edge.post(JSON, batch.to_string()).await.outcomes().await;

@@ -1,4 +1,4 @@
-//! The application, served: over real sockets on both sides.
+//! The application as a service, over real sockets on both sides.
 
 mod bodies;
 mod client;

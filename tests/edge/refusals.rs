@@ -1,4 +1,4 @@
-//! What is refused, before anything is sent.
+//! Requests that are refused before anything is sent.
 
 use super::{Edge, JSON, NDJSON, edge, options, with_variables};
 use crate::support::origin;
@@ -6,10 +6,11 @@ use fantail::{Egress, Harness, ServiceOptions};
 use http::Method;
 use serde_json::{Value, json};
 
+/// Posts with this authorization and returns the problem.
 async fn with_token(edge: &Edge, token: Option<&str>) -> Value {
     let token = token.map(|token| ("authorization", token));
     let headers: Vec<_> = token.into_iter().chain([("content-type", JSON)]).collect();
-    edge.ask(Method::POST, "/", &headers, futures::stream::iter(["{}".into()])).await.problem().await
+    edge.request(Method::POST, "/", &headers, futures::stream::iter(["{}".into()])).await.problem().await
 }
 
 #[tokio::test]
@@ -22,12 +23,12 @@ async fn a_wrong_or_missing_token_is_refused() {
         assert_eq!(problem["status"], 401);
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
     }
-    let refused = edge.ask(Method::POST, "/", &[], futures::stream::empty()).await;
+    let refused = edge.request(Method::POST, "/", &[], futures::stream::empty()).await;
     assert_eq!(refused.header("www-authenticate"), "Bearer");
 }
 
 #[tokio::test]
-async fn without_a_token_configured_nobody_may_ask() {
+async fn without_a_configured_token_every_request_is_refused() {
     for variables in [vec![], vec![("api_token".to_owned(), String::new())]] {
         let edge = edge(ServiceOptions { variables, ..options() }).await;
         for token in [None, Some("Bearer "), Some("Bearer secret")] {
@@ -39,12 +40,12 @@ async fn without_a_token_configured_nobody_may_ask() {
 }
 
 #[tokio::test]
-async fn a_variable_that_makes_no_sense_is_named() {
+async fn an_invalid_variable_is_named() {
     let edge = edge(with_variables(&[("max_deadline", "soon")])).await;
     let problem = edge.post(JSON, "{\"requests\":[]}").await.problem().await;
     assert_eq!(problem["status"], 503);
     assert!(problem["detail"].as_str().unwrap().contains("max_deadline"), "{problem}");
-    assert_eq!(with_token(&edge, None).await["status"], 401, "it is not everybody's business");
+    assert_eq!(with_token(&edge, None).await["status"], 401, "without the token, nothing is disclosed");
 }
 
 #[tokio::test]
@@ -80,7 +81,7 @@ async fn every_ceiling_is_named_with_its_field() {
 }
 
 #[tokio::test]
-async fn what_is_left_open_is_lowered_to_the_ceilings() {
+async fn unset_policy_fields_are_capped_by_the_ceilings() {
     let (edge, origin) =
         (edge(with_variables(&[("max_deadline", "300ms"), ("max_body_bytes", "10")])).await, origin().await);
     let batch = json!({"requests": [origin.url("/bytes/11"), origin.url("/hang")]}).to_string();
@@ -90,7 +91,7 @@ async fn what_is_left_open_is_lowered_to_the_ceilings() {
 }
 
 #[tokio::test]
-async fn lines_beyond_a_ceiling_end_the_batch_with_a_problem_after_those_before() {
+async fn a_line_beyond_a_ceiling_ends_the_batch_with_a_problem() {
     let (edge, origin) =
         (edge(with_variables(&[("max_requests", "5"), ("max_batch_bytes", "2000")])).await, origin().await);
     let line = format!("{}\n", origin.url("/ok"));
@@ -100,7 +101,7 @@ async fn lines_beyond_a_ceiling_end_the_batch_with_a_problem_after_those_before(
     assert_eq!((lines.len(), &summary["summary"]["requests"]), (5, &json!(5)));
     assert_eq!((&problem["problem"]["field"], &problem["problem"]["ceiling"]), (&json!("requests"), &json!(5)));
     assert_eq!(origin.counts().requests, 5);
-    // Beyond the bytes only once it is under way: nobody said how long it would be.
+    // The batch exceeds its bytes only while it streams, as its length was not announced.
     let (mut input, reply) = edge.post_lines().await;
     input.send(line.clone()).await;
     input.send("x".repeat(2_000)).await;
@@ -110,7 +111,7 @@ async fn lines_beyond_a_ceiling_end_the_batch_with_a_problem_after_those_before(
 }
 
 #[tokio::test]
-async fn malformed_input_is_refused_with_line_and_field() {
+async fn malformed_input_is_refused_with_its_line_and_field() {
     let edge = edge(options()).await;
     let twice = "{\"requests\":[{\"url\":\"http://a.test/\",\"body\":\"a\",\"body_base64\":\"YQ==\"}]}";
     for (content_type, body, line, field, detail) in [
@@ -137,7 +138,7 @@ async fn malformed_input_is_refused_with_line_and_field() {
         let problem = edge.post(content_type, body).await.problem().await;
         assert_eq!((&problem["status"], &problem["field"]), (&json!(400), &json!(field)), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
-        // Where it takes two fields to be wrong, there is no one line.
+        // An error that involves two fields has no single line.
         assert_eq!(problem["line"], if line == 0 { Value::Null } else { json!(line) }, "{problem}");
     }
     for body in ["", "[]", "{", "{\"policy\":{}}", "{\"requests\":[]} x"] {

@@ -1,4 +1,4 @@
-//! Many callers in one instance, and an instance for long.
+//! Many callers in one instance, and an instance that serves for long.
 
 use super::{Edge, JSON, NDJSON, edge, options};
 use crate::support::{builder, origin, until};
@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 #[tokio::test]
-async fn sixteen_callers_share_an_instance_and_each_gets_its_own() {
+async fn sixteen_callers_share_an_instance_and_each_gets_its_own_outcomes() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let callers = (0..16).map(async |caller| {
         let requests: Vec<_> = (0..30)
@@ -25,7 +25,7 @@ async fn sixteen_callers_share_an_instance_and_each_gets_its_own() {
 }
 
 #[tokio::test]
-async fn one_caller_too_many_is_told_to_come_again() {
+async fn a_caller_beyond_the_limit_is_told_to_retry() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let batch = json!({"policy": {"timeouts": {"request": "30s"}}, "requests": [origin.url("/hang")]}).to_string();
     let mut callers = join_all((0..16).map(|_| edge.post(JSON, batch.clone()))).await;
@@ -33,11 +33,11 @@ async fn one_caller_too_many_is_told_to_come_again() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     callers.pop();
     until(&origin, |counts| counts.in_flight == 15).await;
-    assert_eq!(edge.post(JSON, batch).await.status, 200, "as soon as one has left");
+    assert_eq!(edge.post(JSON, batch).await.status, 200, "as soon as one has disconnected");
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_takes_nothing_from_the_others() {
+async fn a_caller_that_disconnects_does_not_affect_the_others() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let slow = json!({"requests": (0..10).map(|_| origin.url("/delay/400")).collect::<Vec<_>>()}).to_string();
     let hanging = json!({"requests": (0..10).map(|_| origin.url("/hang")).collect::<Vec<_>>()}).to_string();
@@ -51,9 +51,9 @@ async fn a_caller_that_leaves_takes_nothing_from_the_others() {
 }
 
 #[tokio::test]
-async fn ten_thousand_lines_pass_in_flat_memory() {
+async fn ten_thousand_lines_are_streamed_in_constant_memory() {
     let origin = origin().await;
-    // All bodies together are 80 MB, and the lines half a megabyte.
+    // The bodies total 80 MB, and the lines half a megabyte.
     let limits = Limits { memory: 16 << 20, ..Limits::default() };
     let edge = Edge::start(builder().limits(limits), options()).await;
     let mut lines = "{\"policy\":{\"concurrency\":32}}\n".to_owned();
@@ -85,27 +85,27 @@ async fn an_instance_keeps_nothing_of_the_batches_it_has_served() {
 }
 
 #[tokio::test]
-async fn an_instance_that_breaks_down_is_replaced() {
+async fn an_instance_that_traps_is_replaced() {
     let origin = origin().await;
-    // Enough for a small batch, and not for a line of control characters, each of which is six in JSON: the growth is refused, and the
-    // instance traps.
+    // Enough for a small batch, but not for a line of control characters, each of which takes six characters in JSON: memory growth is
+    // refused, and the instance traps.
     let limits = Limits { memory: 12 << 20, ..Limits::default() };
     let edge = Edge::start(builder().limits(limits), options()).await;
     let small = json!({"requests": [origin.url("/ok")]}).to_string();
-    let controls = BASE64_STANDARD.encode(vec![0; 900_000]);
-    let echo = json!({"method": "POST", "url": origin.url("/echo"), "body_base64": controls});
+    let control_characters = BASE64_STANDARD.encode(vec![0; 900_000]);
+    let echo = json!({"method": "POST", "url": origin.url("/echo"), "body_base64": control_characters});
     let large = json!({"requests": [echo]}).to_string();
     for _ in 0..3 {
         let reply = edge.post(JSON, small.clone()).await;
         assert_eq!(reply.outcomes().await.1["responses"], 1);
         let broken = edge.post(JSON, large.clone()).await;
         assert_eq!(broken.status, 200);
-        assert!(broken.whole().await.is_err(), "the answer does not end as if it were whole");
+        assert!(broken.bytes().await.is_err(), "the answer does not end as if it were complete");
     }
 }
 
 #[tokio::test]
-async fn an_instance_is_replaced_after_enough_requests_and_none_is_lost() {
+async fn an_instance_is_replaced_at_its_reuse_limit_and_no_request_is_lost() {
     let origin = origin().await;
     let edge = edge(ServiceOptions { reuse: 3, instances: 2, ..options() }).await;
     let batch = json!({"requests": [origin.url("/ok")]}).to_string();
@@ -121,7 +121,7 @@ async fn an_instance_is_replaced_after_enough_requests_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn an_instance_is_replaced_before_it_has_used_up_the_network() {
+async fn an_instance_is_replaced_before_it_exhausts_its_network_limit() {
     let origin = origin().await;
     let limits = Limits { network_bytes: 2 << 20, ..Limits::default() };
     let edge = Edge::start(builder().limits(limits), options()).await;

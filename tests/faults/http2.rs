@@ -1,7 +1,7 @@
-//! HTTP/2.
+//! Faults of HTTP/2.
 
-use super::tls::{Authority, trusting};
-use super::{MS, policy, told};
+use super::tls::{Authority, builder_trusting};
+use super::{MS, describe, policy};
 use crate::support::{by_id, cause, requests, run, run_one, status};
 use bytes::Bytes;
 use fantail::{Body, BodyMode, Cause, Harness, Outcome, Policy};
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 
-/// What a server of HTTP/2 does on each connection, told how many there were before.
+/// An HTTP/2 server that runs `serve` on each connection, with the number of earlier connections.
 struct Server {
     port: u16,
     harness: Harness,
@@ -33,11 +33,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (connections, serve) = (Arc::<AtomicUsize>::default(), Arc::new(serve));
-        let (counted, mut tasks) = (Arc::clone(&connections), JoinSet::new());
+        let (counter, mut tasks) = (Arc::clone(&connections), JoinSet::new());
         tasks.spawn(async move {
             let mut serving = JoinSet::new();
             while let Ok((tcp, _)) = listener.accept().await {
-                let before = counted.fetch_add(1, Ordering::SeqCst);
+                let before = counter.fetch_add(1, Ordering::SeqCst);
                 let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
                 serving.spawn(async move {
                     if let Ok(tls) = acceptor.accept(tcp).await {
@@ -46,7 +46,7 @@ impl Server {
                 });
             }
         });
-        Self { port, harness: trusting(&authority).build().unwrap(), connections, _tasks: tasks }
+        Self { port, harness: builder_trusting(&authority).build().unwrap(), connections, _tasks: tasks }
     }
 
     fn url(&self, path: &str) -> String {
@@ -62,7 +62,7 @@ impl Server {
     }
 }
 
-/// Answers every stream by its path: `/ok`, `/reset/CODE`, `/delay`, `/hang`.
+/// Answers `/reset/CODE` with a reset, `/delay` after 100 ms, and everything else at once.
 async fn well_behaved(tls: TlsStream<TcpStream>, _: usize) {
     let mut connection = h2::server::handshake(tls).await.unwrap();
     let mut answers = JoinSet::new();
@@ -89,17 +89,17 @@ async fn a_hundred_requests_share_one_connection_and_a_large_upload_arrives() {
     let urls: Vec<String> = (0..100).map(|_| server.url("/delay")).collect();
     let wide = Policy { concurrency: Some(100), ..Policy::default() };
     let (outcomes, report) = run(&server.harness, requests(urls), &wide).await;
-    assert!(by_id(outcomes).iter().all(|outcome| told(outcome) == "200 \"hello\""));
+    assert!(by_id(outcomes).iter().all(|outcome| describe(outcome) == "200 \"hello\""));
     assert_eq!((server.connections(), report.receipt.opened, report.receipt.reused), (1, 1, 99));
     let connections = server.harness.connections();
     assert_eq!((connections.open, connections.idle), (1, 1));
     let post = Request { method: "POST".to_owned(), body: Some(vec![7; 50_000]), ..Request::get(0, server.url("/ok")) };
-    assert_eq!(told(&run_one(&server.harness, post, &policy()).await), "200 \"hello\"");
+    assert_eq!(describe(&run_one(&server.harness, post, &policy()).await), "200 \"hello\"");
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn t1_after_a_goaway_what_was_not_processed_is_sent_elsewhere() {
+async fn t1_streams_not_processed_before_a_goaway_are_sent_on_another_connection() {
     let server = Server::start(|tls, before| async move {
         let mut connection = h2::server::handshake(tls).await.unwrap();
         let mut answered = 0;
@@ -111,7 +111,7 @@ async fn t1_after_a_goaway_what_was_not_processed_is_sent_elsewhere() {
                 connection.abrupt_shutdown(Reason::NO_ERROR);
             }
         }
-        // A socket closed with requests unread in it would take the answers along.
+        // Closing a socket that holds unread requests would discard the answers.
         tokio::time::sleep(100 * MS).await;
     })
     .await;
@@ -119,13 +119,13 @@ async fn t1_after_a_goaway_what_was_not_processed_is_sent_elsewhere() {
     let (outcomes, _) = run(&server.harness, requests(urls), &policy()).await;
     let outcomes = by_id(outcomes);
     for outcome in &outcomes {
-        assert_eq!((told(outcome).as_str(), outcome.attempts), ("200 \"hello\"", 1), "{outcome:?}");
+        assert_eq!((describe(outcome).as_str(), outcome.attempts), ("200 \"hello\"", 1), "{outcome:?}");
     }
     assert!(server.connections() >= 2);
 }
 
 #[tokio::test]
-async fn t2_resets_say_what_they_mean_and_only_a_refusal_is_repeated_unasked() {
+async fn t2_resets_are_reported_by_reason_and_only_a_refused_stream_is_resent() {
     let server = Server::start(well_behaved).await;
     for (reason, cause) in [
         (Reason::INTERNAL_ERROR, "connection-terminated head"),
@@ -136,8 +136,8 @@ async fn t2_resets_say_what_they_mean_and_only_a_refusal_is_repeated_unasked() {
         (Reason::ENHANCE_YOUR_CALM, "HTTP-protocol-error head"),
     ] {
         let outcome = server.get(&format!("/reset/{}", u32::from(reason))).await;
-        assert_eq!(told(&outcome), cause, "{reason:?}");
-        assert_eq!(told(&server.get("/ok").await), "200 \"hello\"", "the connection goes on");
+        assert_eq!(describe(&outcome), cause, "{reason:?}");
+        assert_eq!(describe(&server.get("/ok").await), "200 \"hello\"", "the connection stays usable");
     }
     assert_eq!(server.connections(), 1);
     let refused = Arc::<AtomicUsize>::default();
@@ -157,7 +157,7 @@ async fn t2_resets_say_what_they_mean_and_only_a_refusal_is_repeated_unasked() {
     })
     .await;
     let outcome = server.get("/").await;
-    assert_eq!((told(&outcome).as_str(), outcome.attempts, refused.load(Ordering::SeqCst)), ("200 \"\"", 1, 2));
+    assert_eq!((describe(&outcome).as_str(), outcome.attempts, refused.load(Ordering::SeqCst)), ("200 \"\"", 1, 2));
 }
 
 /// One frame (RFC 9113, section 4.1).
@@ -175,14 +175,14 @@ const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
-/// A server that sends its settings, waits for a request, and then sends these frames once and those without end.
-async fn raw(once: Vec<Vec<u8>>, for_ever: Vec<u8>) -> Server {
+/// A server that sends its settings, waits for a request, and then sends the frames of `once`, followed by `forever` endlessly.
+async fn raw_server(once: Vec<Vec<u8>>, forever: Vec<u8>) -> Server {
     Server::start(move |mut tls, _| {
-        let (once, for_ever) = (once.concat(), for_ever.clone());
+        let (once, forever) = (once.concat(), forever.clone());
         async move {
             let (mut buffer, mut read) = (vec![0; 65_536], 0);
             let _ = tls.write_all(&frame(SETTINGS, 0, 0, &[])).await;
-            // The preface and the settings are some 60 bytes: what exceeds them is a request.
+            // The preface and the settings are about 60 bytes; anything beyond them is a request.
             while read < 100 {
                 match tls.read(&mut buffer).await {
                     Ok(more @ 1..) => read += more,
@@ -192,13 +192,13 @@ async fn raw(once: Vec<Vec<u8>>, for_ever: Vec<u8>) -> Server {
             let _ = tls.write_all(&once).await;
             let (mut reading, mut writing) = tokio::io::split(tls);
             let flood = async {
-                while !for_ever.is_empty() && writing.write_all(&for_ever).await.is_ok() {}
+                while !forever.is_empty() && writing.write_all(&forever).await.is_ok() {}
                 std::future::pending::<()>().await;
             };
-            let leave = async { while reading.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+            let until_closed = async { while reading.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
             tokio::select! {
                 () = flood => {}
-                () = leave => {}
+                () = until_closed => {}
             }
         }
     })
@@ -206,10 +206,10 @@ async fn raw(once: Vec<Vec<u8>>, for_ever: Vec<u8>) -> Server {
 }
 
 #[tokio::test]
-async fn t3_floods_end_in_a_failure_in_time_and_in_bounded_memory() {
+async fn t3_frame_floods_end_in_a_failure_in_bounded_time() {
     let status_200 = [0x88];
     let header = |name: &str, size: usize| {
-        // A literal without indexing, its name and its value as they are (RFC 7541, section 6.2.2).
+        // A literal field without indexing, with name and value uncompressed (RFC 7541, section 6.2.2).
         let mut block = vec![0, u8::try_from(name.len()).unwrap()];
         block.extend(name.as_bytes());
         block.extend([
@@ -220,7 +220,7 @@ async fn t3_floods_end_in_a_failure_in_time_and_in_bounded_memory() {
         block.extend(vec![b'y'; size]);
         block
     };
-    for (what, once, for_ever) in [
+    for (what, once, forever) in [
         ("continuations", vec![frame(HEADERS, 0, 1, &status_200)], frame(CONTINUATION, 0, 1, &header("x", 10_000))),
         ("empty continuations", vec![frame(HEADERS, 0, 1, &status_200)], frame(CONTINUATION, 0, 1, &[]).repeat(100)),
         ("settings", vec![], frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]).repeat(100)),
@@ -234,17 +234,17 @@ async fn t3_floods_end_in_a_failure_in_time_and_in_bounded_memory() {
             frame(CONTINUATION, 0, 1, &header("y", 15_000)),
         ),
     ] {
-        let server = raw(once, for_ever).await;
-        let begun = std::time::Instant::now();
+        let server = raw_server(once, forever).await;
+        let start = std::time::Instant::now();
         let quick = Policy { attempt_timeout: Some(1_000 * MS), ..policy() };
         let outcome = run_one(&server.harness, Request::get(0, server.url("/")), &quick).await;
         assert!(outcome.result.is_err(), "{what}: {outcome:?}");
-        assert!(begun.elapsed() < 5_000 * MS, "{what}: {:?}", begun.elapsed());
+        assert!(start.elapsed() < 5_000 * MS, "{what}: {:?}", start.elapsed());
     }
 }
 
 #[tokio::test]
-async fn t4_frames_that_must_not_come_are_a_connection_error_and_touch_no_other_origin() {
+async fn t4_invalid_frames_are_connection_errors_and_affect_no_other_origin() {
     let healthy = Server::start(well_behaved).await;
     for (what, frames) in [
         ("data on an idle stream", frame(DATA, 0, 9, b"x")),
@@ -253,11 +253,11 @@ async fn t4_frames_that_must_not_come_are_a_connection_error_and_touch_no_other_
         ("a ping of another size", frame(PING, 0, 0, &[7; 7])),
         ("settings of another size", frame(SETTINGS, 0, 0, &[0; 5])),
         ("a continuation of nothing", frame(CONTINUATION, 4, 1, &[0x88])),
-        ("a push nobody wants", frame(PUSH_PROMISE, 4, 1, &[0, 0, 0, 2, 0x82])),
+        ("a push promise", frame(PUSH_PROMISE, 4, 1, &[0, 0, 0, 2, 0x82])),
         ("headers that are no HPACK", frame(HEADERS, 5, 1, &[0xff, 0xff, 0xff, 0xff, 0xff])),
         ("a frame larger than allowed", frame(DATA, 0, 1, &vec![0; 70_000])),
     ] {
-        let server = raw(vec![frames], vec![]).await;
+        let server = raw_server(vec![frames], vec![]).await;
         let outcome = server.get("/").await;
         let cause = cause(&outcome);
         let broken = [Cause::HttpProtocolError, Cause::ConnectionTerminated];
@@ -267,7 +267,7 @@ async fn t4_frames_that_must_not_come_are_a_connection_error_and_touch_no_other_
 }
 
 #[tokio::test]
-async fn b13_x3_a_body_that_nobody_reads_holds_back_no_other_on_the_same_connection() {
+async fn b13_x3_an_unread_body_does_not_block_other_streams_of_its_connection() {
     let server = Server::start(|tls, _| async move {
         let mut connection = h2::server::handshake(tls).await.unwrap();
         let mut sending = JoinSet::new();
@@ -310,10 +310,10 @@ async fn b13_x3_a_body_that_nobody_reads_holds_back_no_other_on_the_same_connect
 }
 
 #[tokio::test]
-async fn what_a_peer_says_when_it_leaves_is_not_repeated() {
-    let words = b"canary".repeat(100);
-    let goaway = [&[0, 0, 0, 0, 0, 0, 0, 11][..], &words].concat();
-    let server = raw(vec![frame(7, 0, 0, &goaway)], vec![]).await;
+async fn goaway_debug_data_is_not_reported() {
+    let debug_data = b"canary".repeat(100);
+    let goaway = [&[0, 0, 0, 0, 0, 0, 0, 11][..], &debug_data].concat();
+    let server = raw_server(vec![frame(7, 0, 0, &goaway)], vec![]).await;
     let outcome = server.get("/").await;
     let failure = crate::support::failure(&outcome);
     assert!(!failure.detail.as_deref().unwrap_or_default().contains("canary"), "{failure:?}");

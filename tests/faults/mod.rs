@@ -1,5 +1,5 @@
-//! Every fault that must be survived, under the id that SECURITY.md lists it with. Each is one request among healthy ones, which must
-//! all succeed; after it no connection may be left.
+//! Tests of the faults that SECURITY.md lists, named by their ids. Each fault hits one request among healthy ones, which must all
+//! succeed; afterwards no connection may be left open.
 
 mod connections;
 mod framing;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Short enough for a test, long enough for a busy machine.
+/// Timeouts short enough for a test and long enough for a busy machine.
 fn policy() -> Policy {
     Policy {
         head_timeout: Some(400 * MS),
@@ -27,16 +27,17 @@ fn policy() -> Policy {
     }
 }
 
-/// Plays a script to one request among nine healthy ones, and gives what became of it.
-async fn played(steps: impl Into<Vec<Step>>) -> Outcome {
-    played_to(&harness(), Request::default(), steps, &policy()).await.0
+/// Answers one request among nine healthy ones with a script, and returns its outcome.
+async fn play(steps: impl Into<Vec<Step>>) -> Outcome {
+    play_with(&harness(), Request::default(), steps, &policy()).await.0
 }
 
 fn harness() -> Harness {
     builder().build().unwrap()
 }
 
-async fn played_to(
+/// The same with this harness, request and policy.
+async fn play_with(
     harness: &Harness,
     request: Request,
     steps: impl Into<Vec<Step>>,
@@ -50,7 +51,7 @@ async fn played_to(
     (outcome, script, report)
 }
 
-/// Sends a request among nine healthy ones, which must all succeed.
+/// Sends a request among nine healthy ones, which must all succeed, and returns its outcome.
 async fn among_healthy(harness: &Harness, faulty: Request, policy: &Policy) -> (Outcome, Report) {
     let origin = origin().await;
     let mut batch: Vec<Request> = (0..10).map(|id| Request::get(id, origin.url("/ok"))).collect();
@@ -65,18 +66,18 @@ async fn among_healthy(harness: &Harness, faulty: Request, policy: &Policy) -> (
     (faulty, report)
 }
 
-/// Waits until no connection is open but those that are kept.
-async fn settled(harness: &Harness) {
-    let settled = async {
+/// Waits until all open connections are idle.
+async fn wait_until_idle(harness: &Harness) {
+    let idle = async {
         while harness.connections().open > harness.connections().idle {
             tokio::time::sleep(MS).await;
         }
     };
-    tokio::time::timeout(10_000 * MS, settled).await.expect("a connection was left");
+    tokio::time::timeout(10_000 * MS, idle).await.expect("a connection is still in use");
 }
 
-/// What became of a request, in one line: its cause and phase, or its status and body.
-fn told(outcome: &Outcome) -> String {
+/// Describes an outcome in one line: its cause and phase, or its status and body.
+fn describe(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(response) => match &response.body {
             Body::Bytes(bytes) => format!("{} {:?}", response.status, String::from_utf8_lossy(bytes)),
@@ -86,7 +87,7 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// A harness with other limits.
-fn limited(limits: Limits) -> Harness {
+/// A harness with these limits.
+fn harness_with_limits(limits: Limits) -> Harness {
     builder().limits(limits).build().unwrap()
 }

@@ -1,6 +1,6 @@
-//! Whatever fails, and whenever one leaves: nothing is lost and nothing is left.
+//! Whichever step fails, and whenever a batch is dropped: no outcome is lost and nothing is left behind.
 
-use super::{MS, policy, settled};
+use super::{MS, policy, wait_until_idle};
 use crate::support::{builder, by_id, harness, origin, requests, run, until};
 use fantail::{Connect, End, Policy, TcpConnector, Transport};
 use futures::future::BoxFuture;
@@ -13,50 +13,50 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Counts steps, and says when the one has come that is to fail.
+/// Counts I/O steps and fails one of them.
 #[derive(Clone)]
-struct Fuse {
+struct FaultInjector {
     steps: Arc<AtomicU64>,
-    fails: Arc<AtomicU64>,
+    failing_step: Arc<AtomicU64>,
 }
 
-impl Fuse {
+impl FaultInjector {
     fn step(&self) -> io::Result<()> {
         let step = self.steps.fetch_add(1, Ordering::SeqCst) + 1;
-        if step == self.fails.load(Ordering::SeqCst) { Err(io::Error::other("injected")) } else { Ok(()) }
+        if step == self.failing_step.load(Ordering::SeqCst) { Err(io::Error::other("injected")) } else { Ok(()) }
     }
 }
 
-/// Connections of which the k-th step fails, counted over all of them: a connect, a read or a write.
-struct Fused(Fuse);
+/// Connections whose failing step is counted over all of them; a step is a connect, a read or a write.
+struct FaultyConnector(FaultInjector);
 
-impl Connect for Fused {
+impl Connect for FaultyConnector {
     fn connect(&self, to: fantail::Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>> {
-        let (fuse, connecting) = (self.0.clone(), TcpConnector.connect(to));
+        let (injector, connecting) = (self.0.clone(), TcpConnector.connect(to));
         async move {
-            fuse.step()?;
+            injector.step()?;
             let transport = connecting.await?;
-            Ok(Box::new(FusedTransport { fuse, transport }) as Box<dyn Transport>)
+            Ok(Box::new(FaultyTransport { injector, transport }) as Box<dyn Transport>)
         }
         .boxed()
     }
 }
 
-struct FusedTransport {
-    fuse: Fuse,
+struct FaultyTransport {
+    injector: FaultInjector,
     transport: Box<dyn Transport>,
 }
 
-impl AsyncRead for FusedTransport {
+impl AsyncRead for FaultyTransport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.fuse.step()?;
+        self.injector.step()?;
         Pin::new(&mut self.transport).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for FusedTransport {
+impl AsyncWrite for FaultyTransport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.fuse.step()?;
+        self.injector.step()?;
         Pin::new(&mut self.transport).poll_write(cx, bytes)
     }
 
@@ -70,38 +70,38 @@ impl AsyncWrite for FusedTransport {
 }
 
 #[tokio::test]
-async fn s5_whichever_step_of_a_batch_fails_it_is_one_requests_failure_and_nothing_is_left() {
+async fn s5_a_fault_at_any_io_step_fails_at_most_one_request_and_leaves_nothing_behind() {
     let origin = origin().await;
-    let fuse = Fuse { steps: Arc::default(), fails: Arc::default() };
-    let harness = builder().connector(Fused(fuse.clone())).build().unwrap();
+    let injector = FaultInjector { steps: Arc::default(), failing_step: Arc::default() };
+    let harness = builder().connector(FaultyConnector(injector.clone())).build().unwrap();
     let paths = ["/ok", "/bytes/30000", "/chunked/5000", "/status/404"];
     let urls: Vec<String> = (0..20).map(|id| origin.url(paths[id % paths.len()])).collect();
     let narrow = Policy { concurrency: Some(4), ..policy() };
-    for fails in 1.. {
-        assert!(fails < 2_000, "the steps of twenty requests do not end");
-        fuse.steps.store(0, Ordering::SeqCst);
-        fuse.fails.store(fails, Ordering::SeqCst);
+    for failing_step in 1.. {
+        assert!(failing_step < 2_000, "twenty requests take too many steps");
+        injector.steps.store(0, Ordering::SeqCst);
+        injector.failing_step.store(failing_step, Ordering::SeqCst);
         let (outcomes, report) = run(&harness, requests(urls.clone()), &narrow).await;
         let outcomes = by_id(outcomes);
         let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
-        assert!(outcomes.len() == 20 && failed <= 1, "step {fails}: {failed} failed");
-        assert!(matches!(report.end, End::Finished(Some(_))), "step {fails}: {:?}", report.end);
-        settled(&harness).await;
+        assert!(outcomes.len() == 20 && failed <= 1, "step {failing_step}: {failed} failed");
+        assert!(matches!(report.end, End::Finished(Some(_))), "step {failing_step}: {:?}", report.end);
+        wait_until_idle(&harness).await;
         let connections = harness.connections();
         until(&origin, |counts| counts.in_flight == 0 && counts.open <= connections.idle).await;
-        if fuse.steps.load(Ordering::SeqCst) < fails {
+        if injector.steps.load(Ordering::SeqCst) < failing_step {
             return;
         }
     }
 }
 
-/// Polls a future so many times, then gives it up.
-struct GivenUp<F> {
+/// Polls a future at most `polls` times, then returns `None`.
+struct PollLimit<F> {
     future: Pin<Box<F>>,
     polls: u32,
 }
 
-impl<F: Future> Future for GivenUp<F> {
+impl<F: Future> Future for PollLimit<F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -118,7 +118,7 @@ impl<F: Future> Future for GivenUp<F> {
 }
 
 #[tokio::test]
-async fn x1_a_batch_dropped_at_whichever_poll_leaves_nothing() {
+async fn x1_a_batch_dropped_at_any_poll_leaves_nothing_behind() {
     let (origin, harness) = (origin().await, harness());
     let paths = ["/ok", "/bytes/300000", "/delay/5", "/hang", "/drip/5"];
     let urls: Vec<String> = (0..20).map(|id| origin.url(paths[id % paths.len()])).collect();
@@ -133,14 +133,14 @@ async fn x1_a_batch_dropped_at_whichever_poll_leaves_nothing() {
             let mut outcomes = pin!(&mut outcomes);
             while outcomes.next().await.is_some() {}
         };
-        finished = GivenUp { future: Box::pin(batch), polls }.await.is_some();
+        finished = PollLimit { future: Box::pin(batch), polls }.await.is_some();
         until(&origin, |counts| counts.in_flight == 0).await;
-        settled(&harness).await;
+        wait_until_idle(&harness).await;
     }
     drop(harness);
     until(&origin, |counts| counts.open == 0).await;
-    // What was told to end has a turn to do so.
+    // Gives cancelled tasks a turn to end.
     tokio::time::sleep(MS).await;
-    // The listener's task is all there is.
+    // Only the listener's task is left.
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
 }

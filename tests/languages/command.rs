@@ -1,7 +1,7 @@
 //! A program in Rust for WASI 0.2.
 
 use crate::stock::Stock;
-use crate::support::guest;
+use crate::support::build_guest;
 use component_builder::compose;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::p2::bindings::Command;
@@ -9,7 +9,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 #[tokio::test]
 async fn a_program_for_wasi_0_2_fetches_its_arguments() {
-    let program = compose(&guest("fantail-example-command-p2"), &[fantail::COMPONENT_P2]).unwrap();
+    let program = compose(&build_guest("fantail-example-command-p2"), &[fantail::COMPONENT_P2]).unwrap();
     let printed = MemoryOutputPipe::new(4_096);
     let arguments = ["program", "http://origin.test/ok", "http://origin.test/fail", "nowhere"];
     let mut host = Stock::new(&program, &[]);

@@ -27,7 +27,7 @@ fn world(wit: &Path) -> (Resolve, WorldId) {
     (resolve, world)
 }
 
-/// What `wit-bindgen go` does.
+/// Generates bindings, as `wit-bindgen go` does.
 fn generate(wit: &Path, folder: &Path) {
     let (mut resolve, world) = world(wit);
     let mut files = Files::default();
@@ -39,7 +39,7 @@ fn generate(wit: &Path, folder: &Path) {
     }
 }
 
-/// What `wasm-tools component embed` and `wasm-tools component new` do.
+/// Makes a component of a module, as `wasm-tools component embed` and `wasm-tools component new` do.
 fn component(wit: &Path, mut module: Vec<u8>) -> Vec<u8> {
     let (resolve, world) = world(wit);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
@@ -49,7 +49,7 @@ fn component(wit: &Path, mut module: Vec<u8>) -> Vec<u8> {
     adapter.unwrap().encode().unwrap()
 }
 
-/// The package that bindings are made for. The crate that makes them has it, so that no proxy of Go's is asked.
+/// The Go package that the bindings import. The generator's crate contains it, so that no Go module proxy is needed.
 async fn runtime() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--offline", "--locked"]).current_dir(root());

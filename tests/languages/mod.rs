@@ -1,18 +1,18 @@
-//! The callers and hosts of `examples` in other languages: each is built, run, and what it prints compared. `cargo xtask test` installs
-//! their tools, and counts as skipped what it cannot install them for.
+//! The callers and hosts of `examples` in other languages: each is built and run, and its output compared. `cargo xtask test` installs
+//! their tools, and counts the tests whose tools it cannot install as skipped.
 
 mod command;
 mod go;
 mod node;
 mod python;
 
-use crate::support::{origin, refused, root};
+use crate::support::{origin, refused_url, root};
 use fantail_origin::Origin;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
 
-/// Ten URLs, and what every example has to print of them, sorted.
+/// Ten URLs, and the sorted lines that every example has to print for them.
 struct Task {
     urls: Vec<String>,
     lines: Vec<String>,
@@ -31,16 +31,16 @@ impl Task {
             (origin.url("/bytes/2000000"), "body-too-large"),
             (origin.url("/short"), "HTTP-response-incomplete"),
             (origin.url("/close"), "HTTP-protocol-error"),
-            (refused().await, "connection-refused"),
+            (refused_url().await, "connection-refused"),
             ("ftp://127.0.0.1/".to_owned(), "invalid-url"),
         ];
-        let mut lines: Vec<String> = expected.iter().map(|(url, said)| format!("{url} {said}")).collect();
+        let mut lines: Vec<String> = expected.iter().map(|(url, result)| format!("{url} {result}")).collect();
         lines.sort_unstable();
         Self { urls: expected.map(|(url, _)| url).into(), lines, _origin: origin }
     }
 }
 
-/// Runs a program to its end, within five minutes; gives the lines that it printed, sorted.
+/// Runs a program to its end, within five minutes, and returns the lines that it printed, sorted.
 async fn lines(command: &mut Command) -> Vec<String> {
     let output = tokio::time::timeout(Duration::from_mins(5), command.kill_on_drop(true).output());
     let output = output.await.unwrap_or_else(|_| panic!("{command:?} does not end")).unwrap();
@@ -59,7 +59,7 @@ fn example(path: &str) -> PathBuf {
     root().join("examples").join(path)
 }
 
-/// Puts the world of an example and the interface for WASI 0.2 into a folder, the one way that every tool reads.
+/// Copies the world of an example and the interface for WASI 0.2 into a folder, in the layout that every tool accepts.
 fn wit(language: &str, folder: &Path) -> PathBuf {
     let (wit, interface) = (folder.join("wit"), root().join("wit/fetch-p2"));
     copy(&example(language).join("wit"), &wit);
@@ -68,7 +68,7 @@ fn wit(language: &str, folder: &Path) -> PathBuf {
     wit
 }
 
-/// Copies what a folder holds, folders in it included.
+/// Copies a folder recursively.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -6,7 +6,7 @@ use component_builder::compose;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// A folder in which modules find the packages that are installed, with the files of the hosts in it.
+/// A folder with the host examples, from which Node resolves the installed packages.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir_in(tools("node")).unwrap();
     copy(&example("hosts/node"), folder.path());
@@ -20,7 +20,7 @@ fn node(folder: &TempDir) -> Command {
     node
 }
 
-/// Runs a module of these words.
+/// Runs a module with this text.
 fn script(folder: &TempDir, text: &str) -> Command {
     std::fs::write(folder.path().join("script.mjs"), text).unwrap();
     let mut node = node(folder);
@@ -32,18 +32,19 @@ async fn jco(folder: &TempDir, arguments: &[&str]) {
     lines(node(folder).arg(tools("node").join("node_modules/.bin/jco")).args(arguments)).await;
 }
 
-/// Makes modules of a component, as the examples' first lines say.
+/// Transpiles a component into modules, as the first lines of the examples say.
 async fn transpile(folder: &TempDir, component: &[u8], name: &str, to: &str) {
     let file = format!("{to}.wasm");
     std::fs::write(folder.path().join(&file), component).unwrap();
     jco(folder, &["transpile", &file, "--name", name, "--out-dir", to]).await;
 }
 
-/// P10: sends a POST whose head comes after the time for it, and would be sent again if nothing had been sent.
-async fn does_not_send_again_what_was_sent(folder: &TempDir, version: &str, component: &str) {
+/// Sends POSTs whose heads come late: after the connect timeout one still succeeds, and after the head timeout one fails without a
+/// retry, as it may have been sent.
+async fn assert_sent_posts_are_not_retried(folder: &TempDir, version: &str, component: &str) {
     let origin = origin().await;
     let post = format!(
-        "import './mended-{version}.mjs';
+        "import './workarounds-{version}.mjs';
         import {{ batch }} from './{component}/fantail.js';
         const policy = new batch.Policy();
         policy.setConnectTimeout(100);
@@ -66,7 +67,7 @@ async fn node_runs_the_component_for_wasi_0_2() {
     let (task, folder) = (Task::new().await, folder());
     transpile(&folder, fantail::COMPONENT_P2, "fantail", "fantail-p2").await;
     assert_eq!(lines(node(&folder).arg("p2.mjs").args(&task.urls)).await, task.lines);
-    does_not_send_again_what_was_sent(&folder, "p2", "fantail-p2").await;
+    assert_sent_posts_are_not_retried(&folder, "p2", "fantail-p2").await;
 }
 
 #[tokio::test]
@@ -75,12 +76,12 @@ async fn node_runs_the_component_for_wasi_0_3() {
     let (task, folder) = (Task::new().await, folder());
     transpile(&folder, fantail::COMPONENT, "fantail", "fantail").await;
     assert_eq!(lines(node(&folder).arg("p3.mjs").args(&task.urls)).await, task.lines);
-    does_not_send_again_what_was_sent(&folder, "p3", "fantail").await;
+    assert_sent_posts_are_not_retried(&folder, "p3", "fantail").await;
 }
 
 #[tokio::test]
 #[ignore = "needs the tools in xtask/tools/package.json"]
-async fn node_runs_a_caller_in_javascript_that_was_composed_with_the_component() {
+async fn node_runs_a_composed_javascript_caller() {
     let (task, folder) = (Task::new().await, folder());
     std::fs::copy(example("javascript/caller.js"), folder.path().join("caller.js")).unwrap();
     wit("javascript", folder.path());
@@ -88,7 +89,7 @@ async fn node_runs_a_caller_in_javascript_that_was_composed_with_the_component()
     jco(&folder, &build).await;
     let caller = std::fs::read(folder.path().join("caller.wasm")).unwrap();
     transpile(&folder, &compose(&caller, &[fantail::COMPONENT_P2]).unwrap(), "caller", "composed").await;
-    let run = "import './mended-p2.mjs';
+    let run = "import './workarounds-p2.mjs';
         import { run } from './composed/caller.js';
         for (const line of run(process.argv.slice(2))) console.log(line);";
     assert_eq!(lines(script(&folder, run).args(&task.urls)).await, task.lines);

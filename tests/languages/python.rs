@@ -39,7 +39,7 @@ async fn python_callers_read_bodies_as_streams() {
     build.arg("-d").arg(root().join("wit/fetch")).args(["-d", "wit", "-w", "example:caller/caller"]);
     lines(build.args(["componentize", "caller", "-o"]).arg(&file)).await;
     let caller = compose(&std::fs::read(file).unwrap(), &[fantail::COMPONENT]).unwrap();
-    // All of Python is compiled here.
+    // The caller contains the whole of CPython, so compile it quickly.
     let mut host = Stock::unoptimised(&caller);
     let instance = bindings::Caller::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
     let paths = ["ok", "fail", "bytes/0", "bytes/300000"];

@@ -1,5 +1,5 @@
-//! The fan-out one writes without Fantail: so many at once, and a line for each as it ends. It has no deadline, no limit on
-//! bodies, no retries to add to, and says of a failure what the host says.
+//! A fan-out without Fantail, for comparison: fetches URLs with limited concurrency and writes a line for each as it ends. It has no
+//! deadline, no limit on bodies and no retries, and reports failures with the message of the host.
 
 use futures::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -43,12 +43,12 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 async fn fetch(id: usize, url: String) -> Outcome {
-    let fetched = async {
+    let result = async {
         let response = spin_sdk::http::get(&url).await?;
         let status = response.status().as_u16();
         Ok::<_, spin_sdk::wasip3::http::types::ErrorCode>((status, response.into_body().bytes().await?))
     };
-    match fetched.await {
+    match result.await {
         Ok((status, body)) => {
             let body = Some(String::from_utf8_lossy(&body).into_owned());
             Outcome { id, status: Some(status), body, error: None }

@@ -1,4 +1,4 @@
-//! Asks several mirrors for the same thing and gives the first good answer, within two seconds, over WASI 0.2.
+//! Requests the same resource from several mirrors and returns the first good answer, within two seconds, over WASI 0.2.
 
 mod component;
 

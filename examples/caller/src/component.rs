@@ -1,4 +1,4 @@
-//! What the caller is as a component.
+//! The bindings of the caller.
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {

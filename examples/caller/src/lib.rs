@@ -1,4 +1,4 @@
-//! Asks several mirrors for the same thing and gives the first good answer, within two seconds.
+//! Requests the same resource from several mirrors and returns the first good answer, within two seconds.
 
 mod component;
 

@@ -1,4 +1,4 @@
-//! What the program is as a component.
+//! The bindings of the program.
 
 mod bindings {
     wit_bindgen::generate!({

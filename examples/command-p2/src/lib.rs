@@ -1,4 +1,4 @@
-//! Fetches the URLs it is given as arguments, four at a time, and prints the status of each, or why it has none.
+//! Fetches the URLs of its arguments, four at a time, and prints for each its status or the cause of its failure.
 //!
 //! ```sh
 //! wac plug --plug fantail-p2.wasm command.wasm -o composed.wasm

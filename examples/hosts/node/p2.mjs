@@ -1,10 +1,10 @@
-// Node with the component for WASI 0.2. While a batch waits, all of this thread waits: put it into a worker.
+// Node with the component for WASI 0.2. A waiting batch blocks its whole thread, so run it in a worker.
 //
 //     npm install @bytecodealliance/jco @bytecodealliance/preview2-shim
 //     npx jco transpile fantail-p2.wasm --name fantail --out-dir fantail-p2
 //     node p2.mjs https://example.com/ https://example.org/
 
-import './mended-p2.mjs';
+import './workarounds-p2.mjs';
 import { batch as fantail } from './fantail-p2/fantail.js';
 
 const policy = new fantail.Policy();

@@ -1,10 +1,10 @@
-// Node 25 or later with the component for WASI 0.3. While a batch waits, the event loop goes on.
+// Node 25 or later with the component for WASI 0.3. A waiting batch does not block the event loop.
 //
 //     npm install @bytecodealliance/jco @bytecodealliance/preview3-shim
 //     npx jco transpile fantail.wasm --name fantail --out-dir fantail
 //     node p3.mjs https://example.com/ https://example.org/
 
-import './mended-p3.mjs';
+import './workarounds-p3.mjs';
 import { batch as fantail } from './fantail/fantail.js';
 
 const policy = new fantail.Policy();

@@ -1,4 +1,4 @@
-"""Python with the component for WASI 0.2, through wasmtime-py, which has wasi:http of its own and no 0.3 yet.
+"""Python with the component for WASI 0.2, through wasmtime-py, which implements wasi:http but not yet WASI 0.3.
 
     pip install wasmtime
     python host.py fantail-p2.wasm https://example.com/ https://example.org/

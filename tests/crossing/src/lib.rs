@@ -14,7 +14,7 @@ mod bindings {
     use super::Caller;
 }
 
-use bindings::exports::test::crossing::caller::{Answer, Guest, Wanted};
+use bindings::exports::test::crossing::caller::{Answer, Guest, Workload};
 use bindings::fantail::fetch::batch::{Batch, Body, BodyMode, Outcome, Policy, Request, fetch_all};
 use bindings::wasi::clocks::monotonic_clock::{now, wait_for};
 use futures::future::{Either, select};
@@ -25,14 +25,14 @@ struct Caller;
 const MS: u64 = 1_000_000;
 
 impl Guest for Caller {
-    async fn by_batch(wanted: Wanted) -> Vec<Answer> {
-        let batch = Batch::start(Some(policy(&wanted))).await.expect("the policy");
+    async fn by_batch(workload: Workload) -> Vec<Answer> {
+        let batch = Batch::start(Some(policy(&workload))).await.expect("the policy");
         batch.keep_open();
-        let mut requests = requests(wanted).into_iter();
+        let mut requests = requests(workload).into_iter();
         let feed = async {
             while !requests.as_slice().is_empty() {
                 let room = batch.room().await;
-                batch.push(requests.by_ref().take(room as usize).collect()).expect("the batch takes them");
+                batch.push(requests.by_ref().take(room as usize).collect()).expect("the batch accepts them");
             }
             batch.finish();
         };
@@ -47,37 +47,37 @@ impl Guest for Caller {
         answers
     }
 
-    async fn by_list(wanted: Wanted) -> Vec<Answer> {
-        let policy = policy(&wanted);
-        fetch_all(requests(wanted), Some(policy)).await.expect("the policy").into_iter().map(answer).collect()
+    async fn by_list(workload: Workload) -> Vec<Answer> {
+        let policy = policy(&workload);
+        fetch_all(requests(workload), Some(policy)).await.expect("the policy").into_iter().map(answer).collect()
     }
 
     async fn between_calls(url: String, count: u32) -> u32 {
         let batch = Batch::start(None).await.expect("no policy");
-        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("it takes them");
+        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("the batch accepts them");
         let first = batch.next(1).await.expect("the first").len();
-        // Nobody calls meanwhile.
+        // No call is pending meanwhile.
         wait_for(500 * MS).await;
-        // All the rest is there: it comes at once, or not at all.
-        let mut there = first;
+        // All other outcomes are ready by now, so that `next` returns them immediately.
+        let mut ready = first;
         loop {
             let next = batch.next(u32::MAX);
             let soon = wait_for(MS);
             pin_mut!(next, soon);
             match select(next, soon).await {
-                Either::Left((Some(outcomes), _)) => there += outcomes.len(),
-                Either::Left((None, _)) | Either::Right(_) => return u32::try_from(there).expect("a count"),
+                Either::Left((Some(outcomes), _)) => ready += outcomes.len(),
+                Either::Left((None, _)) | Either::Right(_) => return u32::try_from(ready).expect("a count"),
             }
         }
     }
 
-    async fn side_by_side(url: String, count: u32) -> u32 {
+    async fn concurrent_takers(url: String, count: u32) -> u32 {
         let batch = Batch::start(None).await.expect("no policy");
         batch.keep_open();
         let push = async {
             for id in 0..count {
                 batch.room().await;
-                batch.push(vec![get(id, &url)]).expect("it takes it");
+                batch.push(vec![get(id, &url)]).expect("the batch accepts it");
             }
             batch.finish();
         };
@@ -92,45 +92,45 @@ impl Guest for Caller {
         u32::try_from(first + second).expect("a count")
     }
 
-    async fn leave(url: String, count: u32, how: u32) -> u64 {
+    async fn abandon(url: String, count: u32, how: u32) -> u64 {
         let policy = Policy::new();
         policy.set_body(if how == 2 { BodyMode::Unread } else { BodyMode::Bytes });
         let batch = Batch::start(Some(policy)).await.expect("the policy");
         let mut held = None;
         if how == 2 {
-            batch.push(vec![get(0, "http://origin.test/ok")]).expect("it takes it");
+            batch.push(vec![get(0, "http://origin.test/ok")]).expect("the batch accepts it");
             held = batch.next(1).await;
         }
-        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("it takes them");
+        batch.push((0..count).map(|id| get(id, &url)).collect()).expect("the batch accepts them");
         {
             let (next, soon) = (batch.next(1), wait_for(100 * MS));
             pin_mut!(next, soon);
             let Either::Right(((), next)) = select(next, soon).await else { return u64::MAX };
             if how == 1 {
-                // The call is under way while it ends.
+                // Ends the call that is still pending.
                 batch.cancel();
-                assert!(next.await.is_none(), "there is nothing more");
-                assert!(batch.summary().is_some(), "it is over");
+                assert!(next.await.is_none(), "no further outcomes");
+                assert!(batch.summary().is_some(), "the batch has ended");
             }
         }
-        let left = now();
+        let start = now();
         drop(batch);
-        let took = now() - left;
+        let took = now() - start;
         if let Some(outcomes) = held {
-            // Long enough for the test to look.
+            // Gives the test time to check that nothing is in flight.
             wait_for(50 * MS).await;
             assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "the body that is held");
         }
         took
     }
 
-    async fn at_once(url: String, count: u32) {
+    async fn ready_calls(url: String, count: u32) {
         let policy = Policy::new();
         policy.set_window(2 * count);
         let batch = Batch::start(Some(policy)).await.expect("the policy");
-        batch.push((0..=count).map(|id| get(id, &url)).collect()).expect("it takes them");
+        batch.push((0..=count).map(|id| get(id, &url)).collect()).expect("the batch accepts them");
         batch.next(1).await.expect("the first");
-        // Until they are all there.
+        // Until all outcomes are ready.
         wait_for(300 * MS).await;
         for _ in 0..count {
             assert!(batch.room().await > 0, "half of the window is free");
@@ -138,10 +138,10 @@ impl Guest for Caller {
         }
     }
 
-    async fn many(url: String, count: u32) {
+    async fn many_batches(url: String, count: u32) {
         for id in 0..count {
             let batch = Batch::start(None).await.expect("no policy");
-            batch.push(vec![get(id, &url)]).expect("it takes it");
+            batch.push(vec![get(id, &url)]).expect("the batch accepts it");
             if id % 2 == 0 {
                 batch.next(1).await.expect("an outcome");
             }
@@ -149,33 +149,33 @@ impl Guest for Caller {
     }
 }
 
-fn policy(wanted: &Wanted) -> Policy {
+fn policy(workload: &Workload) -> Policy {
     let policy = Policy::new();
-    policy.set_concurrency(wanted.concurrency);
-    policy.set_window(wanted.concurrency);
+    policy.set_concurrency(workload.concurrency);
+    policy.set_window(workload.concurrency);
     policy.set_max_body(16 << 20);
     policy
 }
 
-fn requests(wanted: Wanted) -> Vec<Request> {
+fn requests(workload: Workload) -> Vec<Request> {
     let upload = |size: u32| vec![b'u'; size as usize];
-    let headers = vec![("x-filler".to_owned(), vec![b'h'; wanted.header as usize])];
+    let headers = vec![("x-filler".to_owned(), vec![b'h'; workload.header as usize])];
     let request = |id| Request {
         id,
-        method: if wanted.upload.is_some() { "POST" } else { "GET" }.to_owned(),
-        url: wanted.url.clone(),
-        headers: if wanted.header > 0 { headers.clone() } else { Vec::new() },
-        body: wanted.upload.map(upload),
+        method: if workload.upload.is_some() { "POST" } else { "GET" }.to_owned(),
+        url: workload.url.clone(),
+        headers: if workload.header > 0 { headers.clone() } else { Vec::new() },
+        body: workload.upload.map(upload),
         options: None,
     };
-    (0..wanted.count).map(request).collect()
+    (0..workload.count).map(request).collect()
 }
 
 fn get(id: u32, url: &str) -> Request {
     Request { id, method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None, options: None }
 }
 
-/// What of an outcome shows whether it is whole.
+/// Reduces an outcome to what shows whether it is complete.
 fn answer(outcome: Outcome) -> Answer {
     let Outcome { id, result, .. } = outcome;
     match result {

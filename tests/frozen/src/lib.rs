@@ -1,4 +1,4 @@
-//! A caller built against the first text of `fantail:fetch`, which stays as it is: what the present component must go on fitting.
+//! A caller built against a frozen copy of `fantail:fetch`, with which the current component must stay compatible.
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
@@ -32,7 +32,7 @@ impl Guest for Caller {
         let batch = Batch::start(Some(policy)).await.map_err(refused)?;
         let (headers, options) = (Vec::new(), Some(options));
         let request = Request { id: 7, method: "GET".to_owned(), url, headers, body: None, options };
-        batch.push(vec![request]).map_err(|()| "not taken")?;
+        batch.push(vec![request]).map_err(|()| "not accepted")?;
         batch.finish();
         let outcome = batch.next(1).await.and_then(|mut outcomes| outcomes.pop()).ok_or("no outcome")?;
         let failed = |Failure { code, cause, .. }| format!("{cause} ({code:?})");

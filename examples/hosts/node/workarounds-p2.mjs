@@ -1,21 +1,21 @@
-// Import this before the component: it mends where preview2-shim 0.26 does otherwise than wasi:http says.
+// Import this before the component. It works around deviations of preview2-shim 0.26 from wasi:http.
 
 import { types } from '@bytecodealliance/preview2-shim/http';
 
-// It knows one timeout, of a silent socket, takes it from the one for connecting, and calls it `connection-timeout`, as if nothing had been
-// sent: a POST would be sent again. Let it be the one for the head.
+// The shim has a single timeout, for a silent socket. It takes its value from the connect timeout and reports `connection-timeout`, as if
+// nothing had been sent, so that a POST would be sent again. This makes it the timeout for the head.
 const options = types.RequestOptions.prototype;
 options.setFirstByteTimeout = options.setConnectTimeout;
 options.setConnectTimeout = () => {};
 const { get } = types.FutureIncomingResponse.prototype;
 types.FutureIncomingResponse.prototype.get = function () {
-  const got = get.call(this);
-  const answer = got?.val;
+  const result = get.call(this);
+  const answer = result?.val;
   if (answer?.tag === 'err' && answer.val.tag === 'connection-timeout') answer.val = { tag: 'HTTP-response-timeout' };
-  return got;
+  return result;
 };
 
-// When a body breaks off it gives an Error in place of a code, and the component ends.
+// When a body breaks off, the shim returns an Error instead of an error code, which ends the component.
 const { httpErrorCode } = types;
 types.httpErrorCode = (error) => {
   const code = httpErrorCode(error);

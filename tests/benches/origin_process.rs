@@ -1,26 +1,26 @@
-//! Processes of their own: their sockets and their memory are not ours.
+//! The origin in a process of its own, so that its sockets and memory do not count as the harness's.
 
 use fantail_origin::Origin;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-/// What this program is told in order to be the origin.
-const ROLE: &str = "be-the-origin";
+/// The argument that makes this program serve as the origin.
+const ROLE: &str = "serve-origin";
 
-/// Ended with the value.
-pub(crate) struct Apart {
+/// A process that serves an origin until it is dropped.
+pub(crate) struct OriginProcess {
     process: Child,
     base: String,
 }
 
-impl Apart {
+impl OriginProcess {
     pub(crate) fn start() -> Self {
         let program = std::env::current_exe().expect("this program has a path");
         let process = Command::new(program).arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut process = process.expect("it ran once already");
+        let mut process = process.expect("this program can run");
         let mut base = String::new();
         let stdout = process.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut base).expect("it says where it is");
+        BufReader::new(stdout).read_line(&mut base).expect("it prints its URL");
         Self { process, base: base.trim().to_owned() }
     }
 
@@ -29,23 +29,23 @@ impl Apart {
     }
 }
 
-impl Drop for Apart {
+impl Drop for OriginProcess {
     fn drop(&mut self) {
-        // It ends with its input.
+        // It exits when its input ends.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }
 
-/// Runs this program once more, with another argument.
-pub(crate) fn again(argument: &str) {
+/// Runs this program in a child process with this argument.
+pub(crate) fn run_child(argument: &str) {
     let program = std::env::current_exe().expect("this program has a path");
-    let ended = Command::new(program).arg(argument).status().expect("it ran once already");
-    assert!(ended.success(), "{argument}: {ended}");
+    let status = Command::new(program).arg(argument).status().expect("this program can run");
+    assert!(status.success(), "{argument}: {status}");
 }
 
-/// Whether this process was to be the origin: it was, until its input ended.
-pub(crate) async fn was_it() -> bool {
+/// If this process was started as the origin, serves until its input ends and returns true.
+pub(crate) async fn serve_if_origin() -> bool {
     if std::env::args().nth(1).as_deref() != Some(ROLE) {
         return false;
     }

@@ -1,8 +1,8 @@
-// Import this before the component: it mends where preview3-shim 0.7 does otherwise than wasi:http says.
+// Import this before the component. It works around deviations of preview3-shim 0.7 from wasi:http.
 
 import { client, types } from '@bytecodealliance/preview3-shim/http';
 
-// It calls a head that is late `connection-timeout`, as if nothing had been sent: a POST would be sent again.
+// The shim reports a late head as `connection-timeout`, as if nothing had been sent, so that a POST would be sent again.
 const { send } = client;
 client.send = (request) =>
   send(request).catch((error) => {
@@ -10,7 +10,7 @@ client.send = (request) =>
     throw error;
   });
 
-// When a body breaks off it throws, and the batch waits for ever. The body has to end there, and the trailers to say why.
+// When a body breaks off, the shim throws, and the batch waits forever. The body has to end there, and the trailers have to report why.
 const { consumeBody } = types.Response;
 types.Response.consumeBody = (response, sent) => {
   const [body, trailers] = consumeBody(response, sent);
@@ -20,7 +20,7 @@ types.Response.consumeBody = (response, sent) => {
   return [{ [Symbol.asyncIterator]: () => ({ next, return: () => pieces.return() }) }, trailers.read().catch(() => incomplete)];
 };
 
-// When a body is dropped before its end it keeps the connection, and ends the process when that is silent for too long.
+// When a body is dropped before its end, the shim keeps the connection, and exits the process if that is silent for too long.
 const { values } = ReadableStream.prototype;
 ReadableStream.prototype.values = function (options) {
   return values.call(this, { ...options, preventCancel: false });
