@@ -2,7 +2,7 @@
 
 use crate::support::{builder, by_id, origin, run, text};
 use fantail::{BodyMode, Header, Policy};
-use fantail_engine::{Overrides, Request};
+use fantail_engine::{Request, RequestOptions};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,12 +35,12 @@ fn requests_with_canaries(origin: &str, refused: &str) -> Vec<Request> {
         body: Some(b"canary".to_vec()),
         ..Request::get(0, format!("{origin}{path}?canary=canary"))
     };
-    let secret = Overrides { secret_headers: vec!["x-canary-free".to_owned()], ..Overrides::default() };
+    let secret = RequestOptions { secret_headers: vec!["x-canary-free".to_owned()], ..RequestOptions::default() };
     let mut all: Vec<Request> =
         ["/echo", "/close", "/reset", "/hang", "/short", "/garbage", "/headers/1000", "/bytes/2000", "/drip/9000"]
             .map(request)
             .into();
-    all.push(Request { overrides: secret, ..request("/redirect/307?http://canary:canary@elsewhere.test/canary") });
+    all.push(Request { options: secret, ..request("/redirect/307?http://canary:canary@elsewhere.test/canary") });
     all.push(request(&format!("/redirect/307?{origin}/echo?canary")));
     all.push(Request { url: format!("{refused}?canary"), ..request("") });
     all.push(Request { url: "http://canary:canary@127.0.0.1/?canary".to_owned(), ..request("") });

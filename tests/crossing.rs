@@ -105,7 +105,9 @@ async fn responses_that_do_not_fit_into_one_list_fail_as_too_large() {
     let (whole, too_large): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!((whole.len(), too_large.len()), (67, 33), "64 MiB fit");
     assert!(
-        too_large.iter().all(|answer| answer.failure.starts_with("body-too-large: the list has no room left for the response"))
+        too_large
+            .iter()
+            .all(|answer| answer.failure.starts_with("body-too-large: the list has no room left for the response"))
     );
 }
 

@@ -2,7 +2,7 @@
 
 use crate::callers::{CallerOutcome, fetch_all};
 use fantail::{BodyMode, Cause, Policy, Until};
-use fantail_engine::{Overrides, Request};
+use fantail_engine::{Request, RequestOptions};
 use std::time::Duration;
 
 fn get(id: u64, path: &str) -> Request {
@@ -48,8 +48,8 @@ async fn unread_bodies_are_refused_in_a_list() {
     let (refused, sent) =
         fetch_all(vec![get(0, "/ok")], &Policy { body: Some(BodyMode::Unread), ..Policy::default() }).await;
     assert_eq!((refused.unwrap_err().0.as_str(), sent), ("body", 0));
-    let overrides = Overrides { body: Some(BodyMode::Unread), ..Overrides::default() };
-    let list = vec![Request { overrides, ..get(0, "/ok") }, get(1, "/ok")];
+    let options = RequestOptions { body: Some(BodyMode::Unread), ..RequestOptions::default() };
+    let list = vec![Request { options, ..get(0, "/ok") }, get(1, "/ok")];
     let (outcomes, _) = fetch_all(list, &Policy::default()).await;
     assert_eq!(causes(&outcomes.unwrap()), [Some(Cause::InvalidRequest), None]);
 }

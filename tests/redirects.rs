@@ -28,7 +28,7 @@ async fn a_redirect_is_followed_on_the_same_connection_and_reported() {
 async fn r7_another_port_is_another_origin_and_gets_no_credentials() {
     let (origin, other, harness) = (origin().await, origin().await, harness());
     let mut request = with_token(origin.url(&format!("/redirect/307?{}", other.url("/echo"))));
-    request.overrides.secret_headers = vec!["X-Key".to_owned()];
+    request.options.secret_headers = vec!["X-Key".to_owned()];
     let outcome = run_one(&harness, request, &two_redirects()).await;
     let sent = text(&outcome);
     assert!(sent.contains("accept: secret"), "{sent}");

@@ -2,7 +2,7 @@
 
 use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
 use fantail::{Cause, End, Phase, Policy, Until};
-use fantail_engine::{Overrides, Request};
+use fantail_engine::{Request, RequestOptions};
 use futures::StreamExt;
 use std::time::{Duration, Instant};
 
@@ -36,10 +36,10 @@ async fn a_deadline_ends_an_endless_input() {
 #[tokio::test]
 async fn x5_a_request_may_have_a_timeout_of_its_own() {
     let origin = origin().await;
-    let timeout = |timeout| Overrides { timeout: Some(timeout), ..Overrides::default() };
+    let timeout = |timeout| RequestOptions { timeout: Some(timeout), ..RequestOptions::default() };
     let batch = [
-        Request { overrides: timeout(50 * MS), ..Request::get(0, origin.url("/hang")) },
-        Request { overrides: timeout(Duration::ZERO), ..Request::get(1, origin.url("/ok")) },
+        Request { options: timeout(50 * MS), ..Request::get(0, origin.url("/hang")) },
+        Request { options: timeout(Duration::ZERO), ..Request::get(1, origin.url("/ok")) },
         Request::get(2, origin.url("/delay/200")),
     ];
     let (outcomes, _) = run(&harness(), futures::stream::iter(batch), &Policy::default()).await;

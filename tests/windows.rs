@@ -93,8 +93,8 @@ impl Generator {
         let headers = headers.collect();
         let body = (self.below(3) == 0).then(|| vec![b'b'; self.below(2_000) * self.below(1_000)]);
         let mut request = Request { method, headers, body, ..Request::get(id, url) };
-        request.overrides.secret_headers = (0..self.below(3)).map(|_| self.text(30)).collect();
-        request.overrides.timeout = (self.below(9) == 0).then(|| Duration::from_millis(self.below(20) as u64));
+        request.options.secret_headers = (0..self.below(3)).map(|_| self.text(30)).collect();
+        request.options.timeout = (self.below(9) == 0).then(|| Duration::from_millis(self.below(20) as u64));
         request
     }
 }

@@ -57,7 +57,7 @@ impl Request {
     /// Adds a header field that is not sent to another origin when a redirect leads there. Credentials are always treated like this.
     pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         let name = name.into();
-        self.inner.overrides.secret_headers.push(name.clone());
+        self.inner.options.secret_headers.push(name.clone());
         self.header(name, value)
     }
 
@@ -69,25 +69,25 @@ impl Request {
 
     /// How long it may take, including waiting and retries. The default is [`Policy::timeout`](fantail_engine::Policy::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.inner.overrides.timeout = Some(timeout);
+        self.inner.options.timeout = Some(timeout);
         self
     }
 
     /// What to do with the response's body. The default is [`Policy::body`](fantail_engine::Policy::body).
     pub fn body_mode(mut self, mode: BodyMode) -> Self {
-        self.inner.overrides.body = Some(mode);
+        self.inner.options.body = Some(mode);
         self
     }
 
     /// Whether it is safe to send it twice. By default this depends on the method (RFC 9110, section 9.2.2).
     pub fn safe_to_repeat(mut self, safe: bool) -> Self {
-        self.inner.overrides.safe_to_repeat = Some(safe);
+        self.inner.options.safe_to_repeat = Some(safe);
         self
     }
 
     /// Whether it is sent before or after the others of its batch.
     pub fn priority(mut self, priority: Priority) -> Self {
-        self.inner.overrides.priority = Some(priority);
+        self.inner.options.priority = Some(priority);
         self
     }
 

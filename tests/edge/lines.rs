@@ -53,7 +53,7 @@ async fn a_malformed_line_is_a_failed_outcome_and_the_batch_goes_on() {
         format!("{{\"url\":{ok:?}}}").into_bytes(),
         format!("{{\"ulr\":{ok:?}}}").into_bytes(),
         b"\xff\xfe".to_vec(),
-        format!("{{\"url\":{ok:?},\"overrides\":{{\"body\":\"unread\"}}}}").into_bytes(),
+        format!("{{\"url\":{ok:?},\"options\":{{\"body\":\"unread\"}}}}").into_bytes(),
         b"not a url".to_vec(),
         ok.into_bytes(),
     ];
@@ -66,7 +66,7 @@ async fn a_malformed_line_is_a_failed_outcome_and_the_batch_goes_on() {
     assert_eq!(error(1).0, "invalid-request");
     assert!(error(1).1.starts_with("line 2: ulr: unknown field"), "{}", error(1).1);
     assert_eq!(error(2), ("invalid-request", "line 3: not UTF-8"));
-    assert!(error(3).1.starts_with("line 4: overrides.body"), "{}", error(3).1);
+    assert!(error(3).1.starts_with("line 4: options.body"), "{}", error(3).1);
     assert_eq!(error(4).0, "invalid-url");
     assert_eq!(summary["by_cause"], json!({"invalid-request": 3, "invalid-url": 1}));
     assert_eq!(origin.counts().requests, 2);

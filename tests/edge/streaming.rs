@@ -84,7 +84,7 @@ async fn an_early_stop_ends_the_answer_while_the_input_is_still_open() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let (mut input, mut reply) = edge.post_lines().await;
     // `post_lines` has sent the policy line already; this line is a request whose timeout has passed.
-    input.send(format!("{{\"url\":{:?},\"overrides\":{{\"timeout\":\"0s\"}}}}\n", origin.url("/ok"))).await;
+    input.send(format!("{{\"url\":{:?},\"options\":{{\"timeout\":\"0s\"}}}}\n", origin.url("/ok"))).await;
     assert_eq!(reply.line().await.unwrap()["error"]["cause"], "timeout-total");
     let headers = [("authorization", "Bearer secret"), ("content-type", super::NDJSON)];
     let first = format!("{{\"policy\":{{\"until\":{{\"successes\":1}}}}}}\n{}\n", origin.url("/ok"));

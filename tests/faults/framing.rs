@@ -66,7 +66,7 @@ async fn b4_transfer_codings_that_could_smuggle_are_refused_or_end_the_connectio
         let outcome = fetch_framed(&format!("transfer-encoding: {coding}"), chunked).await;
         assert_eq!(outcome, "HTTP-response-transfer-coding head", "{coding}");
     }
-    // A transfer coding overrides the content-length, so the body is not cut at it.
+    // A transfer coding options the content-length, so the body is not cut at it.
     assert_eq!(fetch_framed("content-length: 1\r\ntransfer-encoding: chunked", chunked).await, "200 \"ok\"");
     let lengths = "content-length: 3\r\ncontent-length: 4\r\ntransfer-encoding: lalala";
     assert_eq!(fetch_framed(lengths, chunked).await, "HTTP-response-transfer-coding head");

@@ -25,8 +25,8 @@ macro_rules! guest_setters {
         macro_rules! option_setters {
             ($d($d kind:ident $d field:ident;)*) => {
                 /// None if everything is at its default.
-                fn options(source: &$crate::engine::Overrides) -> Option<wit::RequestOptions> {
-                    if *source == $crate::engine::Overrides::default() {
+                fn options(source: &$crate::engine::RequestOptions) -> Option<wit::RequestOptions> {
+                    if *source == $crate::engine::RequestOptions::default() {
                         return None;
                     }
                     let options = wit::RequestOptions::new();
@@ -39,11 +39,11 @@ macro_rules! guest_setters {
                 }
             };
         }
-        $crate::engine::for_each_override!(option_setters);
+        $crate::engine::for_each_request_option!(option_setters);
 
         pub(crate) fn request(id: u32, request: $crate::engine::Request) -> wit::Request {
-            let options = options(&request.overrides);
-            let $crate::engine::Request { id: _, method, url, headers, body, overrides: _ } = request;
+            let options = options(&request.options);
+            let $crate::engine::Request { id: _, method, url, headers, body, options: _ } = request;
             wit::Request { id, method, url, headers, body, options }
         }
     };
@@ -88,9 +88,9 @@ macro_rules! host_setters {
                 async fn options(
                     guest: &wit::Guest,
                     $store: $Store,
-                    source: &$crate::engine::Overrides,
+                    source: &$crate::engine::RequestOptions,
                 ) -> ::wasmtime::Result<Option<wit::RequestOptions>> {
-                    if *source == $crate::engine::Overrides::default() {
+                    if *source == $crate::engine::RequestOptions::default() {
                         return Ok(None);
                     }
                     let setters = guest.request_options();
@@ -104,7 +104,7 @@ macro_rules! host_setters {
                 }
             };
         }
-        $crate::engine::for_each_override!(option_setters);
+        $crate::engine::for_each_request_option!(option_setters);
 
         pub(crate) async fn request(
             guest: &wit::Guest,
@@ -112,8 +112,8 @@ macro_rules! host_setters {
             id: u32,
             request: $crate::engine::Request,
         ) -> ::wasmtime::Result<wit::Request> {
-            let options = options(guest, $store, &request.overrides).await?;
-            let $crate::engine::Request { id: _, method, url, headers, body, overrides: _ } = request;
+            let options = options(guest, $store, &request.options).await?;
+            let $crate::engine::Request { id: _, method, url, headers, body, options: _ } = request;
             Ok(wit::Request { id, method, url, headers, body, options })
         }
     };

@@ -16,7 +16,7 @@ macro_rules! exports {
 
         /// A request's options as its caller sets them.
         #[derive(Default)]
-        pub(crate) struct RequestOptions(std::cell::RefCell<$crate::engine::Overrides>);
+        pub(crate) struct RequestOptions(std::cell::RefCell<$crate::engine::RequestOptions>);
 
         macro_rules! setters {
             ($d($d kind:ident $d field:ident;)*) => {
@@ -50,7 +50,7 @@ macro_rules! exports {
                 }
             };
         }
-        $crate::engine::for_each_override!(option_setters);
+        $crate::engine::for_each_request_option!(option_setters);
 
         pub(crate) fn policy(policy: Option<wit::Policy>) -> $crate::engine::Policy {
             policy.map_or_else($crate::engine::Policy::default, |policy| policy.into_inner::<Policy>().0.into_inner())
@@ -58,9 +58,9 @@ macro_rules! exports {
 
         pub(crate) fn request(request: wit::Request) -> $crate::engine::Request {
             let wit::Request { id, method, url, headers, body, options } = request;
-            let overrides = options.map(|options| options.into_inner::<RequestOptions>().0.into_inner());
-            let (id, overrides) = (id.into(), overrides.unwrap_or_default());
-            $crate::engine::Request { id, method, url, headers, body, overrides }
+            let options = options.map(|options| options.into_inner::<RequestOptions>().0.into_inner());
+            let (id, options) = (id.into(), options.unwrap_or_default());
+            $crate::engine::Request { id, method, url, headers, body, options }
         }
 
         impl From<$crate::engine::PolicyError> for wit::PolicyError {

@@ -80,8 +80,8 @@ async fn read_batch<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
         Err(BatchError::Malformed(error)) => return Err(malformed(error)),
     };
     for (place, request) in requests.iter().enumerate() {
-        if request.overrides.body == Some(fantail_engine::BodyMode::Unread) {
-            let field = format!("requests[{place}].overrides.body");
+        if request.options.body == Some(fantail_engine::BodyMode::Unread) {
+            let field = format!("requests[{place}].options.body");
             return Err(refuse_field(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 field,

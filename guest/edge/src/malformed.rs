@@ -19,9 +19,9 @@ pub(crate) fn placeholder(id: u64, reason: &str) -> Request {
 
 /// Replaces a request with a body mode that lines cannot represent.
 pub(crate) fn checked(request: Request, line: u64) -> Request {
-    match request.overrides.body {
+    match request.options.body {
         Some(BodyMode::Unread) => {
-            placeholder(request.id, &format!("line {line}: overrides.body: unread bodies cannot be written into lines"))
+            placeholder(request.id, &format!("line {line}: options.body: unread bodies cannot be written into lines"))
         }
         Some(BodyMode::Discard | BodyMode::Bytes) | None => request,
     }

@@ -30,9 +30,9 @@ impl Identity {
     /// Headers count with their order, and names as they were written: at worst two requests are sent where one would
     /// do. Priority counts because it decides where a request waits.
     fn parts(&self) -> (&str, &str, &[Header], &[String], [u8; 2]) {
-        let Request { method, headers, overrides, .. } = &*self.request;
-        let kind = [overrides.priority.unwrap_or_default() as u8, self.body as u8];
-        (self.url.as_str(), method, headers, &overrides.secret_headers, kind)
+        let Request { method, headers, options, .. } = &*self.request;
+        let kind = [options.priority.unwrap_or_default() as u8, self.body as u8];
+        (self.url.as_str(), method, headers, &options.secret_headers, kind)
     }
 }
 
@@ -59,7 +59,7 @@ impl Eq for Identity {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Overrides, Priority};
+    use crate::{Priority, RequestOptions};
 
     fn identity(request: Request, body: BodyMode) -> Option<Identity> {
         let url = Url::parse(&request.url).unwrap();
@@ -75,7 +75,7 @@ mod tests {
     fn requests_that_look_the_same_to_the_origin_are_identical() {
         let other = Request { id: 2, url: "http://A.test:80/x?y#there".to_owned(), ..get() };
         let timeout = Some(std::time::Duration::from_secs(1));
-        let other = Request { overrides: Overrides { timeout, ..Overrides::default() }, ..other };
+        let other = Request { options: RequestOptions { timeout, ..RequestOptions::default() }, ..other };
         assert_eq!(identity(get(), BodyMode::Bytes), identity(other, BodyMode::Bytes));
     }
 
@@ -83,8 +83,8 @@ mod tests {
     fn other_credentials_modes_methods_and_targets_make_another_request() {
         let one = identity(get(), BodyMode::Bytes);
         let with = |header: (&str, &[u8])| Request { headers: vec![(header.0.to_owned(), header.1.to_vec())], ..get() };
-        let overrides = Overrides { priority: Some(Priority::High), ..Overrides::default() };
-        let secret = Overrides { secret_headers: vec!["x-key".to_owned()], ..Overrides::default() };
+        let options = RequestOptions { priority: Some(Priority::High), ..RequestOptions::default() };
+        let secret = RequestOptions { secret_headers: vec!["x-key".to_owned()], ..RequestOptions::default() };
         for other in [
             with(("authorization", b"Bearer two")),
             with(("x-key", b"Bearer one")),
@@ -92,8 +92,8 @@ mod tests {
             Request { method: "HEAD".to_owned(), ..get() },
             Request { url: "http://a.test/x?z".to_owned(), ..get() },
             Request { url: "https://a.test/x?y".to_owned(), ..get() },
-            Request { overrides, ..get() },
-            Request { overrides: secret, ..get() },
+            Request { options, ..get() },
+            Request { options: secret, ..get() },
         ] {
             assert_ne!(one, identity(other.clone(), BodyMode::Bytes), "{other:?}");
         }
@@ -102,13 +102,13 @@ mod tests {
 
     #[test]
     fn unsafe_requests_and_unread_bodies_are_never_shared() {
-        let harmful = Overrides { safe_to_repeat: Some(false), ..Overrides::default() };
+        let harmful = RequestOptions { safe_to_repeat: Some(false), ..RequestOptions::default() };
         let post = Request { method: "POST".to_owned(), ..get() };
-        let safe_post = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
+        let safe_post = RequestOptions { safe_to_repeat: Some(true), ..RequestOptions::default() };
         assert!(identity(get(), BodyMode::Unread).is_none());
         for other in [
-            Request { overrides: harmful, ..get() },
-            Request { overrides: safe_post, ..post.clone() },
+            Request { options: harmful, ..get() },
+            Request { options: safe_post, ..post.clone() },
             Request { body: Some(Vec::new()), ..get() },
             Request { method: "DELETE".to_owned(), ..get() },
             post,

@@ -87,7 +87,9 @@ pub use policy::{
     BodyMode, Bounds, FIELDS, Field, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, Value,
     WINDOW_BYTES,
 };
-pub use request::{Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Overrides, Priority, Request, without_credentials};
+pub use request::{
+    Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Priority, Request, RequestOptions, without_credentials,
+};
 pub use retry_after::retry_after;
 pub use sorted::Sorted;
 pub use summary::{Latency, StatusCounts, Summary, Tally};

@@ -117,7 +117,7 @@ impl<R> Pending<R> {
 
     /// Its place in the queue.
     pub(crate) fn place(&self, turn: Turn) -> Place {
-        let priority = self.request.overrides.priority.unwrap_or_default();
+        let priority = self.request.options.priority.unwrap_or_default();
         Place { origin: self.origin, priority, body: self.body, turn }
     }
 

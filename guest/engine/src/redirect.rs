@@ -78,9 +78,9 @@ fn request<R>(pending: &Pending<R>, status: u16, url: &Url) -> Request {
         request.headers.retain(|(name, _)| !is_one_of(name, &BODY_HEADERS));
     }
     if url.origin() != pending.url.origin() {
-        let secret = std::mem::take(&mut request.overrides.secret_headers);
+        let secret = std::mem::take(&mut request.options.secret_headers);
         request.headers.retain(|(name, _)| !is_one_of(name, &CREDENTIALS) && !is_one_of(name, &secret));
-        request.overrides.secret_headers = secret;
+        request.options.secret_headers = secret;
     }
     request
 }

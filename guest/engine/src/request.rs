@@ -37,12 +37,12 @@ pub struct Request {
     /// Sent with its `content-length`.
     pub body: Option<Vec<u8>>,
     /// Deviations from the policy.
-    pub overrides: Overrides,
+    pub options: RequestOptions,
 }
 
 /// One request's deviations from the policy of its batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides {
+pub struct RequestOptions {
     /// In place of `Policy::timeout`.
     pub timeout: Option<Duration>,
     /// In place of `Policy::body`.
@@ -55,9 +55,9 @@ pub struct Overrides {
     pub priority: Option<Priority>,
 }
 
-/// Calls a macro with `kind name;` of every field of [`Overrides`].
+/// Calls a macro with `kind name;` of every field of [`RequestOptions`].
 #[macro_export]
-macro_rules! for_each_override {
+macro_rules! for_each_request_option {
     ($then:ident) => {
         $then! {
             span timeout;
@@ -98,7 +98,7 @@ impl Request {
     /// Whether it may be sent twice without harm.
     pub fn is_repeatable(&self) -> bool {
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&self.method.as_str());
-        self.overrides.safe_to_repeat.unwrap_or(idempotent)
+        self.options.safe_to_repeat.unwrap_or(idempotent)
     }
 
     /// Checks whether the request can be sent. Returns the URL it goes to.

@@ -1,7 +1,7 @@
 //! The behaviour of one batch.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{BodyMode, Cause, Event, Fault, Order, Overrides, Phase, Policy, Request, Sent, Until};
+use fantail_engine::{BodyMode, Cause, Event, Fault, Order, Phase, Policy, Request, RequestOptions, Sent, Until};
 use std::time::Duration;
 
 fn policy(concurrency: u32) -> Policy {
@@ -147,8 +147,8 @@ fn a_requests_timeout_includes_the_time_it_waits() {
 #[test]
 fn x5_a_timeout_of_zero_ends_a_request_before_it_is_sent() {
     let mut driver = Driver::started(&policy(1));
-    let overrides = Overrides { timeout: Some(Duration::ZERO), ..Overrides::default() };
-    driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
+    let options = RequestOptions { timeout: Some(Duration::ZERO), ..RequestOptions::default() };
+    driver.read_requests(vec![Request { options, ..Request::get(1, "http://origin.test/") }], true);
     assert!(driver.running.is_empty());
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)]);
 }

@@ -185,8 +185,8 @@ fn late_results_neither_close_it_nor_keep_it_open() {
 fn a_cancelled_probe_is_replaced_by_another() {
     let mut driver = opened();
     driver.pass(3 * SECOND);
-    let overrides = fantail_engine::Overrides { timeout: Some(SECOND), ..Default::default() };
-    let probe = fantail_engine::Request { overrides, ..fantail_engine::Request::get(1, "http://origin.test/probe") };
+    let options = fantail_engine::RequestOptions { timeout: Some(SECOND), ..Default::default() };
+    let probe = fantail_engine::Request { options, ..fantail_engine::Request::get(1, "http://origin.test/probe") };
     driver.read_requests(vec![probe], false);
     driver.pass(SECOND);
     assert_eq!(causes(&driver.take()), [Some(Cause::TimeoutTotal)]);

@@ -1,7 +1,7 @@
 //! The order in which requests are started.
 
 use crate::driver::Driver;
-use fantail_engine::{Cause, Overrides, Policy, Priority, Request};
+use fantail_engine::{Cause, Policy, Priority, Request, RequestOptions};
 use std::time::Duration;
 
 fn get(id: u64, host: &str) -> Request {
@@ -37,8 +37,8 @@ fn a_flooded_origin_does_not_hold_back_later_requests_to_others() {
 fn requests_of_high_priority_go_first_and_of_low_priority_last() {
     let mut driver = Driver::started(&Policy { concurrency: Some(1), window: Some(8), ..Policy::default() });
     let with = |id, priority| {
-        let overrides = Overrides { priority: Some(priority), ..Overrides::default() };
-        Request { overrides, ..get(id, "a") }
+        let options = RequestOptions { priority: Some(priority), ..RequestOptions::default() };
+        Request { options, ..get(id, "a") }
     };
     driver.read_requests(vec![get(0, "a"), with(1, Priority::Low), get(2, "a"), with(3, Priority::High)], true);
     let mut order = Vec::new();

@@ -2,7 +2,9 @@
 //! The driver checks at every step what must always hold.
 
 use crate::driver::Driver;
-use fantail_engine::{AttemptId, BodyMode, Cause, Event, Hedge, Order, Overrides, Policy, Priority, Request, Until};
+use fantail_engine::{
+    AttemptId, BodyMode, Cause, Event, Hedge, Order, Policy, Priority, Request, RequestOptions, Until,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -187,10 +189,10 @@ impl World {
         }
         let url = |id| if valid { format!("http://origin-{}.test/{id}", id % 4) } else { "invalid".to_owned() };
         let priority = |id| [None, Some(Priority::High), Some(Priority::Low)][(id % 7 % 3) as usize];
-        let overrides = |id| Overrides { priority: priority(id), ..Overrides::default() };
+        let options = |id| RequestOptions { priority: priority(id), ..RequestOptions::default() };
         let method = |id| if id % 3 == 0 { "POST" } else { "GET" }.to_owned();
         (first..self.read)
-            .map(|id| Request { method: method(id), overrides: overrides(id), ..Request::get(id, url(id)) })
+            .map(|id| Request { method: method(id), options: options(id), ..Request::get(id, url(id)) })
             .collect()
     }
 

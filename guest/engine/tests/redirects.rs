@@ -1,7 +1,7 @@
 //! Which redirects are followed, with which method, and with which headers.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{BodyMode, Cause, Header, Outcome, Overrides, Phase, Policy, Request, Sent};
+use fantail_engine::{BodyMode, Cause, Header, Outcome, Phase, Policy, Request, RequestOptions, Sent};
 use std::time::Duration;
 
 fn policy() -> Policy {
@@ -86,7 +86,7 @@ fn r7_credentials_stay_with_their_origin() {
     let names = ["Authorization", "cookie", "X-Key", "accept"];
     let request = Request {
         headers: names.map(header).to_vec(),
-        overrides: Overrides { secret_headers: vec!["x-key".to_owned()], ..Overrides::default() },
+        options: RequestOptions { secret_headers: vec!["x-key".to_owned()], ..RequestOptions::default() },
         ..Request::get(1, "https://origin.test/a")
     };
     for (location, same) in [

@@ -1,7 +1,7 @@
 //! The checks of a request before anything is sent.
 
 use crate::driver::Driver;
-use fantail_engine::{BodyMode, Cause, Engine, Failure, Fault, Overrides, Phase, Policy, Request, Sent};
+use fantail_engine::{BodyMode, Cause, Engine, Failure, Fault, Phase, Policy, Request, RequestOptions, Sent};
 
 fn failure(request: Request) -> Failure {
     let mut driver = Driver::started(&Policy::default());
@@ -103,13 +103,13 @@ fn q1_a_method_is_a_token_and_not_connect() {
 #[test]
 fn once_it_may_have_been_sent_only_a_repeatable_request_is_retryable() {
     let post = Request { method: "POST".to_owned(), ..Request::get(1, "http://origin.test/") };
-    let safe = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
+    let safe = RequestOptions { safe_to_repeat: Some(true), ..RequestOptions::default() };
     for (request, cause, retryable) in [
         (Request::get(1, "http://origin.test/"), Cause::ConnectionTerminated, true),
         (Request::get(1, "http://origin.test/"), Cause::TlsCertificateError, false),
         (post.clone(), Cause::ConnectionTerminated, false),
         (post.clone(), Cause::ConnectionRefused, true),
-        (Request { overrides: safe, ..post }, Cause::ConnectionTerminated, true),
+        (Request { options: safe, ..post }, Cause::ConnectionTerminated, true),
     ] {
         let mut driver = Driver::started(&Policy::default());
         driver.read_requests(vec![request], true);
@@ -125,8 +125,8 @@ fn with_a_list_unread_bodies_are_refused() {
     let mut driver = Driver::new(&Policy::default());
     driver.engine = Engine::for_list(&Policy::default()).unwrap();
     driver.handle(fantail_engine::Event::Demand);
-    let overrides = Overrides { body: Some(BodyMode::Unread), ..Overrides::default() };
-    driver.read_requests(vec![Request { overrides, ..Request::get(1, "http://origin.test/") }], true);
+    let options = RequestOptions { body: Some(BodyMode::Unread), ..RequestOptions::default() };
+    driver.read_requests(vec![Request { options, ..Request::get(1, "http://origin.test/") }], true);
     let outcomes = driver.take();
     assert_eq!(crate::driver::causes(&outcomes), [Some(Cause::InvalidRequest)]);
 }

@@ -1,7 +1,7 @@
 //! Which requests are retried, when, and how often.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{BodyMode, Cause, Failed, Overrides, Policy, Request, Sent, Until};
+use fantail_engine::{BodyMode, Cause, Failed, Policy, Request, RequestOptions, Sent, Until};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -94,8 +94,8 @@ fn a_request_that_is_not_repeatable_is_retried_only_if_nothing_was_sent() {
 #[test]
 fn the_caller_may_declare_a_request_safe_to_repeat() {
     let mut driver = Driver::started(&policy());
-    let overrides = Overrides { safe_to_repeat: Some(true), ..Overrides::default() };
-    driver.read_requests(vec![Request { overrides, ..post("/a") }], true);
+    let options = RequestOptions { safe_to_repeat: Some(true), ..RequestOptions::default() };
+    driver.read_requests(vec![Request { options, ..post("/a") }], true);
     // The driver does not allow repeated POSTs, so bypass it for this one.
     let attempt = driver.attempt("/a");
     driver.running.remove(&attempt);

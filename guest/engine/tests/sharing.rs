@@ -1,7 +1,7 @@
 //! Coalescing: when identical requests share one answer.
 
 use crate::driver::{Driver, causes};
-use fantail_engine::{BodyMode, Cause, Event, Order, Overrides, Policy, Request, Until};
+use fantail_engine::{BodyMode, Cause, Event, Order, Policy, Request, RequestOptions, Until};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -64,8 +64,8 @@ fn failures_and_redirects_with_their_hops_are_shared_too() {
 #[test]
 fn a_request_that_times_out_does_not_end_the_others() {
     let get = |id, timeout: Option<Duration>| {
-        let overrides = Overrides { timeout, ..Overrides::default() };
-        Request { overrides, ..Request::get(id, "http://origin.test/a") }
+        let options = RequestOptions { timeout, ..RequestOptions::default() };
+        Request { options, ..Request::get(id, "http://origin.test/a") }
     };
     let mut driver = Driver::started(&policy());
     driver.read_requests(vec![get(1, Some(10 * MS)), get(2, Some(5 * MS)), get(3, None), get(4, None)], true);
@@ -81,8 +81,8 @@ fn a_request_that_times_out_does_not_end_the_others() {
 #[test]
 fn a_request_without_time_for_a_retry_does_not_end_the_others() {
     let mut driver = Driver::started(&Policy { retries: Some(1), ..policy() });
-    let overrides = Overrides { timeout: Some(100 * MS), ..Overrides::default() };
-    let hurried = Request { overrides, ..Request::get(1, "http://origin.test/a") };
+    let options = RequestOptions { timeout: Some(100 * MS), ..RequestOptions::default() };
+    let hurried = Request { options, ..Request::get(1, "http://origin.test/a") };
     driver.read_requests(vec![hurried, Request::get(2, "http://origin.test/a")], true);
     driver.head_with_retry_after("/a", 503, Some(Duration::from_secs(1)));
     driver.respond_after_head("/a");
@@ -125,8 +125,8 @@ fn followers_that_timed_out_do_not_pile_up() {
     let mut driver = Driver::started(&Policy { window: Some(8), body: Some(BodyMode::Discard), ..policy() });
     driver.read(&["/a"], false);
     for id in 0..10_000 {
-        let overrides = Overrides { timeout: Some(MS), ..Overrides::default() };
-        driver.read_requests(vec![Request { overrides, ..Request::get(id, "http://origin.test/a") }], false);
+        let options = RequestOptions { timeout: Some(MS), ..RequestOptions::default() };
+        driver.read_requests(vec![Request { options, ..Request::get(id, "http://origin.test/a") }], false);
         driver.pass(MS);
         assert_eq!(driver.take().len(), 1);
     }

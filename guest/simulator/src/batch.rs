@@ -224,7 +224,7 @@ impl Batch {
         let settings = self.engine.settings();
         let valid = || planned.iter().zip(&requests).filter(|(planned, _)| !planned.invalid);
         for (planned, request) in valid() {
-            self.turns.read(now, request.id, planned.origin, &request.overrides, settings);
+            self.turns.read(now, request.id, planned.origin, &request.options, settings);
         }
         self.memory.read(valid().map(|(_, request)| request), self.closing);
         self.ledger.read(now, &requests, settings, self.closing);

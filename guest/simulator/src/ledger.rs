@@ -61,7 +61,7 @@ impl Ledger {
     /// Records requests that were read.
     pub(crate) fn read(&mut self, now: Instant, requests: &[Request], settings: &Settings, closed: bool) {
         for request in requests {
-            let timeout = request.overrides.timeout.unwrap_or(settings.timeout);
+            let timeout = request.options.timeout.unwrap_or(settings.timeout);
             let Request { id, method, url, headers, .. } = request;
             let wire_request = WireRequest { method: method.clone(), url: url.clone(), headers: headers.clone() };
             let (until, repeatable) = (now + timeout + LATE, request.is_repeatable());

@@ -2,7 +2,7 @@
 
 use crate::origin::{Answer, Character, Does};
 use crate::policy;
-use fantail_engine::{BodyMode, Origins, Overrides, Policy, Priority, Request};
+use fantail_engine::{BodyMode, Origins, Policy, Priority, Request, RequestOptions};
 use fastrand::Rng;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub struct Planned {
     pub origin: usize,
     /// Which of its paths.
     pub path: u32,
-    overrides: Overrides,
+    options: RequestOptions,
     /// It cannot be sent.
     pub(crate) invalid: bool,
     /// Its credentials.
@@ -62,9 +62,9 @@ impl Planned {
         let origin = origins.get(self.origin).map_or("", String::as_str);
         let url = if self.invalid { "not a URL".to_owned() } else { format!("{origin}/{}", self.path) };
         let body = self.body.map(|bytes| vec![b'a'; usize::try_from(bytes).unwrap_or_default()]);
-        let overrides = self.overrides.clone();
+        let options = self.options.clone();
         let headers = self.token.map(|token| ("authorization".to_owned(), token.into())).into_iter().collect();
-        Request { headers, method: self.method.to_owned(), body, overrides, ..Request::get(id, url) }
+        Request { headers, method: self.method.to_owned(), body, options, ..Request::get(id, url) }
     }
 }
 
@@ -109,7 +109,7 @@ impl Scenario {
                 body: None,
                 origin: rng.usize(0..origins.len()),
                 path,
-                overrides: Overrides::default(),
+                options: RequestOptions::default(),
                 invalid: false,
             };
             (0..200).map(planned).collect()
@@ -140,7 +140,7 @@ impl Scenario {
                 body: (method == "POST").then_some(4),
                 origin: rng.usize(0..origins.len()),
                 path,
-                overrides: Overrides::default(),
+                options: RequestOptions::default(),
                 invalid: rng.u32(0..30) == 0,
             }
         });
@@ -223,17 +223,17 @@ fn draw_requests(rng: &mut Rng, max: usize, origins: usize) -> Vec<Planned> {
 
 fn draw_request(rng: &mut Rng, paths: u32, origins: usize) -> Planned {
     let method = *rng.choice(&["GET", "GET", "GET", "HEAD", "PUT", "POST", "POST"]).unwrap_or(&"GET");
-    let overrides = Overrides {
+    let options = RequestOptions {
         timeout: (rng.u32(0..10) == 0).then(|| Duration::from_millis(rng.u64(0..300))),
         safe_to_repeat: (rng.u32(0..10) == 0).then(|| rng.bool()),
         priority: *rng.choice(&[None, None, Some(Priority::High), Some(Priority::Low)]).unwrap_or(&None),
         body: (rng.u32(0..6) == 0).then(|| policy::draw_body(rng)),
-        ..Overrides::default()
+        ..RequestOptions::default()
     };
     // Some would fill a small window of bytes.
     let body = matches!(method, "PUT" | "POST").then(|| if rng.u32(0..6) == 0 { rng.u64(0..MAX_SIZE) } else { 4 });
     // Some origins get more requests than others.
     let origin = rng.usize(0..origins).min(rng.usize(0..origins));
     let token = *rng.choice(&[None, None, Some("one"), Some("two")]).unwrap_or(&None);
-    Planned { method, body, origin, path: rng.u32(0..paths), overrides, invalid: rng.u32(0..40) == 0, token }
+    Planned { method, body, origin, path: rng.u32(0..paths), options, invalid: rng.u32(0..40) == 0, token }
 }

@@ -3,7 +3,7 @@
 use crate::attempt::Running;
 use crate::broken::Broken;
 use crate::truth::has_only_slots;
-use fantail_engine::{AttemptId, BodyMode, Instant, Overrides, Settings};
+use fantail_engine::{AttemptId, BodyMode, Instant, RequestOptions, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The requests of one batch that wait for their first attempt, and the turns of other origins.
@@ -34,10 +34,10 @@ const MAX_TURNS: u32 = 2;
 
 impl Turns {
     /// Records a valid request that was read.
-    pub(crate) fn read(&mut self, now: Instant, id: u64, origin: usize, overrides: &Overrides, settings: &Settings) {
-        let group = Group { origin, priority: overrides.priority.unwrap_or_default() as u8 };
-        let until = now + overrides.timeout.unwrap_or(settings.timeout);
-        self.waiting.insert(id, Waiting { group, body: overrides.body.unwrap_or(settings.body), until });
+    pub(crate) fn read(&mut self, now: Instant, id: u64, origin: usize, options: &RequestOptions, settings: &Settings) {
+        let group = Group { origin, priority: options.priority.unwrap_or_default() as u8 };
+        let until = now + options.timeout.unwrap_or(settings.timeout);
+        self.waiting.insert(id, Waiting { group, body: options.body.unwrap_or(settings.body), until });
     }
 
     /// A request no longer waits.
@@ -110,7 +110,7 @@ mod tests {
         let (settings, now) = (Policy::default().resolve().unwrap(), Instant::default());
         let (mut turns, nothing) = (Turns::default(), BTreeMap::new());
         for id in 0..5 {
-            turns.read(now, id, usize::from(id == 4), &Overrides::default(), &settings);
+            turns.read(now, id, usize::from(id == 4), &RequestOptions::default(), &settings);
         }
         let mut starts = |id| turns.started(now, (id, 0), &nothing, 0, &settings).is_ok();
         assert_eq!([starts(0), starts(1), starts(2)], [true, true, false]);

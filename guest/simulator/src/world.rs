@@ -268,9 +268,9 @@ impl<'a> World<'a> {
 /// An event on one line, without the bytes of bodies.
 fn described(event: &Event<Response>) -> String {
     let Event::Read { requests, ended } = event else { return format!("{event:?}") };
-    let described = requests.iter().map(|Request { id, method, url, headers, body, overrides }| {
+    let described = requests.iter().map(|Request { id, method, url, headers, body, options }| {
         let bytes = body.as_ref().map_or(0, Vec::len);
-        format!("{id}: {method} {url}, {bytes} bytes, {headers:?}, {overrides:?}")
+        format!("{id}: {method} {url}, {bytes} bytes, {headers:?}, {options:?}")
     });
     format!("Read {{ requests: {:?}, ended: {ended} }}", described.collect::<Vec<_>>())
 }

@@ -7,7 +7,7 @@ use crate::span::Span;
 use crate::span::body_mode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fantail_engine::{Overrides, Priority, Request};
+use fantail_engine::{Priority, Request, RequestOptions};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,12 +28,12 @@ pub(crate) struct RequestJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    overrides: Option<OverridesJson>,
+    options: Option<RequestOptionsJson>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OverridesJson {
+struct RequestOptionsJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout: Option<Span>,
     #[serde(default, with = "body_mode", skip_serializing_if = "Option::is_none")]
@@ -127,7 +127,7 @@ impl RequestJson {
     /// A GET request.
     pub(crate) fn bare(url: &str) -> Self {
         let (method, url, headers) = (get(), url.to_owned(), Headers::default());
-        Self { id: None, method, url, headers, body: None, body_base64: None, overrides: None }
+        Self { id: None, method, url, headers, body: None, body_base64: None, options: None }
     }
 
     pub(crate) fn into_request(self, id: u64) -> Result<Request, WireError> {
@@ -143,41 +143,41 @@ impl RequestJson {
                 return Err(WireError::at("body_base64", "given together with body: use one of them"));
             }
         };
-        let overrides = self.overrides.map_or_else(Overrides::default, |overrides| Overrides {
-            timeout: overrides.timeout.map(|Span(span)| span),
-            body: overrides.body,
-            safe_to_repeat: overrides.safe_to_repeat,
-            secret_headers: overrides.secret_headers,
-            priority: overrides.priority.map(|priority| match priority {
+        let options = self.options.map_or_else(RequestOptions::default, |options| RequestOptions {
+            timeout: options.timeout.map(|Span(span)| span),
+            body: options.body,
+            safe_to_repeat: options.safe_to_repeat,
+            secret_headers: options.secret_headers,
+            priority: options.priority.map(|priority| match priority {
                 PriorityJson::Low => Priority::Low,
                 PriorityJson::Normal => Priority::Normal,
                 PriorityJson::High => Priority::High,
             }),
         });
         let RequestJson { method, url, headers: Headers(headers), .. } = self;
-        Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, overrides })
+        Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, options })
     }
 }
 
 /// The request as an object on one line.
 pub fn request_to_json(request: &Request) -> String {
-    let Request { id, method, url, headers, body, overrides } = request.clone();
+    let Request { id, method, url, headers, body, options } = request.clone();
     let (body, body_base64) = match body.map(String::from_utf8) {
         None => (None, None),
         Some(Ok(text)) => (Some(text), None),
         Some(Err(bytes)) => (None, Some(BASE64_STANDARD.encode(bytes.as_bytes()))),
     };
-    let overrides = (overrides != Overrides::default()).then(|| OverridesJson {
-        timeout: overrides.timeout.map(Span),
-        body: overrides.body,
-        safe_to_repeat: overrides.safe_to_repeat,
-        secret_headers: overrides.secret_headers,
-        priority: overrides.priority.map(|priority| match priority {
+    let options = (options != RequestOptions::default()).then(|| RequestOptionsJson {
+        timeout: options.timeout.map(Span),
+        body: options.body,
+        safe_to_repeat: options.safe_to_repeat,
+        secret_headers: options.secret_headers,
+        priority: options.priority.map(|priority| match priority {
             Priority::Low => PriorityJson::Low,
             Priority::Normal => PriorityJson::Normal,
             Priority::High => PriorityJson::High,
         }),
     });
     let headers = Headers(headers);
-    crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, overrides })
+    crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, options })
 }

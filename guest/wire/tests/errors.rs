@@ -18,10 +18,10 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
         (r#"{"url":5}"#, "url: invalid type: integer `5`, expected a string"),
         (r#"{"url":"x","id":-1}"#, "id: invalid value: integer `-1`, expected u64"),
         (r#"{"url":"x","headers":{"accept":5}}"#, "headers.accept: a string, a list of strings, or"),
-        (r#"{"url":"x","overrides":{"timeout":"soon"}}"#, "overrides.timeout: expected a time such as"),
+        (r#"{"url":"x","options":{"timeout":"soon"}}"#, "options.timeout: expected a time such as"),
         (
-            r#"{"url":"x","overrides":{"body":"all"}}"#,
-            "overrides.body: expected \"discard\", \"bytes\" or \"unread\", not \"all\"",
+            r#"{"url":"x","options":{"body":"all"}}"#,
+            "options.body: expected \"discard\", \"bytes\" or \"unread\", not \"all\"",
         ),
         (r#"{"url":"x","body_base64":"?"}"#, "body_base64: not base64"),
         (r#"{"url":"x","body":"a","body_base64":"YQ=="}"#, "body_base64: given together with body"),

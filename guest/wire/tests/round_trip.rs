@@ -1,6 +1,6 @@
 use fantail_engine::{
-    BodyMode, Cause, Facts, Failure, Fault, Header, Hedge, Order, Overrides, Phase, Policy, Priority, Protocol,
-    Request, Sent, Timing, Until,
+    BodyMode, Cause, Facts, Failure, Fault, Header, Hedge, Order, Phase, Policy, Priority, Protocol, Request,
+    RequestOptions, Sent, Timing, Until,
 };
 use fantail_wire::{
     Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
@@ -37,16 +37,17 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 fn request() -> impl Strategy<Value = Request> {
     let secret = vec(any::<String>(), 0..3);
     let priority = option::of(prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)]);
-    let overrides = (option::of(span()), option::of(body_mode()), option::of(any::<bool>()), secret, priority)
-        .prop_map(|(timeout, body, safe_to_repeat, secret_headers, priority)| Overrides {
+    let options = (option::of(span()), option::of(body_mode()), option::of(any::<bool>()), secret, priority).prop_map(
+        |(timeout, body, safe_to_repeat, secret_headers, priority)| RequestOptions {
             timeout,
             body,
             safe_to_repeat,
             secret_headers,
             priority,
-        });
-    (any::<u64>(), any::<String>(), any::<String>(), headers(), option::of(bytes()), overrides)
-        .prop_map(|(id, method, url, headers, body, overrides)| Request { id, method, url, headers, body, overrides })
+        },
+    );
+    (any::<u64>(), any::<String>(), any::<String>(), headers(), option::of(bytes()), options)
+        .prop_map(|(id, method, url, headers, body, options)| Request { id, method, url, headers, body, options })
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

@@ -29,7 +29,7 @@ pub(crate) fn normalize(head: &mut Parts, method: &Method) -> Result<Reuse, Send
         return Ok(Reuse::Allowed);
     }
     if coded || head.status == StatusCode::NO_CONTENT {
-        // A coding overrides the length, and a peer that sends both may mean either (RFC 9112, section 6.3). A 204 must not have a
+        // A coding options the length, and a peer that sends both may mean either (RFC 9112, section 6.3). A 204 must not have a
         // length (RFC 9110, section 8.6).
         let invalid = length(&head.headers).is_none();
         head.headers.remove(CONTENT_LENGTH);

@@ -16,7 +16,7 @@ impl<R> Engine<R> {
         let serial = self.serial;
         self.serial += 1;
         self.tally.arrived();
-        let body = request.overrides.body.unwrap_or(self.settings.body);
+        let body = request.options.body.unwrap_or(self.settings.body);
         let checked = match (self.stop_cause, request.check()) {
             (_, Err(failure)) => Err(failure),
             (Some(cause), Ok(_)) => Err(Failure::unsent(cause, Phase::Queue)),
@@ -32,7 +32,7 @@ impl<R> Engine<R> {
                 self.emit(serial, None, Outcome { id, url, attempts: 0, hops, timing, last_attempt: None, result });
             }
             Ok(url) => {
-                let expires = now + request.overrides.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
+                let expires = now + request.options.timeout.unwrap_or(self.settings.timeout).min(MAX_TIMEOUT);
                 let origin = self.enter_origin_queue(&url, origins);
                 let pending = Pending::new(serial, request, url, body, origin, (now, expires));
                 self.bytes.hold(pending.size);
