@@ -10,7 +10,7 @@ use std::time::SystemTime;
 const COMPONENTS: [&str; 3] = ["fantail.wasm", "fantail-p2.wasm", "application.wasm"];
 
 /// The sources of the components, below the workspace's folder.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "Cargo.lock",
     "Cargo.toml",
     "guest/component",
@@ -24,6 +24,7 @@ const SOURCES: [&str; 13] = [
     "guest/wire",
     "wit",
     "xtask/component-builder",
+    "xtask/toolchain",
 ];
 
 type Error = Box<dyn std::error::Error>;
@@ -81,7 +82,7 @@ fn build(root: &Path, out: &Path) -> Result<(), Error> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     cargo.current_dir(root).args(["run", "--quiet", "--locked", "--package", "component-builder"]);
     cargo.args(["--profile", "component-builder", "--target-dir"]).arg(root.join(target).join("guest"));
-    let output = cargo.arg("--").arg(out).output()?;
+    let output = cargo.args(["--", "embedded"]).arg(out).output()?;
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().into()) }
 }
 

@@ -1,6 +1,7 @@
 //! Checks licences, sources and advisories of dependencies with cargo-deny (deny.toml).
 
-use crate::run::{Error, cargo, command_line, run, say, works};
+use crate::Error;
+use toolchain::{RunError, cargo, command_line, run, say, works};
 
 /// The messages of cargo-deny when it cannot read the advisories at all.
 const NO_DATABASE: [&str; 2] = ["failed to fetch advisory database", "failed to load advisory database"];
@@ -25,5 +26,5 @@ pub(crate) fn deny() -> Result<u64, Error> {
         return Ok(1);
     }
     say(stderr);
-    Err(Error::Program(command_line(&advisories)))
+    Err(RunError::Failed(command_line(&advisories)).into())
 }

@@ -1,19 +1,18 @@
 //! The project's commands: `cargo xtask <command>`.
 
 mod deny;
-mod dist;
+mod error;
 mod package;
 mod packages;
-mod run;
 mod setup;
 mod test;
 mod tools;
 
 use clap::{Parser, Subcommand};
-use dist::{COMPOSED, EDGE, FETCH, FETCH_P2};
-use run::{Error, cargo};
-use std::path::{Path, PathBuf};
+use error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use toolchain::{cargo, root, run, say, target, tool};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Sets up, builds, runs and tests Fantail")]
@@ -65,14 +64,15 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Build => build().map(|_| ExitCode::SUCCESS),
-        Command::Dist => dist::dist().map(|()| ExitCode::SUCCESS),
+        Command::Dist => Ok(tool("dist", &[]).map(|()| ExitCode::SUCCESS)?),
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Package => package::package().map(|()| ExitCode::SUCCESS),
         Command::Bench { arguments } => bench(&["fan_out", "application", "spin"], &arguments),
         Command::Figures => {
             let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
-            run::run(&mut cargo(engine)).and_then(|()| bench(&["figures"], &[]))
+            run(&mut cargo(engine))?;
+            bench(&["figures"], &[])
         }
         Command::Soak { numbers } => {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         }
     });
     result.unwrap_or_else(|error| {
-        run::say(format_args!("error: {error}"));
+        say(format_args!("error: {error}"));
         ExitCode::FAILURE
     })
 }
@@ -90,41 +90,16 @@ fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Error> {
     for name in names {
         bench.args(["--bench", name]);
     }
-    run::run(bench.arg("--").args(arguments)).map(|()| ExitCode::SUCCESS)
-}
-
-/// The workspace's folder.
-fn root() -> &'static Path {
-    // This crate is one folder below.
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
-}
-
-/// Where cargo builds.
-fn target() -> PathBuf {
-    let guests = component_builder::target_dir(root());
-    guests.parent().map_or_else(|| root().join("target"), Path::to_owned)
+    Ok(run(bench.arg("--").args(arguments)).map(|()| ExitCode::SUCCESS)?)
 }
 
 /// Builds everything, and returns the path of the command-line program.
 fn build() -> Result<PathBuf, Error> {
-    run::run(&mut cargo(["build", "--locked", "--release", "--package", "fantail-cli"]))?;
-    let guests = component_builder::target_dir(root());
-    let target = target();
-    let components = target.join("components");
-    let guest = |package| component_builder::build(root(), package, &guests);
-    let (fetch, edge, variables) = (guest("fantail-component")?, guest("fantail-edge")?, guest("fantail-variables")?);
-    let fetch_p2 = guest("fantail-component-p2")?;
-    let composed = component_builder::compose(&edge, &[&fetch, &variables])?;
+    run(&mut cargo(["build", "--locked", "--release", "--package", "fantail-cli"]))?;
+    let target = target(root());
     let binary = target.join("release").join("fantail");
-    run::say(format_args!("built {}", binary.display()));
-    for (name, bytes) in [(FETCH, fetch), (FETCH_P2, fetch_p2), (EDGE, edge), (COMPOSED, composed)] {
-        let path = components.join(name);
-        if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
-            std::fs::create_dir_all(&components)?;
-            std::fs::write(&path, bytes)?;
-        }
-        run::say(format_args!("built {}", path.display()));
-    }
+    say(format_args!("built {}", binary.display()));
+    tool("component-builder", &["published".as_ref(), target.join("components").as_os_str()])?;
     Ok(binary)
 }
 
@@ -132,19 +107,4 @@ fn build() -> Result<PathBuf, Error> {
 fn demo(arguments: &[String]) -> Result<ExitCode, Error> {
     let status = std::process::Command::new(build()?).arg("demo").args(arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spin_toml_names_the_files_that_build_writes_and_the_build_command() {
-        let manifest: toml::Table = include_str!("../../spin.toml").parse().unwrap();
-        let component = &manifest["component"]["edge"];
-        assert_eq!(component["source"].as_str().unwrap(), format!("target/components/{EDGE}"));
-        let dependency = component["dependencies"].as_table().unwrap().values().next().unwrap();
-        assert_eq!(dependency["path"].as_str().unwrap(), format!("target/components/{FETCH}"));
-        assert_eq!(component["build"]["command"].as_str().unwrap(), "cargo xtask build");
-    }
 }

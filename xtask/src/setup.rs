@@ -1,8 +1,8 @@
 //! Installs what has to be on the machine. Nothing is downloaded at any other time.
 
-use crate::run::{Error, cargo, run, say, works};
-use component_builder::{TARGET, Toolchain};
+use crate::Error;
 use std::process::Command;
+use toolchain::{TARGET, Toolchain, cargo, run, say, works};
 
 /// Installs what is missing. Does nothing if nothing is.
 pub(crate) fn setup() -> Result<(), Error> {
@@ -16,7 +16,7 @@ pub(crate) fn setup() -> Result<(), Error> {
         install_toolchain();
         Toolchain::find()?;
     }
-    run(&mut cargo(["fetch", "--locked", "--quiet"]))
+    Ok(run(&mut cargo(["fetch", "--locked", "--quiet"]))?)
 }
 
 /// Whether there is a browser for the tests of the page, after trying to install Debian's if there is none.

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that has to pass before a change is merged.
 
+use crate::Error;
 use crate::deny::deny;
-use crate::run::{Error, cargo, command_line, run, say, works};
 use crate::{setup, tools};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
+use toolchain::{RunError, cargo, command_line, run, say, works};
 
 /// Checks format and lints, runs every test, and prints how many ran.
 pub(crate) fn test() -> Result<ExitCode, Error> {
@@ -34,7 +35,7 @@ pub(crate) fn test() -> Result<ExitCode, Error> {
     writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
     for (counts, command) in [(first, tests), (second, second_run)] {
         if !counts.succeeded {
-            return Err(Error::Program(command_line(&command)));
+            return Err(RunError::Failed(command_line(&command)).into());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn every_test_that_may_be_skipped_is_counted() {
         let counted: u64 = NEEDS.iter().map(|need| need.count).sum();
-        assert_eq!(counted, ignored(&crate::root().join("tests")) as u64);
+        assert_eq!(counted, ignored(&toolchain::root().join("tests")) as u64);
     }
 
     #[test]

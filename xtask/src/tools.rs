@@ -1,9 +1,10 @@
 //! Installs the tools of other languages that `tests/languages` needs into `target/tools`, in the versions that `xtask/tools` pins.
 
-use crate::run::{Error, run, say};
+use crate::Error;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
+use toolchain::{root, run, say, target};
 
 /// Starts to install both concurrently, in the background. [`python`] and [`node`] wait until that has finished.
 pub(crate) fn install() {
@@ -19,7 +20,7 @@ pub(crate) fn python() -> bool {
             run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
             let mut pip = Command::new(folder.join("bin/pip"));
             pip.args(["install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--requirement"]);
-            run(pip.arg(pins("requirements.txt")))
+            Ok(run(pip.arg(pins("requirements.txt")))?)
         })
     })
 }
@@ -32,14 +33,14 @@ pub(crate) fn node() -> bool {
             std::fs::copy(pins("package.json"), folder.join("package.json"))?;
             let mut npm = Command::new("npm");
             npm.args(["install", "--silent", "--no-package-lock", "--no-audit", "--no-fund", "--fetch-retries=1"]);
-            run(npm.current_dir(folder))
+            Ok(run(npm.current_dir(folder))?)
         })
     })
 }
 
 /// Whether what the file pins is in the folder of that name, after installing it if it is missing or another version.
 fn ensure_installed(name: &str, file: &str, install: impl FnOnce(&Path) -> Result<(), Error>) -> bool {
-    let folder = crate::target().join("tools").join(name);
+    let folder = target(root()).join("tools").join(name);
     try_install(&folder, &pins(file), install)
         .inspect_err(|error| say(format_args!("cannot install {}: {error}", folder.display())))
         .is_ok()
@@ -61,16 +62,17 @@ fn try_install(folder: &Path, pins: &Path, install: impl FnOnce(&Path) -> Result
 }
 
 fn pins(file: &str) -> std::path::PathBuf {
-    crate::root().join("xtask/tools").join(file)
+    root().join("xtask/tools").join(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use toolchain::RunError;
 
     #[test]
     fn tools_are_installed_only_if_they_are_missing_or_differ_from_the_pinned_versions() {
-        let folder = crate::target().join("tools").join(format!("test-{}", std::process::id()));
+        let folder = target(root()).join("tools").join(format!("test-{}", std::process::id()));
         let (tools, pins) = (folder.join("tools"), folder.join("pins"));
         std::fs::create_dir_all(&folder).unwrap();
         let installs = |version: &str| {
@@ -85,7 +87,7 @@ mod tests {
         };
         assert_eq!([installs("1"), installs("1"), installs("2"), installs("2")], [true, false, true, false]);
         std::fs::write(&pins, "3").unwrap();
-        assert!(try_install(&tools, &pins, |_| Err(Error::Program("npm".to_owned()))).is_err());
+        assert!(try_install(&tools, &pins, |_| Err(RunError::Failed("npm".to_owned()).into())).is_err());
         assert!(installs("3"), "a failed installation is repeated");
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -1,8 +1,9 @@
 //! Compiles a guest crate to a core module.
 
 use crate::remap::remap_flags;
-use crate::{BuildError, Module, TARGET, Toolchain};
-use std::path::{Path, PathBuf};
+use crate::{BuildError, Module};
+use std::path::Path;
+use toolchain::{TARGET, Toolchain, cargo_home};
 
 /// Builds `package` of the workspace at `root`, and returns the bytes of the component. `target_dir` is for cargo's intermediate files. It must
 /// not be locked by an outer cargo that waits for this one.
@@ -30,16 +31,4 @@ pub fn compile(root: &Path, package: &str, target_dir: &Path, cargo_home: &Path)
     let path = target_dir.join(TARGET).join("guest").join(package.replace('-', "_") + ".wasm");
     let bytes = std::fs::read(&path).map_err(|error| BuildError::Read { path, error })?;
     Ok(Module { package: package.to_owned(), bytes })
-}
-
-/// The target folder of guests, separate from that of the outer cargo.
-pub fn target_dir(root: &Path) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root.join(target).join("guest")
-}
-
-/// cargo's home folder, which contains the downloaded dependencies.
-pub fn cargo_home() -> PathBuf {
-    let home = || std::env::home_dir().unwrap_or_default().join(".cargo");
-    std::env::var_os("CARGO_HOME").filter(|path| !path.is_empty()).map_or_else(home, PathBuf::from)
 }

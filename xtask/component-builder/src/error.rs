@@ -1,8 +1,8 @@
 //! The errors of building a component.
 
-use crate::ToolchainMissing;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use toolchain::ToolchainMissing;
 
 /// Why a component could not be built.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,10 @@ mod embedded;
 mod error;
 mod module;
 mod remap;
-mod toolchain;
 
-pub use compile::{build, cargo_home, compile, target_dir};
+pub use compile::{build, compile};
 pub use compose::compose;
-pub use embedded::embedded;
+pub use embedded::{COMPOSED, EDGE, FETCH, FETCH_P2, embedded, published};
 pub use error::BuildError;
 pub use module::Module;
-pub use toolchain::{TARGET, Toolchain, ToolchainMissing};
+pub use toolchain::{cargo_home, guest_target as target_dir};

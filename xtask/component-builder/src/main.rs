@@ -1,16 +1,24 @@
-//! Writes the components that the library embeds to a folder. The build script of `fantail-components` runs it.
+//! Writes components to a folder: those that the library embeds, for the build script of `fantail-components`, or those that are
+//! published, for `cargo xtask build`.
 
-use component_builder::embedded;
-use std::path::{Path, PathBuf};
+use component_builder::{embedded, published};
+use std::path::Path;
 use std::process::ExitCode;
 
-#[expect(clippy::print_stderr, reason = "the build script passes it on")]
+type Error = Box<dyn std::error::Error>;
+
+#[expect(clippy::print_stderr, reason = "for people, also through a build script")]
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: component-builder FOLDER");
-        return ExitCode::FAILURE;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let written = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["embedded", folder] => embedded(toolchain::root()).map(Vec::from).map(|files| (folder, files)),
+        ["published", folder] => published(toolchain::root()).map(Vec::from).map(|files| (folder, files)),
+        _ => {
+            eprintln!("usage: component-builder embedded|published FOLDER");
+            return ExitCode::FAILURE;
+        }
     };
-    match write_to(&folder) {
+    match written.map_err(Error::from).and_then(|(folder, files)| write(Path::new(folder), &files)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -19,11 +27,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn write_to(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    // This crate is two folders below the workspace's root.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("the workspace is above this crate")?;
-    for (name, bytes) in embedded(root)? {
-        std::fs::write(folder.join(name), bytes)?;
+/// Writes the files that differ from what is there: what depends on the others is not built again.
+fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Error> {
+    std::fs::create_dir_all(folder)?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        if std::fs::read(&path).ok().as_ref() != Some(bytes) {
+            std::fs::write(&path, bytes)?;
+        }
+        toolchain::say(format_args!("built {}", path.display()));
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Gives the folders of this machine fixed names inside components. Panic messages name source files: without this, the same sources would
 //! produce other bytes in another folder, and the bytes would reveal where they were built.
 
-use crate::Toolchain;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use toolchain::Toolchain;
 
 /// The flags for this, in the form of `CARGO_ENCODED_RUSTFLAGS`. If several match, rustc takes the last one.
 pub(crate) fn remap_flags(root: &Path, target_dir: &Path, cargo_home: &Path, toolchain: &Toolchain) -> OsString {

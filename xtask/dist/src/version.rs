@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 fn read(path: impl AsRef<Path>) -> String {
-    std::fs::read_to_string(crate::root().join(path)).unwrap()
+    std::fs::read_to_string(toolchain::root().join(path)).unwrap()
 }
 
 /// Every version in a text that belongs to one of our names: `fantail:fetch/batch@0.1.0`, `registry.example.com/fantail:0.1.0`.
@@ -20,7 +20,7 @@ fn versions(text: &str) -> impl Iterator<Item = &str> {
 
 /// The WIT files of our packages.
 fn interfaces() -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(crate::root().join("wit")).unwrap();
+    let folders = std::fs::read_dir(toolchain::root().join("wit")).unwrap();
     let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
     files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "wit")).collect()
 }
@@ -53,8 +53,8 @@ fn wkg_toml_agrees_with_the_workspace() {
     let wkg: toml::Table = read("wkg.toml").parse().unwrap();
     assert_eq!(wkg["metadata"]["licenses"], manifest["workspace"]["package"]["license"]);
     for (name, entry) in wkg["overrides"].as_table().unwrap() {
-        let folder = crate::root().join(entry["path"].as_str().unwrap());
-        let (resolve, id) = super::wit::parse(&folder).unwrap();
+        let folder = toolchain::root().join(entry["path"].as_str().unwrap());
+        let (resolve, id) = crate::wit::parse(&folder).unwrap();
         let package = &resolve.packages[id].name;
         assert_eq!(*name, format!("{}:{}", package.namespace, package.name));
     }

@@ -1,13 +1,13 @@
 //! The metadata that is written into each file (`wasm-tools metadata show`).
 
-use crate::run::Error;
+use crate::Error;
 use cargo_metadata::{Metadata, Package};
 use std::path::Path;
 use std::process::Command;
 use wasm_metadata::{AddMetadata, AddMetadataField, Description, Licenses, Revision, Source, Version};
 
 /// The metadata that all files of one distribution share.
-pub(super) struct Provenance {
+pub(crate) struct Provenance {
     version: String,
     licence: Option<String>,
     source: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Provenance {
 
 impl Provenance {
     /// From the workspace's manifest, and from git.
-    pub(super) fn of(package: &Package, root: &Path) -> Self {
+    pub(crate) fn of(package: &Package, root: &Path) -> Self {
         Self {
             version: package.version.to_string(),
             licence: package.license.clone(),
@@ -26,7 +26,7 @@ impl Provenance {
     }
 
     /// The metadata that is missing, each with the reason.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &'static str> {
         let fields = [
             ("source, because Cargo.toml names no repository", self.source.is_none()),
             ("revision, because this is not a clone of a git repository", self.revision.is_none()),
@@ -35,7 +35,7 @@ impl Provenance {
     }
 
     /// Returns the WebAssembly with the metadata added to its outermost component.
-    pub(super) fn write_into(&self, wasm: &[u8], name: &str, description: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn write_into(&self, wasm: &[u8], name: &str, description: &str) -> Result<Vec<u8>, Error> {
         let mut add = AddMetadata::default();
         add.name = AddMetadataField::Set(name.to_owned());
         add.description = AddMetadataField::Set(Description::new(description.to_owned()));
@@ -44,12 +44,12 @@ impl Provenance {
             add.revision = AddMetadataField::Set(Revision::new(revision.clone()));
         }
         if let Some(licence) = &self.licence {
-            add.licenses = AddMetadataField::Set(Licenses::new(licence).map_err(Error::dist)?);
+            add.licenses = AddMetadataField::Set(Licenses::new(licence).map_err(Error::file)?);
         }
         if let Some(source) = &self.source {
-            add.source = AddMetadataField::Set(Source::new(source).map_err(Error::dist)?);
+            add.source = AddMetadataField::Set(Source::new(source).map_err(Error::file)?);
         }
-        add.to_wasm(wasm).map_err(Error::dist)
+        add.to_wasm(wasm).map_err(Error::file)
     }
 }
 
@@ -70,7 +70,7 @@ fn revision(root: &Path) -> Option<String> {
 }
 
 /// The package of this name in the workspace.
-pub(super) fn package<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Package, Error> {
+pub(crate) fn package<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a Package, Error> {
     let found = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == name);
-    found.ok_or_else(|| Error::dist(format_args!("there is no package {name}")))
+    found.ok_or_else(|| Error::file(format_args!("there is no package {name}")))
 }

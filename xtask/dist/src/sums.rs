@@ -3,15 +3,15 @@
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-pub(super) const NAME: &str = "SHA256SUMS";
+pub(crate) const NAME: &str = "SHA256SUMS";
 
 /// A line per file, in the format of sha256sum.
-pub(super) fn of(files: &[super::File]) -> String {
+pub(crate) fn of(files: &[crate::File]) -> String {
     files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect()
 }
 
 /// The checksum in hexadecimal digits.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut digits = String::new();
     for byte in Sha256::digest(bytes) {
         // Writing to a string cannot fail.

@@ -1,8 +1,8 @@
 //! The interfaces as binary packages, for callers that are built without the components.
 
-use super::File;
-use super::metadata::Provenance;
-use crate::run::Error;
+use crate::Error;
+use crate::File;
+use crate::metadata::Provenance;
 use std::path::Path;
 use wit_parser::{PackageId, Resolve};
 
@@ -10,11 +10,11 @@ use wit_parser::{PackageId, Resolve};
 const FOLDERS: [&str; 4] = ["fetch", "fetch-p2", "component", "component-p2"];
 
 /// Each package with its metadata. The description is the first paragraph of its doc comment.
-pub(super) fn packages(root: &Path, provenance: &Provenance) -> Result<Vec<File>, Error> {
+pub(crate) fn packages(root: &Path, provenance: &Provenance) -> Result<Vec<File>, Error> {
     let package = |folder: &str| {
         let (resolve, id) = parse(&root.join("wit").join(folder))?;
-        let bytes = wit_component::encode(&resolve, id, false).map_err(Error::dist)?;
-        let package = resolve.packages.get(id).ok_or_else(|| Error::dist("no such package"))?;
+        let bytes = wit_component::encode(&resolve, id, false).map_err(Error::file)?;
+        let package = resolve.packages.get(id).ok_or_else(|| Error::file("no such package"))?;
         let comment = package.docs.contents.as_deref().unwrap_or_default();
         let description = comment.split("\n\n").next().unwrap_or_default().replace('\n', " ");
         let name = format!("{}:{}", package.name.namespace, package.name.name);
@@ -24,8 +24,8 @@ pub(super) fn packages(root: &Path, provenance: &Provenance) -> Result<Vec<File>
 }
 
 /// Parses a package of this repository, with its dependencies.
-pub(super) fn parse(folder: &Path) -> Result<(Resolve, PackageId), Error> {
+pub(crate) fn parse(folder: &Path) -> Result<(Resolve, PackageId), Error> {
     let mut resolve = Resolve::default();
-    let (id, _) = resolve.push_dir(folder).map_err(Error::dist)?;
+    let (id, _) = resolve.push_dir(folder).map_err(Error::file)?;
     Ok((resolve, id))
 }

@@ -1,10 +1,9 @@
 //! The software bill of materials: which packages each component contains (CycloneDX 1.5). It has no serial number or time, so that
 //! the same sources produce the same bill.
 
-use super::sums::sha256;
-use crate::run::{Error, cargo, command_line};
+use crate::Error;
+use crate::sums::sha256;
 use cargo_metadata::{DependencyKind, Metadata, Package, PackageId};
-use component_builder::TARGET;
 use cyclonedx_bom::external_models::normalized_string::NormalizedString;
 use cyclonedx_bom::external_models::uri::Purl;
 use cyclonedx_bom::models::bom::{Bom, SpecVersion};
@@ -14,9 +13,10 @@ use cyclonedx_bom::models::hash::{Hash, HashAlgorithm, HashValue, Hashes};
 use cyclonedx_bom::models::license::{LicenseChoice, Licenses};
 use cyclonedx_bom::models::metadata::Metadata as About;
 use std::collections::{BTreeMap, BTreeSet};
+use toolchain::{RunError, TARGET, cargo, command_line};
 
 /// Collects which packages each file contains.
-pub(super) struct Bill<'a> {
+pub(crate) struct Bill<'a> {
     metadata: &'a Metadata,
     files: Vec<Component>,
     packages: BTreeMap<&'a PackageId, &'a Package>,
@@ -26,20 +26,20 @@ pub(super) struct Bill<'a> {
 
 impl<'a> Bill<'a> {
     /// An empty bill, for metadata of the workspace that is filtered for the guests' target.
-    pub(super) fn new(metadata: &'a Metadata) -> Self {
+    pub(crate) fn new(metadata: &'a Metadata) -> Self {
         Self { metadata, files: Vec::new(), packages: BTreeMap::new(), needs: BTreeMap::new() }
     }
 
     /// Adds a file that is built from `roots`, with the packages that it contains.
-    pub(super) fn add(&mut self, name: &str, bytes: &[u8], roots: &[&str]) -> Result<(), Error> {
-        let version = super::metadata::package(self.metadata, "fantail")?.version.to_string();
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8], roots: &[&str]) -> Result<(), Error> {
+        let version = crate::metadata::package(self.metadata, "fantail")?.version.to_string();
         let mut file = Component::new(Classification::File, name, &version, Some(name.to_owned()));
         let content = HashValue(sha256(bytes));
         file.hashes = Some(Hashes(vec![Hash { alg: HashAlgorithm::SHA_256, content }]));
         self.files.push(file);
         for root in roots {
             let inside = compiled_packages(root)?;
-            let root = super::metadata::package(self.metadata, root)?;
+            let root = crate::metadata::package(self.metadata, root)?;
             self.needs.entry(name.to_owned()).or_default().insert(reference(root));
             self.follow(root, &inside);
         }
@@ -64,8 +64,8 @@ impl<'a> Bill<'a> {
     }
 
     /// The bill as JSON.
-    pub(super) fn to_json(&self) -> Result<Vec<u8>, Error> {
-        let fantail = super::metadata::package(self.metadata, "fantail")?;
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, Error> {
+        let fantail = crate::metadata::package(self.metadata, "fantail")?;
         let bom = Bom {
             version: 1,
             serial_number: None,
@@ -79,7 +79,7 @@ impl<'a> Bill<'a> {
             ..Bom::default()
         };
         let mut json = Vec::new();
-        bom.output_as_json(&mut json, SpecVersion::V1_5).map_err(Error::dist)?;
+        bom.output_as_json(&mut json, SpecVersion::V1_5).map_err(Error::file)?;
         Ok(json)
     }
 
@@ -104,7 +104,7 @@ fn component(package: &Package, kind: Classification) -> Result<Component, Error
     let licence = |text: &String| LicenseChoice::expression(&text.replace('/', " OR "));
     component.licenses = package.license.as_ref().map(|text| Licenses(vec![licence(text)]));
     if package.source.is_some() {
-        component.purl = Some(Purl::new("cargo", &package.name, &version).map_err(Error::dist)?);
+        component.purl = Some(Purl::new("cargo", &package.name, &version).map_err(Error::file)?);
     }
     Ok(component)
 }
@@ -125,7 +125,7 @@ fn compiled_packages(package: &str) -> Result<BTreeSet<String>, Error> {
     tree.args(["--target", TARGET, "--package", package]);
     let output = tree.output()?;
     if !output.status.success() {
-        return Err(Error::Program(command_line(&tree)));
+        return Err(RunError::Failed(command_line(&tree)).into());
     }
     // A path may follow the name and version.
     let first_two_words = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_bill_is_valid_and_lists_the_packages_inside_without_naming_this_machine() {
         let options = ["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec();
-        let metadata = MetadataCommand::new().current_dir(crate::root()).other_options(options).exec().unwrap();
+        let metadata = MetadataCommand::new().current_dir(toolchain::root()).other_options(options).exec().unwrap();
         let mut bill = Bill::new(&metadata);
         bill.add("fantail.wasm", b"abc", &["fantail-component"]).unwrap();
         let json = bill.to_json().unwrap();
@@ -158,6 +158,6 @@ mod tests {
         let licensed = components.iter().filter(|component| component.licenses.is_some()).count();
         assert_eq!(licensed, components.len() - 1, "all but the file");
         let text = String::from_utf8(json).unwrap();
-        assert!(!text.contains(crate::root().to_str().unwrap()) && !text.contains("file://"));
+        assert!(!text.contains(toolchain::root().to_str().unwrap()) && !text.contains("file://"));
     }
 }

@@ -1,31 +1,38 @@
-//! `cargo xtask dist`: builds what is published into the folder dist.
+//! Writes what is published to the folder dist, for `cargo xtask dist`.
 
 mod bill;
+mod error;
 mod metadata;
 mod sums;
 #[cfg(test)]
 mod version;
 mod wit;
 
-use crate::run::{self, Error};
 use bill::Bill;
 use cargo_metadata::{Metadata, MetadataCommand};
-use component_builder::{BuildError, Module, TARGET, cargo_home, compile, compose, target_dir};
+use component_builder::{BuildError, COMPOSED, EDGE, FETCH, FETCH_P2, Module, compile, compose};
+use error::Error;
 use metadata::{Provenance, package};
 use std::path::Path;
+use std::process::ExitCode;
+use toolchain::{TARGET, cargo_home, guest_target, say};
 
-/// The components in dist. `cargo xtask build` writes them to target/components under the same names.
-pub(crate) const FETCH: &str = "fantail.wasm";
-pub(crate) const FETCH_P2: &str = "fantail-p2.wasm";
-pub(crate) const EDGE: &str = "fantail-edge.wasm";
-pub(crate) const COMPOSED: &str = "fantail-edge-composed.wasm";
+fn main() -> ExitCode {
+    match dist() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A file of the distribution: its name below dist, and its bytes.
 type File = (String, Vec<u8>);
 
 /// Builds everything that is published, and replaces the contents of dist with it.
-pub(crate) fn dist() -> Result<(), Error> {
-    let root = crate::root();
+fn dist() -> Result<(), Error> {
+    let root = toolchain::root();
     let metadata = MetadataCommand::new()
         .current_dir(root)
         .other_options(["--locked", "--filter-platform", TARGET].map(str::to_owned).to_vec())
@@ -46,7 +53,7 @@ pub(crate) fn dist() -> Result<(), Error> {
     files.push((sums::NAME.to_owned(), sums::of(&files).into_bytes()));
     write(&root.join("dist"), &files)?;
     for what in provenance.missing() {
-        run::say(format_args!("the files in dist have no {what}"));
+        say(format_args!("the files in dist have no {what}"));
     }
     Ok(())
 }
@@ -64,7 +71,7 @@ type Packages = &'static [&'static str];
 
 impl Guests {
     fn compile(root: &Path) -> Result<Self, BuildError> {
-        let (target, home) = (target_dir(root), cargo_home());
+        let (target, home) = (guest_target(root), cargo_home());
         let guest = |package| compile(root, package, &target, &home);
         Ok(Self {
             fetch: guest("fantail-component")?,
@@ -111,7 +118,7 @@ fn write(folder: &Path, files: &[File]) -> Result<(), Error> {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         std::fs::write(&path, bytes)?;
-        run::say(format_args!("{:>9} bytes  dist/{name}", bytes.len()));
+        say(format_args!("{:>9} bytes  dist/{name}", bytes.len()));
     }
     Ok(())
 }

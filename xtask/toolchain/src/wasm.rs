@@ -83,13 +83,13 @@ impl Toolchain {
     }
 
     /// The commit that the compiler was built from.
-    pub(crate) fn commit(&self) -> String {
+    pub fn commit(&self) -> String {
         let stdout = stdout(&self.rustc, &["--version", "--verbose"]).unwrap_or_default();
         stdout.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown").to_owned()
     }
 
     /// The paths of the standard library's source, with and without symbolic links resolved.
-    pub(crate) fn library_source(&self) -> BTreeSet<PathBuf> {
+    pub fn library_source(&self) -> BTreeSet<PathBuf> {
         let named = self.sysroot.join(LIBRARY_SOURCE);
         named.canonicalize().into_iter().chain([named]).collect()
     }
