@@ -1,6 +1,7 @@
 //! What other programs make of the components: stock wasmtime, Spin and wac, where they are on PATH. `cargo xtask test` runs each of these where its
 //! tool is there, and counts it as skipped where it is not.
 
+use crate::composition::names;
 use crate::support::{guest, origin, root};
 use component_builder::compose;
 use serde_json::{Value, json};
@@ -145,9 +146,28 @@ async fn wasmtime_serves_the_application_and_runs_both_components_without_any_co
     let program = write(&folder, "program.wasm", &program);
     let output = Command::new("wasmtime").args(["run", "-Shttp", &program, &origin.url("/ok")]).output().await;
     assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{} 200\n", origin.url("/ok")));
+    replays_what_it_recorded(&folder, &origin.url("/ok")).await;
     let server = Server::start(wasmtime, port, folder).await;
     server.sends_bodies_of_every_size().await;
     server.repeats_what_may_pass().await;
+}
+
+/// One recording by way of standard error and input.
+async fn replays_what_it_recorded(folder: &TempDir, url: &str) {
+    let run = async |example: &str, stdin: Stdio| {
+        let composed = compose(fantail::COMPONENT, &[&guest(example)]).unwrap();
+        let composed = write(folder, &format!("{example}.wasm"), &composed);
+        let call = format!(r#"get-all(["{url}", "{url}/nothing"], none)"#);
+        let mut wasmtime = Command::new("wasmtime");
+        wasmtime.args(["run", "-Shttp", "--invoke", &call, &composed]).stdin(stdin).output().await.unwrap()
+    };
+    let recorded = run("fantail-example-recorder", Stdio::null()).await;
+    let recording = write(folder, "recording.ndjson", &recorded.stderr);
+    let replayed = run("fantail-example-replayer", std::fs::File::open(recording).unwrap().into()).await;
+    for output in [&recorded, &replayed] {
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.matches("status: 200").count(), 2, "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[tokio::test]
@@ -171,5 +191,15 @@ async fn wac_finds_that_the_components_target_their_worlds_and_fit_their_callers
         let composed = folder.path().join("composed.wasm");
         wac(&["plug", "--plug", &component, &caller, "-o", composed.to_str().unwrap()]).await;
         assert!(Path::new(&composed).exists() && compose(&caller_bytes, &[bytes]).is_ok());
+    }
+    let component = write(&folder, "fantail.wasm", fantail::COMPONENT);
+    for example in ["fantail-example-policy", "fantail-example-recorder", "fantail-example-replayer"] {
+        let plug = write(&folder, &format!("{example}.wasm"), &guest(example));
+        let composed = folder.path().join("composed.wasm");
+        wac(&["plug", "--plug", &plug, &component, "-o", composed.to_str().unwrap()]).await;
+        let (imports, exports) = names(&std::fs::read(composed).unwrap());
+        assert_eq!(exports, ["fantail:fetch/batch@0.1.0"]);
+        let sends = imports.iter().any(|name| name == "wasi:http/client@0.3.0");
+        assert_eq!(sends, !example.ends_with("replayer"), "{imports:?}");
     }
 }

@@ -1,7 +1,10 @@
 //! A host of wasmtime's own making, with nothing of ours but a network that answers from memory.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use futures::stream;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,10 +13,13 @@ use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, and what was sent on `/echo`; 500 on `/fail`; after
-/// so many milliseconds on `/delay/N`, and never on `/hang`.
+/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, what was sent on `/echo`, the names and values of headers on
+/// `/headers`, and how often anything was asked before on `/count`; N on `/status/N`, 500 on `/fail`, 503 on `/busy` when it is asked for the first time; with where `/ok` is on `/moved`; after so many milliseconds on `/delay/N`, and never on `/hang`. The body breaks off on
+/// `/short`, the connection is refused on `/refused`.
 struct Memory {
     asked: Arc<AtomicUsize>,
+    /// Paths that were asked for.
+    seen: BTreeSet<String>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -35,7 +41,8 @@ impl WasiHttpHooks for Memory {
         _: Option<RequestOptions>,
         _: Transmission,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        let count = self.asked.fetch_add(1, Ordering::SeqCst);
+        let first = self.seen.insert(request.uri().path().to_owned());
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         let in_flight = InFlight(Arc::clone(&self.in_flight));
         Box::new(async move {
@@ -54,6 +61,17 @@ impl WasiHttpHooks for Memory {
                 "fail" => response = response.status(500),
                 "bytes" => body = vec![b'x'; number].into(),
                 "header" => response = response.header("x-filler", vec![b'h'; number]),
+                "status" => response = response.status(u16::try_from(number).unwrap()),
+                "busy" => response = response.status(if first { 503 } else { 200 }),
+                "moved" => response = response.status(302).header("location", "/ok"),
+                "count" => body = count.to_string().into(),
+                "headers" => body = format!("{:?}", head.headers).into(),
+                "refused" => return Err(Error::ConnectionRefused),
+                "short" => {
+                    let pieces = [Ok(Frame::data(body)), Err(Error::HttpResponseIncomplete)];
+                    let body = StreamBody::new(stream::iter(pieces)).boxed_unsync();
+                    return Ok((response.body(body).unwrap(), Box::new(async { Ok(()) }) as Transmission));
+                }
                 "echo" => body = sent.collect().await?.to_bytes(),
                 _ => {}
             }
@@ -118,7 +136,7 @@ impl Stock {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().envs(environment).build(),
             http: WasiHttpCtx::new(),
-            hooks: Memory { asked: Arc::clone(&asked), in_flight: Arc::clone(&in_flight) },
+            hooks: Memory { asked: Arc::clone(&asked), seen: BTreeSet::new(), in_flight: Arc::clone(&in_flight) },
         };
         Self { store: Store::new(&engine, host), component, linker, asked, in_flight }
     }

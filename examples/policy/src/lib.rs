@@ -27,8 +27,8 @@ async fn with_header(request: Request, name: &str, value: &str) -> Result<Reques
     let (authority, path) = (request.get_authority(), request.get_path_with_query());
     let (sent, result) = wit_future::new(|| Ok(()));
     let (mut body, trailers) = Request::consume_body(request, result);
-    // Reading nothing waits until there is something to read, or the end. A request without a body has to stay without
-    // one: many hosts would send an empty stream in chunks.
+    // Reading nothing waits until there is something to read, or the end. A request without a body stays without one: of a
+    // stream, no host knows that it is empty, and it may announce a body.
     let (peeked, _) = body.read(Vec::new()).await;
     let body = (peeked != StreamResult::Dropped).then_some(body);
     let (request, transmitted) = Request::new(headers, body, trailers, options);

@@ -30,14 +30,19 @@ async fn outgoing(request: Request, exchange: Exchange) -> Result<Request, Error
     let (authority, path, headers) = (request.get_authority(), request.get_path_with_query(), request.get_headers());
     let (processed, result) = wit_future::new(|| Ok(()));
     let (mut body, trailers) = Request::consume_body(request, result);
-    // Reading nothing waits until there is something to read, or the end. A request without a body has to stay without
-    // one: many hosts would send an empty stream in chunks.
+    // Reading nothing waits until there is something to read, or the end. A request without a body stays without one: of a
+    // stream, no host knows that it is empty, and it may announce a body.
     let (peeked, _) = body.read(Vec::new()).await;
     let (to, contents) = wit_stream::new();
-    let contents = (peeked != StreamResult::Dropped).then_some(contents);
+    let is_empty = peeked == StreamResult::Dropped;
+    let contents = (!is_empty).then_some(contents);
     let (request, transmitted) = Request::new(headers, contents, trailers, options);
     spawn_local(async move {
-        pass_on(body, to, Of::Request, exchange).await;
+        if is_empty {
+            exchange.write(Event::RequestEnd);
+        } else {
+            pass_on(body, to, Of::Request, exchange).await;
+        }
         processed.write(transmitted.await).await
     });
     let copied = request.set_method(&method).and_then(|()| request.set_scheme(scheme.as_ref()));
