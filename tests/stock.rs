@@ -13,9 +13,10 @@ use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, what was sent on `/echo`, the names and values of headers on
-/// `/headers`, and how often anything was asked before on `/count`; N on `/status/N`, 500 on `/fail`, 503 on `/busy` when it is asked for the first time; with where `/ok` is on `/moved`; after so many milliseconds on `/delay/N`, and never on `/hang`. The body breaks off on
-/// `/short`, the connection is refused on `/refused`.
+/// Answers 200 at once, with so many bytes on `/bytes/N`, such a header on `/header/N`, what was sent on `/echo`, the names and values of its
+/// headers on `/headers`, and how many requests came before on `/count`. Answers N on `/status/N`, 500 on `/fail`, 503 on `/busy` the first time,
+/// and with where `/ok` is on `/moved`; after so many milliseconds on `/delay/N`, and never on `/hang`. The body breaks off on `/short`, the
+/// connection is refused on `/refused`.
 struct Memory {
     asked: Arc<AtomicUsize>,
     /// Paths that were asked for.

@@ -1,4 +1,4 @@
-//! The types of wasi:http, for both components. Error codes are written as the interface spells them.
+//! The types of wasi:http, for both components. Error codes are written under the interface's names, in lower case.
 
 wit_bindgen::generate!({
     inline: "package example:recording; world recording { import wasi:http/types@0.3.0; }",

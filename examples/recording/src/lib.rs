@@ -8,7 +8,7 @@
 //! {"exchange":0,"event":"request-end"}
 //! {"exchange":0,"event":{"response":{"status":200,"headers":[["content-type","image/png"]]}}}
 //! {"exchange":0,"event":{"response-body":{"base64":"iVBORw=="}}}
-//! {"exchange":0,"event":{"error":"HTTP-response-incomplete"}}
+//! {"exchange":0,"event":{"error":"http-response-incomplete"}}
 //! ```
 //!
 //! An event is written before what it tells of is passed on. So whatever a caller saw has its line, and an exchange that just ends is one whose
