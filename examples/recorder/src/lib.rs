@@ -4,6 +4,8 @@
 //! wac plug --plug recorder.wasm fantail.wasm -o recorded.wasm
 //! wasmtime run -Shttp --invoke 'get-all(["http://example.com/"], none)' recorded.wasm 2> recording.ndjson
 //! ```
+//!
+//! A caller that gives up a body which stalls is noticed with the next piece, or when the host gives it up, too: until then the connection stays open.
 
 mod body;
 mod component;
