@@ -30,6 +30,7 @@ mod leaks;
 mod library;
 mod list;
 mod manifest;
+mod middle;
 mod modules;
 mod on_path;
 mod outcomes;

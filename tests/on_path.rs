@@ -1,6 +1,7 @@
 //! The components in other programs: stock wasmtime, Spin and wac. `cargo xtask test` runs each test if its tool is on PATH, and
 //! counts it as skipped otherwise.
 
+use crate::composition::names;
 use crate::support::{build_guest, origin, root};
 use component_builder::compose;
 use serde_json::{Value, json};
@@ -149,9 +150,28 @@ async fn wasmtime_serves_the_application_and_runs_both_components() {
     let program = write(&folder, "program.wasm", &program);
     let output = Command::new("wasmtime").args(["run", "-Shttp", &program, &origin.url("/ok")]).output().await;
     assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{} 200\n", origin.url("/ok")));
+    replays_what_it_recorded(&folder, &origin.url("/ok")).await;
     let server = Server::start(wasmtime, port, folder).await;
     server.assert_bodies_of_every_size_are_intact().await;
     server.assert_transient_failures_are_retried().await;
+}
+
+/// One recording by way of standard error and input.
+async fn replays_what_it_recorded(folder: &TempDir, url: &str) {
+    let run = async |example: &str, stdin: Stdio| {
+        let composed = compose(fantail::COMPONENT, &[&build_guest(example)]).unwrap();
+        let composed = write(folder, &format!("{example}.wasm"), &composed);
+        let call = format!(r#"get-all(["{url}", "{url}/nothing"], none)"#);
+        let mut wasmtime = Command::new("wasmtime");
+        wasmtime.args(["run", "-Shttp", "--invoke", &call, &composed]).stdin(stdin).output().await.unwrap()
+    };
+    let recorded = run("fantail-example-recorder", Stdio::null()).await;
+    let recording = write(folder, "recording.ndjson", &recorded.stderr);
+    let replayed = run("fantail-example-replayer", std::fs::File::open(recording).unwrap().into()).await;
+    for output in [&recorded, &replayed] {
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.matches("status: 200").count(), 2, "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[tokio::test]
@@ -175,5 +195,15 @@ async fn wac_confirms_that_the_components_target_their_worlds_and_fit_their_call
         let composed = folder.path().join("composed.wasm");
         wac(&["plug", "--plug", &component, &caller, "-o", composed.to_str().unwrap()]).await;
         assert!(Path::new(&composed).exists() && compose(&caller_bytes, &[bytes]).is_ok());
+    }
+    let component = write(&folder, "fantail.wasm", fantail::COMPONENT);
+    for example in ["fantail-example-policy", "fantail-example-recorder", "fantail-example-replayer"] {
+        let plug = write(&folder, &format!("{example}.wasm"), &build_guest(example));
+        let composed = folder.path().join("composed.wasm");
+        wac(&["plug", "--plug", &plug, &component, "-o", composed.to_str().unwrap()]).await;
+        let (imports, exports) = names(&std::fs::read(composed).unwrap());
+        assert_eq!(exports, ["fantail:fetch/batch@0.1.0"]);
+        let sends = imports.iter().any(|name| name == "wasi:http/client@0.3.0");
+        assert_eq!(sends, !example.ends_with("replayer"), "{imports:?}");
     }
 }

@@ -1,7 +1,10 @@
 //! A host of plain wasmtime, with a network that answers from memory.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use futures::stream;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,9 +14,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 /// Answers 200 immediately: `/bytes/N` with N bytes, `/header/N` with a header of N bytes, `/length/N` with a content-length of N, `/echo`
-/// with the body of the request. `/fail` answers 500, `/delay/N` after N milliseconds, and `/hang` never.
+/// with the body of the request, `/headers` with its headers, and `/count` with how many requests came before. `/status/N` answers N, `/fail`
+/// 500, `/busy` 503 the first time, `/moved` redirects to `/ok`; `/delay/N` answers after N milliseconds, and `/hang` never. The body of
+/// `/short` breaks off, and the connection to `/refused` is refused.
 struct InMemoryNetwork {
     requests_sent: Arc<AtomicUsize>,
+    /// Paths that were requested.
+    requested: BTreeSet<String>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -35,7 +42,8 @@ impl WasiHttpHooks for InMemoryNetwork {
         _: Option<RequestOptions>,
         _: Transmission,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Transmission), Error>> + Send> {
-        self.requests_sent.fetch_add(1, Ordering::SeqCst);
+        let count = self.requests_sent.fetch_add(1, Ordering::SeqCst);
+        let first = self.requested.insert(request.uri().path().to_owned());
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         let in_flight = InFlight(Arc::clone(&self.in_flight));
         Box::new(async move {
@@ -54,6 +62,17 @@ impl WasiHttpHooks for InMemoryNetwork {
                 "fail" => response = response.status(500),
                 "bytes" => body = vec![b'x'; number].into(),
                 "header" => response = response.header("x-filler", vec![b'h'; number]),
+                "status" => response = response.status(u16::try_from(number).unwrap()),
+                "busy" => response = response.status(if first { 503 } else { 200 }),
+                "moved" => response = response.status(302).header("location", "/ok"),
+                "count" => body = count.to_string().into(),
+                "headers" => body = format!("{:?}", head.headers).into(),
+                "refused" => return Err(Error::ConnectionRefused),
+                "short" => {
+                    let pieces = [Ok(Frame::data(body)), Err(Error::HttpResponseIncomplete)];
+                    let body = StreamBody::new(stream::iter(pieces)).boxed_unsync();
+                    return Ok((response.body(body).unwrap(), Box::new(async { Ok(()) }) as Transmission));
+                }
                 "echo" => body = upload.collect().await?.to_bytes(),
                 _ => {}
             }
@@ -118,7 +137,11 @@ impl Stock {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().envs(environment).build(),
             http: WasiHttpCtx::new(),
-            hooks: InMemoryNetwork { requests_sent: Arc::clone(&requests_sent), in_flight: Arc::clone(&in_flight) },
+            hooks: InMemoryNetwork {
+                requests_sent: Arc::clone(&requests_sent),
+                requested: BTreeSet::new(),
+                in_flight: Arc::clone(&in_flight),
+            },
         };
         Self { store: Store::new(&engine, host), component, linker, requests_sent, in_flight }
     }
