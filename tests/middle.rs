@@ -8,7 +8,7 @@ use crate::support::build_guest;
 use component_builder::compose;
 use fantail::{Cause, Failure, Policy};
 use fantail_conversions::Convert;
-use fantail_engine::{Header, RequestOptions, Request};
+use fantail_engine::{Header, Request, RequestOptions};
 use std::time::Duration;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};

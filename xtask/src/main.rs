@@ -4,6 +4,7 @@ mod deny;
 mod error;
 mod package;
 mod packages;
+mod phases;
 mod setup;
 mod test;
 mod tools;

@@ -55,7 +55,7 @@ fn response(
             return;
         }
         // Its caller did not wait for more.
-        pending().await
+        pending::<()>().await;
     });
     Ok(response)
 }
