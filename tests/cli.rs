@@ -185,7 +185,7 @@ async fn usage_errors_exit_with_2_before_anything_is_sent() {
     let not_pem = file("ca.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
     for (arguments, message) in [
         (vec![], "required arguments were not provided"),
-        (vec![url.as_str(), "--concurrency", "0"], "policy: concurrency: 0 is not within 1 to 4,096"),
+        (vec![url.as_str(), "--concurrency", "0"], "--concurrency: 0 is not within 1 to 4,096"),
         (vec![url.as_str(), "--hedge", "soon"], "invalid value 'soon' for '--hedge <TIME|auto>': expected auto, or"),
         (vec![url.as_str(), "--timeout", "soon"], "invalid value 'soon' for '--timeout"),
         (vec![url.as_str(), "--allow-net", "10.0.0.0/33"], "expected a network such as 127.0.0.0/8"),

@@ -18,3 +18,16 @@ async fn every_line_of_output_is_an_outcome() {
     statuses.sort_unstable();
     assert_eq!(statuses, [Some(200), Some(404)]);
 }
+
+#[tokio::test]
+async fn a_value_out_of_bounds_is_named_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    std::fs::write(&file, r#"{"retry":{"attempts":99}}"#).unwrap();
+    let file = file.to_str().unwrap();
+    let output = run(&["fetch", "--policy", file, "http://a.test/"], b"").await;
+    let place = format!("{file}: retry.attempts: 99 is not within 0 to ");
+    assert!(output.code == 2 && output.stderr.contains(&place), "{}", output.stderr);
+    let output = run(&["fetch", "--policy", file, "--retries", "98", "http://a.test/"], b"").await;
+    assert!(output.code == 2 && output.stderr.contains("--retries: 98 is not within 0 to "), "{}", output.stderr);
+}

@@ -1,6 +1,6 @@
 //! Values of a request's options.
 
-use crate::value::{self, body_mode_name};
+use crate::value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use std::time::Duration;
@@ -25,17 +25,17 @@ impl<'de> Deserialize<'de> for Span {
 
 /// Body modes by their names in the WIT interface.
 pub(crate) mod body_mode {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, body_mode_name, value};
+    use super::{Deserialize, Deserializer, Serialize, Serializer, value};
     use fantail_engine::BodyMode;
     use serde::de::Error;
 
     pub(crate) fn serialize<S: Serializer>(mode: &Option<BodyMode>, serializer: S) -> Result<S::Ok, S::Error> {
-        mode.map(body_mode_name).serialize(serializer)
+        mode.map(BodyMode::name).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BodyMode>, D::Error> {
         let name: Option<String> = Option::deserialize(deserializer)?;
-        let mode = |name: String| value::body_mode(&name).ok_or(name);
+        let mode = |name: String| BodyMode::named(&name).ok_or(name);
         let unknown = |name| D::Error::custom(format_args!("expected {}, not {name:?}", value::BODY_MODES));
         name.map(mode).transpose().map_err(unknown)
     }

@@ -12,9 +12,8 @@ pub(crate) fn to_json(value: Value) -> Json {
         Value::Flag(flag) => flag.into(),
         Value::Span(span) | Value::Hedge(Hedge::After(span)) => humantime::format_duration(span).to_string().into(),
         Value::Hedge(Hedge::Auto) => "auto".into(),
-        Value::BodyMode(mode) => body_mode_name(mode).into(),
-        Value::Order(Order::Completion) => "completion".into(),
-        Value::Order(Order::Input) => "input".into(),
+        Value::BodyMode(mode) => mode.name().into(),
+        Value::Order(order) => order.name().into(),
         Value::Until(Until::All) => "all".into(),
         Value::Until(Until::FirstFailure) => "first-failure".into(),
         Value::Until(Until::Successes(count)) => json!({"successes": count}),
@@ -42,13 +41,12 @@ pub(crate) fn from_json(field: &Field, json: Json) -> Result<Option<Value>, Stri
             span(&json, "\"auto\" or ").map(|span| Value::Hedge(Hedge::After(span))).map_err(|what| expected(&what))
         }
         Value::BodyMode(_) => {
-            json.as_str().and_then(body_mode).map(Value::BodyMode).ok_or_else(|| expected(BODY_MODES))
+            json.as_str().and_then(BodyMode::named).map(Value::BodyMode).ok_or_else(|| expected(BODY_MODES))
         }
-        Value::Order(_) => match json.as_str() {
-            Some("completion") => Ok(Value::Order(Order::Completion)),
-            Some("input") => Ok(Value::Order(Order::Input)),
-            _ => Err(expected("\"completion\" or \"input\"")),
-        },
+        Value::Order(_) => {
+            let order = json.as_str().and_then(Order::named).map(Value::Order);
+            order.ok_or_else(|| expected("\"completion\" or \"input\""))
+        }
         Value::Until(_) => until(&json)
             .map(Value::Until)
             .ok_or_else(|| format!("expected \"all\", \"first-failure\" or {{\"successes\":10}}, not {json}")),
@@ -57,20 +55,6 @@ pub(crate) fn from_json(field: &Field, json: Json) -> Result<Option<Value>, Stri
 }
 
 pub(crate) const BODY_MODES: &str = "\"discard\", \"bytes\" or \"unread\"";
-
-/// The name of a body mode in the WIT interface.
-pub(crate) fn body_mode_name(mode: BodyMode) -> &'static str {
-    match mode {
-        BodyMode::Discard => "discard",
-        BodyMode::Bytes => "bytes",
-        BodyMode::Unread => "unread",
-    }
-}
-
-/// A body mode by its name in the WIT interface.
-pub(crate) fn body_mode(name: &str) -> Option<BodyMode> {
-    [BodyMode::Discard, BodyMode::Bytes, BodyMode::Unread].into_iter().find(|mode| body_mode_name(*mode) == name)
-}
 
 fn until(json: &Json) -> Option<Until> {
     match json {

@@ -9,6 +9,7 @@ use super::progress::Progress;
 use super::run::Plan;
 use super::{Exit, run, store};
 use fantail::{BodyMode, Order, Policy, Until};
+use fantail_engine::PolicyError;
 use std::path::{Path, PathBuf};
 
 /// An error that was found before anything was sent.
@@ -20,6 +21,8 @@ enum FetchError {
     Read { path: PathBuf, error: std::io::Error },
     #[error("{}: {error}", path.display())]
     PolicyFile { path: PathBuf, error: fantail_wire::WireError },
+    #[error("{place}: {reason}")]
+    OutOfBounds { place: String, reason: String },
     #[error(transparent)]
     Egress(#[from] EgressError),
     #[error("cannot store bodies in {}: {error}", path.display())]
@@ -57,11 +60,18 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {
-    let Some(path) = options.file() else { return Ok(options.or(Policy::default())) };
-    let text = read(path)?;
-    let parsed = fantail_wire::policy_from_json(&String::from_utf8_lossy(&text));
-    let file = parsed.map_err(|error| FetchError::PolicyFile { path: path.to_owned(), error })?;
-    Ok(options.or(file))
+    let policy = match options.file() {
+        None => options.or(Policy::default()),
+        Some(path) => {
+            let text = read(path)?;
+            let parsed = fantail_wire::policy_from_json(&String::from_utf8_lossy(&text));
+            options.or(parsed.map_err(|error| FetchError::PolicyFile { path: path.to_owned(), error })?)
+        }
+    };
+    match policy.resolve() {
+        Ok(_) => Ok(policy),
+        Err(PolicyError { field, reason }) => Err(FetchError::OutOfBounds { place: options.place(field), reason }),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FetchError> {

@@ -34,6 +34,15 @@ impl PolicyOptions {
     pub(crate) fn or(&self, file: Policy) -> Policy {
         self.given.over(&file)
     }
+
+    /// Where the value of a field was given: an option, or a field of the policy file.
+    pub(crate) fn place(&self, name: &str) -> String {
+        let given = FIELDS.iter().find(|field| field.name == name && (field.get)(&self.given).is_some());
+        match (given.and_then(|field| field.option), &self.file) {
+            (None, Some(file)) => format!("{}: {}", file.display(), fantail_wire::policy_path(name)),
+            (option, _) => format!("--{}", option.unwrap_or(name)),
+        }
+    }
 }
 
 impl Args for PolicyOptions {
@@ -117,16 +126,12 @@ fn value(field: &Field, text: &str) -> Result<Value, String> {
         Value::Hedge(_) => {
             time(text).map(|delay| Value::Hedge(Hedge::After(delay))).map_err(|expected| format!("auto, or {expected}"))
         }
-        Value::BodyMode(_) => match text {
-            "discard" => Ok(Value::BodyMode(BodyMode::Discard)),
-            "bytes" => Ok(Value::BodyMode(BodyMode::Bytes)),
-            _ => Err("discard or bytes".to_owned()),
-        },
-        Value::Order(_) => match text {
-            "completion" => Ok(Value::Order(Order::Completion)),
-            "input" => Ok(Value::Order(Order::Input)),
-            _ => Err("completion or input".to_owned()),
-        },
+        Value::BodyMode(_) => {
+            // Nobody here could read an unread body.
+            let mode = BodyMode::named(text).filter(|mode| *mode != BodyMode::Unread);
+            mode.map(Value::BodyMode).ok_or_else(|| "discard or bytes".to_owned())
+        }
+        Value::Order(_) => Order::named(text).map(Value::Order).ok_or_else(|| "completion or input".to_owned()),
         Value::Until(_) => match text {
             "all" => Ok(Value::Until(Until::All)),
             "first-failure" => Ok(Value::Until(Until::FirstFailure)),

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod fields;
+mod names;
 mod value;
 
 pub use bounds::Bounds;
