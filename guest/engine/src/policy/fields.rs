@@ -163,7 +163,7 @@ fields! { $
     /// Maximum requests in flight to one origin (scheme, host and port). Each batch counts its own.
     per_origin: count = concurrency "as `concurrency`", within Bounds::count(1, 4_096), json "limits.per_origin", option "per-origin";
     /// Enables an adaptive limit per origin, between this and `per_origin`.
-    per_origin_floor: count = none "none: a fixed limit", within Bounds::count(1, 4_096), json "limits.per_origin_floor", option "per-origin-floor";
+    per_origin_floor: count = none "a fixed limit", within Bounds::count(1, 4_096), json "limits.per_origin_floor", option "per-origin-floor";
     /// Maximum attempts per second to one origin.
     rate: count = none "none", within Bounds::count(1, 100_000), json "limits.rate", option "rate";
     /// Attempts to one origin that may start at once after a pause, if `rate` is set.
@@ -205,7 +205,7 @@ fields! { $
     /// Retries per second allowed in addition.
     retry_per_second: count = 10 "10", within Bounds::count(0, 100_000), json "retry.per_second", option "retry-per-second";
     /// Time without a response head after which a second attempt is started in parallel; `auto`: the 95th percentile of the origin's recent head times.
-    hedge: hedge = none "none: never", within Bounds::millis(1, HOUR), json "hedge", option "hedge";
+    hedge: hedge = none "never", within Bounds::millis(1, HOUR), json "hedge", option "hedge";
     /// Percentage of failed attempts to one origin, over ten seconds, at which its circuit breaker opens. 0: never.
     breaker_percent: count = 0 "0", within Bounds::count(0, 100), json "breaker.percent", option "breaker";
     /// Minimum attempts in these ten seconds before the breaker may open.
