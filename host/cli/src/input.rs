@@ -61,9 +61,11 @@ async fn open(path: &Path) -> io::Result<tokio::fs::File> {
 
 impl Template {
     fn new(fetch: &Fetch) -> Self {
-        let method = fetch.method.clone().unwrap_or(if fetch.data.is_some() { "POST" } else { "GET" }.to_owned());
-        let headers = fetch.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-        Self { method, headers, body: fetch.data.clone().map(String::into_bytes) }
+        let method =
+            fetch.http.method.clone().unwrap_or(if fetch.http.data.is_some() { "POST" } else { "GET" }.to_owned());
+        let headers =
+            fetch.http.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        Self { method, headers, body: fetch.http.data.clone().map(String::into_bytes) }
     }
 
     fn request(&self, id: u64, url: &str) -> Request {
