@@ -1,5 +1,6 @@
 //! Where requests may go, and who is trusted there.
 
+use super::Connection;
 use clap::Args;
 use fantail::OriginPattern;
 use ipnet::IpNet;
@@ -27,6 +28,8 @@ pub(crate) struct Egress {
     /// Its private key, in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

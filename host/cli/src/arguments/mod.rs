@@ -1,10 +1,13 @@
 //! The arguments of the command line.
 
+mod connection;
 mod egress;
 mod http;
 
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+pub(crate) use connection::{Connection, Resolved};
 pub(crate) use egress::Egress;
 use fantail::Wasi;
 pub(crate) use http::Http;
@@ -34,6 +37,17 @@ pub(crate) enum Command {
     Inspect {
         /// The component.
         file: PathBuf,
+    },
+    /// Prints completions for a shell, for example: fantail completions bash > /etc/bash_completion.d/fantail
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes manual pages: fantail.1, and one for each command.
+    Man {
+        /// The folder, which is created if it is missing.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
