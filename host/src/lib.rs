@@ -42,7 +42,7 @@ pub use fantail_engine::{
 };
 pub use fantail_sender::{
     Approved, Connect, Connections, Egress, Identity, OriginPattern, PatternError, PoolLimits, Refused, Resolve,
-    ResolveError, SystemResolver, TcpConnector, Timeouts, TlsError, Transport, Trust,
+    ResolveError, ResolveOverrides, SystemResolver, TcpConnector, Timeouts, TlsError, Transport, Trust,
 };
 pub use harness::{
     Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Receipt, Report, UnreadBody,

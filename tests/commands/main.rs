@@ -3,5 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod http;
 mod options;
+mod shell;
 mod support;

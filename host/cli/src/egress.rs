@@ -1,6 +1,6 @@
 //! Builds the egress policy from arguments.
 
-use super::arguments;
+use super::{arguments, connection};
 use fantail::{Builder, Egress, Harness, Identity, OriginPattern, Trust};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ fn egress(options: &arguments::Egress) -> Egress {
 pub(crate) fn builder(options: &arguments::Egress, pattern: Option<OriginPattern>) -> Result<Builder, EgressError> {
     let egress = pattern.into_iter().fold(egress(options), Egress::origin);
     let builder = cached(Harness::builder(egress).trust(trust(options)?));
+    let builder = connection::configure(builder, &options.connection);
     Ok(match (&options.cert, &options.key) {
         (Some(certificate), Some(key)) => {
             let identity = Identity::pem(&read(certificate)?, &read(key)?);

@@ -41,7 +41,7 @@ pub(crate) async fn run(fetch: Fetch) -> Exit {
 }
 
 async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
-    let mut policy = policy(&fetch.policy)?;
+    let mut policy = fetch.http.over(policy(&fetch.policy)?);
     if let Some(path) = &fetch.output_dir {
         store::prepare(path).map_err(|error| FetchError::Folder { path: path.clone(), error })?;
         policy.body = Some(BodyMode::Unread);

@@ -1,8 +1,9 @@
 //! Reads requests from arguments and lines, lazily.
 
 use super::arguments::Fetch;
-use fantail::{Entry, Header, Malformed};
-use fantail_engine::Request;
+use super::data::{Data, DataError};
+use super::template::{Template, TemplateError};
+use fantail::{Entry, Malformed};
 use fantail_wire::{Readable, readable};
 use futures::{Stream, StreamExt, stream};
 use std::io;
@@ -12,14 +13,6 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 /// The most bytes of one line. A longer line is skipped, and its outcome says so.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// The method, headers and body of requests that are given as bare URLs.
-#[derive(Clone)]
-struct Template {
-    method: String,
-    headers: Vec<Header>,
-    body: Option<Vec<u8>>,
-}
-
 /// The input cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
@@ -27,11 +20,17 @@ pub(crate) enum InputError {
     Open { path: PathBuf, error: io::Error },
     #[error("{url:?} is a file here: to read URLs from it, use --input {url}")]
     FileAsUrl { url: String },
+    #[error(transparent)]
+    Template(#[from] TemplateError),
 }
 
 /// All requests of a command: its arguments, then the lines of its input.
 pub(crate) async fn entries(fetch: &Fetch) -> Result<impl Stream<Item = Entry> + Send + 'static, InputError> {
-    let template = Template::new(fetch);
+    let standard_input = fetch.input.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    if standard_input && Data::of(&fetch.http).is_standard_input() {
+        return Err(TemplateError::Data(DataError::StandardInputTwice).into());
+    }
+    let template = Template::new(&fetch.http).await?;
     let mut listed = Vec::new();
     for (id, url) in fetch.urls.iter().enumerate() {
         if !url.contains("://") && Path::new(url).is_file() {
@@ -57,19 +56,6 @@ pub(crate) async fn entries(fetch: &Fetch) -> Result<impl Stream<Item = Entry> +
 async fn open(path: &Path) -> io::Result<tokio::fs::File> {
     let file = tokio::fs::File::open(path).await?;
     if file.metadata().await?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
-}
-
-impl Template {
-    fn new(fetch: &Fetch) -> Self {
-        let method = fetch.method.clone().unwrap_or(if fetch.data.is_some() { "POST" } else { "GET" }.to_owned());
-        let headers = fetch.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-        Self { method, headers, body: fetch.data.clone().map(String::into_bytes) }
-    }
-
-    fn request(&self, id: u64, url: &str) -> Request {
-        let Template { method, headers, body } = self.clone();
-        Request { method, headers, body, ..Request::get(id, url) }
-    }
 }
 
 /// One entry per line that is not blank. Ids are line numbers counted from `first`; errors count lines from 1, as editors do.
@@ -114,7 +100,7 @@ fn entry(line: &[u8], (id, line_number): (u64, u64), template: &Template) -> Ent
     };
     let Ok(text) = std::str::from_utf8(line) else { return malformed(Readable::default(), "not UTF-8".to_owned()) };
     match fantail_wire::request_from_line(text, id, |url| template.request(id, url)) {
-        Ok(request) => request.into(),
+        Ok(request) => template.complete(request).into(),
         Err(error) => malformed(readable(text), error.to_string()),
     }
 }

@@ -1,6 +1,8 @@
 //! The command-line program.
 
 mod arguments;
+mod connection;
+mod data;
 mod demo;
 mod egress;
 mod exit;
@@ -12,10 +14,12 @@ mod policy;
 mod progress;
 mod run;
 mod serve;
+mod shell;
 mod store;
 mod table;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
+mod template;
 mod totals;
 
 use arguments::{Arguments, Command};
@@ -30,7 +34,11 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let command = match Arguments::parse().command {
+        Command::Completions { shell } => return shell::completions(shell).code(),
+        Command::Man { folder } => return shell::manual(&folder).code(),
+        command => command,
+    };
     raise_open_files();
     #[cfg(feature = "opentelemetry")]
     let telemetry = match telemetry::Telemetry::start() {
@@ -40,7 +48,7 @@ fn main() -> ExitCode {
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than passing it to another thread.
-        Command::Fetch(_) | Command::Demo(_) | Command::Inspect { .. } => Builder::new_current_thread(),
+        _ => Builder::new_current_thread(),
     };
     let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
@@ -52,6 +60,8 @@ fn main() -> ExitCode {
             Command::Serve(arguments) => serve::run(*arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Inspect { file } => inspect::run(&file).await,
+            // Done above.
+            Command::Completions { .. } | Command::Man { .. } => Exit::Responses,
         }
     });
     // A pending read of standard input must not keep the process alive.

@@ -141,7 +141,7 @@ impl Connector {
             return literal.map(|address| vec![address]).map_err(prohibited);
         }
         let (mut approved, mut refused, started) = (Vec::new(), None, Instant::now());
-        let resolved = self.resolve(origin.host(), resolve).await;
+        let resolved = self.resolve(origin, resolve).await;
         record.resolved(started);
         for address in resolved? {
             match self.egress.approve(SocketAddr::new(address, origin.port())) {
@@ -155,8 +155,8 @@ impl Connector {
         }
     }
 
-    async fn resolve(&self, host: &str, within: Duration) -> Result<Vec<IpAddr>, SendError> {
-        match timeout(within, self.resolver.resolve(host)).await {
+    async fn resolve(&self, origin: &Origin, within: Duration) -> Result<Vec<IpAddr>, SendError> {
+        match timeout(within, self.resolver.resolve_at(origin.host(), origin.port())).await {
             Ok(Ok(addresses)) => Ok(addresses),
             Ok(Err(error)) => Err(SendError::new(Cause::DnsError, Phase::Resolve, error.to_string())),
             Err(_) => {

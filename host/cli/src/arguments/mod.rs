@@ -1,10 +1,17 @@
 //! The arguments of the command line.
 
+mod connection;
+mod egress;
+mod http;
+
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
-use fantail::{OriginPattern, Wasi};
-use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use clap_complete::Shell;
+pub(crate) use connection::{Connection, Resolved};
+pub(crate) use egress::Egress;
+use fantail::Wasi;
+pub(crate) use http::Http;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +38,17 @@ pub(crate) enum Command {
         /// The component.
         file: PathBuf,
     },
+    /// Prints completions for a shell, for example: fantail completions bash > /etc/bash_completion.d/fantail
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes manual pages: fantail.1, and one for each command.
+    Man {
+        /// The folder, which is created if it is missing.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 every request got a response of any status, 1 some failed (each has its line) or \
@@ -47,15 +65,8 @@ pub(crate) struct Fetch {
     /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// The method of requests given as URLs [default: GET, POST with -d].
-    #[arg(short = 'X', long = "request", value_name = "METHOD")]
-    pub(crate) method: Option<String>,
-    /// A header for requests given as URLs.
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(String, String)>,
-    /// The body of requests given as URLs.
-    #[arg(short = 'd', long = "data", value_name = "BODY")]
-    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) http: Http,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
     /// The version of WASI whose component is run: 0.2 or 0.3. Both do the same; 0.2 costs less here.
@@ -76,29 +87,6 @@ pub(crate) struct Display {
     /// Shows no progress bar. It is shown only on a terminal anyway.
     #[arg(long)]
     pub(crate) no_progress: bool,
-}
-
-#[derive(Args)]
-#[command(next_help_heading = "Egress")]
-pub(crate) struct Egress {
-    /// Allows only origins that are listed, such as https://*.example.com or http://127.0.0.1:8000. May be repeated.
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) allow: Vec<OriginPattern>,
-    /// Allows addresses that are not globally reachable: a network such as 127.0.0.0/8, or one address.
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub(crate) allow_net: Vec<IpNet>,
-    /// Refuses a network whatever else is allowed.
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub(crate) deny_net: Vec<IpNet>,
-    /// Trusts the certificates of this PEM file, and no others.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
-    /// A PEM file with the certificate to show to servers that ask for one.
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-    /// Its private key, in PEM.
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -152,17 +140,7 @@ fn wasi(text: &str) -> Result<Wasi, &'static str> {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 fn variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected name=value")?;
     Ok((name.trim().to_ascii_lowercase(), value.to_owned()))
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = text.parse::<IpAddr>().map(IpNet::from);
-    address.or_else(|_| text.parse()).map_err(|_| "expected a network such as 127.0.0.0/8 or one address".to_owned())
 }
