@@ -7,6 +7,8 @@ mod demo;
 mod egress;
 mod exit;
 mod fetch;
+#[allow(dead_code, reason = "the summary uses it next")]
+mod hints;
 mod input;
 mod inspect;
 mod output;
