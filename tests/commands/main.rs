@@ -3,5 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod bodies;
+mod input;
+mod jobs;
 mod options;
 mod support;

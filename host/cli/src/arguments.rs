@@ -1,5 +1,7 @@
 //! The arguments of the command line.
 
+use super::input::options::InputOptions;
+use super::job::options::JobOptions;
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
 use fantail::{OriginPattern, Wasi};
@@ -47,6 +49,8 @@ pub(crate) struct Fetch {
     /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) input_options: InputOptions,
     /// The method of requests given as URLs [default: GET, POST with -d].
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
@@ -63,8 +67,10 @@ pub(crate) struct Fetch {
     pub(crate) wasi: Wasi,
     #[command(flatten)]
     pub(crate) egress: Egress,
-    /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
-    /// it. Of the timeouts only --idle-timeout holds beyond the head.
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
+    /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
+    /// timeouts only --idle-timeout holds beyond the head.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -1,12 +1,16 @@
 //! The command-line program.
 
 mod arguments;
+mod blocking;
 mod demo;
 mod egress;
 mod exit;
 mod fetch;
+mod in_flight;
 mod input;
 mod inspect;
+mod job;
+mod key;
 mod output;
 mod policy;
 mod progress;
