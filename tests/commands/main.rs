@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod http;
+mod bodies;
+mod input;
+mod jobs;
 mod options;
 mod shell;
 mod support;

@@ -4,6 +4,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
+use std::str::FromStr;
 
 /// A caller's own id of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -100,6 +101,15 @@ impl PartialEq for Meta {
 }
 
 impl Eq for Meta {}
+
+/// From an object as it was written.
+impl FromStr for Meta {
+    type Err = serde_json::Error;
+
+    fn from_str(object: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(object)
+    }
+}
 
 impl<'de> Deserialize<'de> for Meta {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,6 +11,7 @@ use fantail_engine::{Priority, Request, RequestOptions};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 
 #[derive(Serialize, Deserialize)]
@@ -95,6 +96,8 @@ pub struct Readable {
     pub id: Option<Id>,
     /// Its `url`, if that is a string.
     pub url: Option<String>,
+    /// Its `meta`, if that is an object.
+    pub meta: Option<Meta>,
 }
 
 /// Reads an object up to the point where it is malformed.
@@ -128,6 +131,7 @@ impl<'de> Visitor<'de> for ReadableSeed<'_> {
             match name.as_str() {
                 "id" => self.0.id = Id::deserialize(map.next_value::<Value>()?).ok(),
                 "url" => self.0.url = map.next_value::<Value>()?.as_str().map(str::to_owned),
+                "meta" => self.0.meta = map.next_value::<Box<RawValue>>()?.get().parse().ok(),
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }

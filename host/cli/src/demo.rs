@@ -2,8 +2,10 @@
 
 use super::arguments::Demo;
 use super::egress::cached;
+use super::in_flight::InFlight;
 use super::progress::Progress;
 use super::run::{Plan, Sink};
+use super::store::Stored;
 use super::{Exit, run, say};
 use fantail::{Egress, Harness, Order, Policy, Request, Until};
 use fantail_origin::Origin;
@@ -50,7 +52,8 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     let requests: Vec<Request> = (0..REQUESTS).map(|index| Request::get(origin.url(path(index)))).collect();
     let outcomes = harness.fetch(futures::stream::iter(requests), &policy).await?;
     let progress = Progress::new(demo.display, Some(REQUESTS));
-    let plan = Plan { order: Order::Completion, until: Until::All, folder: None };
+    let plan =
+        Plan { order: Order::Completion, until: Until::All, in_flight: InFlight::default(), store: None, at_once: 1 };
     Ok(run::run(outcomes, &plan, progress, &mut OneOfEachKind::default()).await)
 }
 
@@ -73,9 +76,9 @@ struct OneOfEachKind {
 }
 
 impl Sink for OneOfEachKind {
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()> {
+    async fn take(&mut self, outcomes: Vec<Stored>) -> io::Result<()> {
         let mut stdout = tokio::io::stdout();
-        for outcome in outcomes {
+        for Stored { outcome, .. } in outcomes {
             let kind = match &outcome.result {
                 Ok(response) => response.status.to_string(),
                 Err(failure) => failure.cause.name().to_owned(),

@@ -3,14 +3,18 @@
 mod arguments;
 mod connection;
 mod data;
+mod blocking;
 mod demo;
 mod egress;
 mod exit;
 mod fetch;
 #[allow(dead_code, reason = "the summary uses it next")]
 mod hints;
+mod in_flight;
 mod input;
 mod inspect;
+mod job;
+mod key;
 mod output;
 mod policy;
 mod progress;
@@ -21,7 +25,6 @@ mod store;
 mod table;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
-mod template;
 mod totals;
 
 use arguments::{Arguments, Command};

@@ -1,5 +1,8 @@
 //! Writes outcomes to standard output, one line each.
 
+use super::run::Sink;
+use super::store::Stored;
+use fantail_wire::write_outcome_with;
 use std::io;
 use tokio::io::{AsyncWriteExt, BufWriter, Stdout};
 
@@ -12,13 +15,16 @@ impl Output {
     pub(crate) fn new() -> Self {
         Self { stdout: BufWriter::with_capacity(64 * 1024, tokio::io::stdout()) }
     }
+}
 
+impl Sink for Output {
     /// Writes outcomes and flushes them.
-    pub(crate) async fn write(&mut self, outcomes: Vec<fantail_wire::Outcome>) -> io::Result<()> {
-        for outcome in outcomes {
-            let mut line = fantail_wire::outcome_to_json(outcome);
-            line.push('\n');
-            self.stdout.write_all(line.as_bytes()).await?;
+    async fn take(&mut self, outcomes: Vec<Stored>) -> io::Result<()> {
+        let mut line = Vec::new();
+        for Stored { outcome, context, .. } in outcomes {
+            line.clear();
+            write_outcome_with(outcome, context, &mut line);
+            self.stdout.write_all(&line).await?;
         }
         self.stdout.flush().await
     }

@@ -1,17 +1,15 @@
 //! Runs a batch to its end, and prints the summary.
 
-use super::output::Output;
+use super::in_flight::InFlight;
 use super::progress::Progress;
-use super::store::{AT_ONCE, Stored, stored};
+use super::store::{Store, Stored, groups, stored};
 use super::table::table;
 use super::totals::Totals;
 use super::{Exit, say};
 use fantail::{End, Order, Outcomes, Until};
-use fantail_wire as wire;
 use futures::stream::LocalBoxStream;
 use futures::{Stream, StreamExt};
 use std::io;
-use std::path::Path;
 use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,32 +19,35 @@ const MAX_CHUNK: usize = 256;
 /// What to do with each outcome.
 pub(crate) trait Sink {
     /// Takes some outcomes; an error means that no more can be taken.
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()>;
-}
+    async fn take(&mut self, outcomes: Vec<Stored>) -> io::Result<()>;
 
-impl Sink for Output {
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()> {
-        self.write(outcomes).await
+    /// Waits until everything is where it should be.
+    async fn finish(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// How a batch is read, and when it counts as a success.
-pub(crate) struct Plan<'a> {
+pub(crate) struct Plan {
     pub(crate) order: Order,
     pub(crate) until: Until,
+    /// What belongs to the requests beside them.
+    pub(crate) in_flight: InFlight,
     /// Where bodies are stored.
-    pub(crate) folder: Option<&'a Path>,
+    pub(crate) store: Option<Store>,
+    /// The most bodies stored at once.
+    pub(crate) at_once: usize,
 }
 
 /// Writes every outcome, then prints the summary. The first interruption cancels the batch, and requests in flight still get their lines;
 /// the second one ends it immediately.
-pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
+pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan, mut progress: Progress, sink: &mut impl Sink) -> Exit {
     let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = StopSignals::new();
     let mut canceller = outcomes.canceller();
     let copied = {
-        let chunks = stored_outcomes(&mut outcomes, plan).ready_chunks(MAX_CHUNK);
+        let chunks = stored_outcomes(&mut outcomes, plan);
         // Interruptions are handled even while a chunk waits for its reader.
         let mut copying = pin!(copy(chunks, sink, &mut totals, &mut progress));
         loop {
@@ -69,7 +70,7 @@ pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: P
     let ended = matches!(report.end, End::Finished(_));
     let goal = totals.has_reached(plan.until);
     // Outcomes that could not be written are counted only by the harness.
-    let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary };
+    let summary = if copied.is_ok() { totals.close(&report, plan.store.is_some()) } else { report.summary };
     say(table(&summary, &report.receipt, &report.end).trim_end());
     match copied {
         Err(_) => Exit::Failures,
@@ -97,19 +98,26 @@ async fn copy(
     while let Some(chunk) = chunks.next().await {
         let failed = chunk.iter().map(|stored| totals.count(stored)).filter(|failed| *failed).count();
         progress.advance(chunk.len() as u64, failed as u64);
-        sink.take(chunk.into_iter().map(|stored| stored.outcome).collect()).await?;
+        sink.take(chunk).await?;
     }
-    Ok(())
+    sink.finish().await
 }
 
 /// The outcomes with their bodies stored, ready to be written.
-fn stored_outcomes<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a, Stored> {
-    let folder = plan.folder;
-    let storing = outcomes.map(move |outcome| stored(outcome, folder));
-    match (folder, plan.order) {
+fn stored_outcomes<'a>(outcomes: &'a mut Outcomes, plan: &'a Plan) -> LocalBoxStream<'a, Vec<Stored>> {
+    let store = plan.store.as_ref();
+    let storing = outcomes.map(move |outcome| {
+        let context = plan.in_flight.leave(outcome.id);
+        stored(outcome, context, store)
+    });
+    let stored = match (store, plan.order) {
         (None, _) => storing.then(|ready| ready).boxed_local(),
-        (Some(_), Order::Completion) => storing.buffer_unordered(AT_ONCE).boxed_local(),
-        (Some(_), Order::Input) => storing.buffered(AT_ONCE).boxed_local(),
+        (Some(_), Order::Completion) => storing.buffer_unordered(plan.at_once).boxed_local(),
+        (Some(_), Order::Input) => storing.buffered(plan.at_once).boxed_local(),
+    };
+    match store.and_then(Store::synced_together) {
+        None => stored.ready_chunks(MAX_CHUNK).boxed_local(),
+        Some(folder) => groups(stored, folder).boxed_local(),
     }
 }
 

@@ -4,6 +4,8 @@ mod connection;
 mod egress;
 mod http;
 
+use super::input::options::InputOptions;
+use super::job::options::JobOptions;
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -66,6 +68,8 @@ pub(crate) struct Fetch {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) input_options: InputOptions,
+    #[command(flatten)]
     pub(crate) http: Http,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
@@ -74,8 +78,10 @@ pub(crate) struct Fetch {
     pub(crate) wasi: Wasi,
     #[command(flatten)]
     pub(crate) egress: Egress,
-    /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
-    /// it. Of the timeouts only --idle-timeout holds beyond the head.
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
+    /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
+    /// timeouts only --idle-timeout holds beyond the head.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]

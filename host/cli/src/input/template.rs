@@ -1,11 +1,13 @@
 //! What the options add to requests: to those that are given as URLs, and to those that are JSON objects.
 
-use super::arguments::Http;
-use super::data::{Data, DataError};
+use super::item::Item;
+use crate::arguments::Http;
+use crate::data::{Data, DataError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fantail::Header;
 use fantail_engine::Request;
+use fantail_wire::Context;
 
 /// The method, headers and body of requests that are given as bare URLs, and the headers of all others.
 #[derive(Clone)]
@@ -54,10 +56,11 @@ impl Template {
         Ok(Self { method, common: given.headers, described, body })
     }
 
-    /// The request for a bare URL.
-    pub(crate) fn request(&self, id: u64, url: &str) -> Request {
-        let Self { method, common, described, body } = self.clone();
-        Request { method, headers: [common, described].concat(), body, ..Request::get(id, url) }
+    /// The request for a bare URL, with `method` in place of the template's.
+    pub(crate) fn item(&self, number: u64, url: &str, method: Option<String>, context: Context) -> Item {
+        let Self { method: default, common, described, body } = self.clone();
+        let (method, headers) = (method.unwrap_or(default), [common, described].concat());
+        Item::request(number, Request { method, headers, body, ..Request::get(number, url) }, context)
     }
 
     /// The request with the common headers that it lacks.
