@@ -5,17 +5,20 @@ mod demo;
 mod egress;
 mod exit;
 mod fetch;
-#[allow(dead_code, reason = "the summary uses it next")]
 mod hints;
 mod input;
+mod input_length;
 mod inspect;
+mod log;
+mod numbers;
 mod output;
 mod policy;
 mod progress;
 mod run;
 mod serve;
+mod sink;
 mod store;
-mod table;
+mod summary;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod totals;
@@ -32,13 +35,18 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let Arguments { command, verbose } = Arguments::parse();
     raise_open_files();
     #[cfg(feature = "opentelemetry")]
-    let telemetry = match telemetry::Telemetry::start() {
-        Ok(telemetry) => telemetry,
+    let (telemetry, layer) = match telemetry::Telemetry::start() {
+        Ok(started) => started,
         Err(error) => return Exit::usage(format_args!("cannot export spans: {error}")).code(),
     };
+    #[cfg(not(feature = "opentelemetry"))]
+    let layer = None;
+    if let Err(exit) = log::start(verbose, layer) {
+        return exit.code();
+    }
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than passing it to another thread.
@@ -50,9 +58,9 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(arguments) => fetch::run(*arguments).await,
+            Command::Fetch(arguments) => fetch::run(*arguments, verbose > 0).await,
             Command::Serve(arguments) => serve::run(*arguments).await,
-            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments, verbose > 0).await,
             Command::Inspect { file } => inspect::run(&file).await,
         }
     });
