@@ -9,4 +9,5 @@ mod input;
 mod jobs;
 mod options;
 mod shell;
+mod output;
 mod support;

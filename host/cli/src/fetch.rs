@@ -5,19 +5,24 @@ use super::blocking::blocking;
 use super::egress::{EgressError, builder};
 use super::in_flight::InFlight;
 use super::input::items;
+use super::input_length::count_lines;
 use super::job::{Job, JobError};
-use super::output::Output;
+use super::output::{Format, Output};
 use super::policy::PolicyOptions;
-use super::progress::Progress;
-use super::run::Plan;
+use super::progress::{Progress, expect};
+use super::run::{Ended, Plan};
 use super::store::Store;
+use super::summary::{Details, Run, table, to_json};
 use super::{Exit, run, say};
-use fantail::{BodyMode, Order, Policy, Until};
-use fantail_engine::PolicyError;
+use fantail::{BodyMode, Policy};
+use fantail_engine::{PolicyError, Settings};
 use futures::StreamExt;
 use futures::future::ready;
 use indicatif::HumanCount;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// An error that was found before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,10 @@ enum FetchError {
     Egress(#[from] EgressError),
     #[error("cannot store bodies in {}: {error}", path.display())]
     Folder { path: PathBuf, error: std::io::Error },
+    #[error("cannot write the summary to {}: {error}", path.display())]
+    Summary { path: PathBuf, error: std::io::Error },
+    #[error("policy: {0}")]
+    Settings(#[from] fantail_engine::PolicyError),
     #[error(transparent)]
     Job(#[from] JobError),
     #[error(transparent)]
@@ -42,14 +51,14 @@ enum FetchError {
     Policy(#[from] fantail::PolicyRefused),
 }
 
-pub(crate) async fn run(fetch: Fetch) -> Exit {
-    match try_run(&fetch).await {
+pub(crate) async fn run(fetch: Fetch, verbose: bool) -> Exit {
+    match try_run(&fetch, verbose).await {
         Ok(exit) => exit,
         Err(error) => Exit::usage(error),
     }
 }
 
-async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
+async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
     let mut policy = fetch.http.over(policy(&fetch.policy)?);
     let store = match &fetch.output_dir {
         None => None,
@@ -59,32 +68,42 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
             Some(store.map_err(|error| FetchError::Folder { path: path.clone(), error })?)
         }
     };
+    let settings = policy.resolve()?;
+    let summary_file = fetch.output.summary_json.as_deref().map(create).transpose()?;
     let items = items(fetch).await?;
     let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).build()?;
     let job = open_job(fetch).await?;
     let (mut done, mut file) = job.map_or_else(Default::default, |job| (job.done, Some(job.file)));
     let (in_flight, skipped) = (InFlight::default(), done.skipped());
     let entering = in_flight.clone();
+    let progress = Progress::new(fetch.output.display, verbose);
+    let read = progress.read();
     let entries = items.filter(move |item| ready(done.lacks(item))).map(move |item| entering.enter(item));
+    let entries = entries.inspect(move |_| _ = read.fetch_add(1, Ordering::Relaxed));
     let outcomes = harness.fetch(entries, &policy).await?;
-    let total = fetch.input.is_none().then_some(fetch.urls.len() as u64);
-    let progress = Progress::new(fetch.display, total);
+    expect_requests(fetch, &progress);
     let plan = Plan {
-        order: policy.order.unwrap_or(Order::Completion),
-        until: policy.until.unwrap_or(Until::All),
+        order: settings.order,
+        until: settings.until,
+        fail: fetch.output.fail,
         in_flight,
         store,
-        // As many as the component hands out. The policy has been accepted.
-        at_once: policy.resolve().map_or(1, |settings| settings.window as usize),
+        // As many as the component hands out.
+        at_once: settings.window as usize,
     };
-    let exit = match &mut file {
-        Some(file) => run::run(outcomes, &plan, progress, file).await,
-        None => run::run(outcomes, &plan, progress, &mut Output::new()).await,
+    let format = fetch.output.format.unwrap_or_else(Format::automatic);
+    let mut details = Details::default();
+    let ended = match &mut file {
+        Some(file) => run::run(outcomes, &plan, progress, &mut [&mut details], file).await,
+        None => {
+            let mut output = Output::new(format, progress.bar());
+            run::run(outcomes, &plan, progress, &mut [&mut details], &mut output).await
+        }
     };
     if fetch.job.resumes() {
         say(format_args!("skipped      {} had an outcome", HumanCount(skipped.count())));
     }
-    Ok(exit)
+    Ok(summarise(&ended, &details, &settings, fetch, summary_file))
 }
 
 /// Opens the file of `--output`, which may be long.
@@ -94,6 +113,39 @@ async fn open_job(fetch: &Fetch) -> Result<Option<Job>, FetchError> {
     let opening = blocking(move || Ok(Job::open(&path, &options))).await;
     let opened = opening.map_err(|error| FetchError::Read { path: PathBuf::from("--output"), error })?;
     Ok(Some(opened?))
+}
+
+/// Tells the progress bar how many requests there are, once that is known.
+fn expect_requests(fetch: &Fetch, progress: &Progress) {
+    let (Some(bar), urls) = (progress.bar(), fetch.urls.len() as u64) else { return };
+    match fetch.input.clone() {
+        None => expect(&bar, urls),
+        Some(path) => {
+            // Not awaited: the run does not depend on it.
+            tokio::task::spawn_blocking(move || count_lines(&path).map(|lines| expect(&bar, urls + lines)));
+        }
+    }
+}
+
+/// Prints the summary, and writes it to its file.
+fn summarise(ended: &Ended, details: &Details, settings: &Settings, fetch: &Fetch, file: Option<File>) -> Exit {
+    let Ended { exit, summary, report } = ended;
+    let run = Run { summary, details, receipt: &report.receipt, end: &report.end, settings };
+    if !fetch.output.display.quiet {
+        say(table(&run).trim_end());
+    }
+    let Some((path, mut file)) = fetch.output.summary_json.clone().zip(file) else { return *exit };
+    match file.write_all(to_json(&run, exit.number()).as_bytes()) {
+        Ok(()) => *exit,
+        Err(error) => {
+            say(FetchError::Summary { path, error });
+            if *exit == Exit::Responses { Exit::Failures } else { *exit }
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<File, FetchError> {
+    File::create(path).map_err(|error| FetchError::Summary { path: path.to_owned(), error })
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {

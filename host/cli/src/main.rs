@@ -1,28 +1,31 @@
 //! The command-line program.
 
 mod arguments;
+mod blocking;
 mod connection;
 mod data;
-mod blocking;
 mod demo;
 mod egress;
 mod exit;
 mod fetch;
-#[allow(dead_code, reason = "the summary uses it next")]
 mod hints;
 mod in_flight;
 mod input;
+mod input_length;
 mod inspect;
 mod job;
 mod key;
+mod log;
+mod numbers;
 mod output;
 mod policy;
 mod progress;
 mod run;
 mod serve;
 mod shell;
+mod sink;
 mod store;
-mod table;
+mod summary;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod totals;
@@ -39,17 +42,23 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = match Arguments::parse().command {
+    let Arguments { command, verbose } = Arguments::parse();
+    let command = match command {
         Command::Completions { shell } => return shell::completions(shell).code(),
         Command::Man { folder } => return shell::manual(&folder).code(),
         command => command,
     };
     raise_open_files();
     #[cfg(feature = "opentelemetry")]
-    let telemetry = match telemetry::Telemetry::start() {
-        Ok(telemetry) => telemetry,
+    let (telemetry, layer) = match telemetry::Telemetry::start() {
+        Ok(started) => started,
         Err(error) => return Exit::usage(format_args!("cannot export spans: {error}")).code(),
     };
+    #[cfg(not(feature = "opentelemetry"))]
+    let layer = None;
+    if let Err(exit) = log::start(verbose, layer) {
+        return exit.code();
+    }
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than passing it to another thread.
@@ -61,9 +70,9 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(arguments) => fetch::run(*arguments).await,
+            Command::Fetch(arguments) => fetch::run(*arguments, verbose > 0).await,
             Command::Serve(arguments) => serve::run(*arguments).await,
-            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments, verbose > 0).await,
             Command::Inspect { file } => inspect::run(&file).await,
             // Done above.
             Command::Completions { .. } | Command::Man { .. } => Exit::Responses,

@@ -6,8 +6,9 @@ mod http;
 
 use super::input::options::InputOptions;
 use super::job::options::JobOptions;
+use super::output::{Display, OutputOptions};
 use super::policy::PolicyOptions;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use connection::{Connection, Resolved};
 pub(crate) use egress::Egress;
@@ -23,11 +24,15 @@ use std::time::Duration;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Says what happens inside, on standard error; -vv with the libraries below, -vvv with everything. RUST_LOG, such as
+    /// fantail=debug,h2=info, comes before it.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Sends requests and prints one JSON object per outcome.
+    /// Sends requests and prints one line per outcome: for people on a terminal, else JSON.
     #[command(after_help = EXIT_CODES)]
     Fetch(Box<Fetch>),
     /// Serves the application: POST a batch, get a line per outcome. The same as on Spin, without Spin.
@@ -57,7 +62,8 @@ const EXIT_CODES: &str = "Exit codes: 0 every request got a response of any stat
                           outcomes could not be written, 2 usage or input error before anything was sent, 130 \
                           interrupted. With --until N: 0 if there were N successes, whatever else there was, else 1. \
                           With --until first-failure: 0 if every response was a success, else 1. A success is a \
-                          response with a status below 400.";
+                          response with a status below 400. With --fail a response that is no success counts \
+                          as failed.";
 
 #[derive(Args)]
 pub(crate) struct Fetch {
@@ -82,17 +88,10 @@ pub(crate) struct Fetch {
     pub(crate) job: JobOptions,
     /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
     /// timeouts only --idle-timeout holds beyond the head.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) display: Display,
-}
-
-#[derive(Args, Clone, Copy)]
-pub(crate) struct Display {
-    /// Shows no progress bar. It is shown only on a terminal anyway.
-    #[arg(long)]
-    pub(crate) no_progress: bool,
+    pub(crate) output: OutputOptions,
 }
 
 #[derive(Args)]

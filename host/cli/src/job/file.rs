@@ -3,7 +3,7 @@
 use super::done::Done;
 use super::scan::{ScanError, each_line, recorded, scan};
 use crate::blocking::blocking;
-use crate::run::Sink;
+use crate::sink::Sink;
 use crate::store::{Stored, Unfinished};
 use fantail_wire::{Recorded, write_outcome_with};
 use std::fs::{File, OpenOptions, TryLockError};
