@@ -4,4 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod options;
+mod report;
+mod report_in_browser;
 mod support;
+mod webdriver;

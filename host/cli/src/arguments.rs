@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 use super::policy::PolicyOptions;
+use super::report::{ExportOptions, ReportArguments};
 use clap::{Args, Parser, Subcommand};
 use fantail::{OriginPattern, Wasi};
 use ipnet::IpNet;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),
+    /// Makes a page or a HAR file of outcomes that were written before. Exits with 1 if some lines are no outcomes.
+    Report(ReportArguments),
     /// Prints what a component imports and exports, and what it could therefore do.
     Inspect {
         /// The component.
@@ -67,6 +70,8 @@ pub(crate) struct Fetch {
     /// it. Of the timeouts only --idle-timeout holds beyond the head.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
     pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) exports: ExportOptions,
     #[command(flatten)]
     pub(crate) display: Display,
 }

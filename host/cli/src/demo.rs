@@ -51,7 +51,7 @@ async fn try_run(demo: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     let outcomes = harness.fetch(futures::stream::iter(requests), &policy).await?;
     let progress = Progress::new(demo.display, Some(REQUESTS));
     let plan = Plan { order: Order::Completion, until: Until::All, folder: None };
-    Ok(run::run(outcomes, &plan, progress, &mut OneOfEachKind::default()).await)
+    Ok(run::run(outcomes, &plan, progress, &mut OneOfEachKind::default()).await.exit)
 }
 
 /// The path of a request. Faults are spread evenly: 37 and 100 have no common divisor.

@@ -6,10 +6,13 @@ use super::input::entries;
 use super::output::Output;
 use super::policy::PolicyOptions;
 use super::progress::Progress;
-use super::run::Plan;
-use super::{Exit, run, store};
+use super::report::{ExportOptions, Exporting, Exports, ReportError, notes, receipt};
+use super::run::{Ended, Plan};
+use super::{Exit, run, say, store};
 use fantail::{BodyMode, Order, Policy, Until};
+use fantail_report::Context;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// An error that was found before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,8 @@ enum FetchError {
     Read { path: PathBuf, error: std::io::Error },
     #[error("{}: {error}", path.display())]
     PolicyFile { path: PathBuf, error: fantail_wire::WireError },
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     Egress(#[from] EgressError),
     #[error("cannot store bodies in {}: {error}", path.display())]
@@ -43,6 +48,8 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
         store::prepare(path).map_err(|error| FetchError::Folder { path: path.clone(), error })?;
         policy.body = Some(BodyMode::Unread);
     }
+    let ExportOptions { report, har, har_with_headers } = &fetch.exports;
+    let exports = Exports::create(report.as_deref(), har.as_deref(), *har_with_headers)?;
     let entries = entries(fetch).await?;
     let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).build()?;
     let outcomes = harness.fetch(entries, &policy).await?;
@@ -53,7 +60,28 @@ async fn try_run(fetch: &Fetch) -> Result<Exit, FetchError> {
         until: policy.until.unwrap_or(Until::All),
         folder: fetch.output_dir.as_deref(),
     };
-    Ok(run::run(outcomes, &plan, progress, &mut Output::new()).await)
+    let mut sink = Exporting { exports, output: Output::new() };
+    let ended = run::run(outcomes, &plan, progress, &mut sink).await;
+    Ok(export(sink.exports, &ended, &policy).await)
+}
+
+/// Completes the files that are made of the run.
+async fn export(exports: Exports, ended: &Ended, policy: &Policy) -> Exit {
+    let Ended { exit, summary, report } = ended;
+    let (receipt, notes) = (receipt(&report.receipt), notes(&report.end));
+    let context = Context {
+        source: "fantail fetch",
+        made: SystemTime::now(),
+        policy: Some(policy),
+        summary: Some(summary),
+        receipt: Some(&receipt),
+        notes: &notes,
+    };
+    let errors = exports.finish(&context).await;
+    for error in &errors {
+        say(format_args!("error: {error}"));
+    }
+    if *exit == Exit::Responses && !errors.is_empty() { Exit::Failures } else { *exit }
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {

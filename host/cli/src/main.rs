@@ -10,6 +10,7 @@ mod inspect;
 mod output;
 mod policy;
 mod progress;
+mod report;
 mod run;
 mod serve;
 mod store;
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than passing it to another thread.
-        Command::Fetch(_) | Command::Demo(_) | Command::Inspect { .. } => Builder::new_current_thread(),
+        Command::Fetch(_) | Command::Demo(_) | Command::Report(_) | Command::Inspect { .. } => {
+            Builder::new_current_thread()
+        }
     };
     let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
             Command::Fetch(arguments) => fetch::run(*arguments).await,
             Command::Serve(arguments) => serve::run(*arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Report(arguments) => report::run(arguments).await,
             Command::Inspect { file } => inspect::run(&file).await,
         }
     });

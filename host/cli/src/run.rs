@@ -6,7 +6,7 @@ use super::store::{AT_ONCE, Stored, stored};
 use super::table::table;
 use super::totals::Totals;
 use super::{Exit, say};
-use fantail::{End, Order, Outcomes, Until};
+use fantail::{End, Order, Outcomes, Report, Summary, Until};
 use fantail_wire as wire;
 use futures::stream::LocalBoxStream;
 use futures::{Stream, StreamExt};
@@ -38,9 +38,22 @@ pub(crate) struct Plan<'a> {
     pub(crate) folder: Option<&'a Path>,
 }
 
+/// A batch that has ended.
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    /// Counted from what was written, with the component's own counts.
+    pub(crate) summary: Summary,
+    pub(crate) report: Report,
+}
+
 /// Writes every outcome, then prints the summary. The first interruption cancels the batch, and requests in flight still get their lines;
 /// the second one ends it immediately.
-pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
+pub(crate) async fn run(
+    mut outcomes: Outcomes,
+    plan: &Plan<'_>,
+    mut progress: Progress,
+    sink: &mut impl Sink,
+) -> Ended {
     let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = StopSignals::new();
@@ -69,14 +82,15 @@ pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: P
     let ended = matches!(report.end, End::Finished(_));
     let goal = totals.has_reached(plan.until);
     // Outcomes that could not be written are counted only by the harness.
-    let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary };
+    let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary.clone() };
     say(table(&summary, &report.receipt, &report.end).trim_end());
-    match copied {
+    let exit = match copied {
         Err(_) => Exit::Failures,
         Ok(()) if interrupted => Exit::Interrupted,
         Ok(()) if ended && goal => Exit::Responses,
         Ok(()) => Exit::Failures,
-    }
+    };
+    Ended { exit, summary, report }
 }
 
 /// The message when outcomes can no longer be written.
