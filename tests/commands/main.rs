@@ -10,4 +10,7 @@ mod jobs;
 mod options;
 mod shell;
 mod output;
+mod report;
+mod report_in_browser;
 mod support;
+mod webdriver;

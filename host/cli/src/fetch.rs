@@ -10,12 +10,14 @@ use super::job::{Job, JobError};
 use super::output::{Format, Output};
 use super::policy::PolicyOptions;
 use super::progress::{Progress, expect};
+use super::report::{ExportOptions, Exporting, Exports, ReportError, notes, receipt};
 use super::run::{Ended, Plan};
 use super::store::Store;
 use super::summary::{Details, Run, table, to_json};
 use super::{Exit, run, say};
 use fantail::{BodyMode, Policy};
 use fantail_engine::{PolicyError, Settings};
+use fantail_report::Context;
 use futures::StreamExt;
 use futures::future::ready;
 use indicatif::HumanCount;
@@ -23,6 +25,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 /// An error that was found before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,8 @@ enum FetchError {
     PolicyFile { path: PathBuf, error: fantail_wire::WireError },
     #[error("{place}: {reason}")]
     OutOfBounds { place: String, reason: String },
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     Egress(#[from] EgressError),
     #[error("cannot store bodies in {}: {error}", path.display())]
@@ -70,10 +75,12 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
     };
     let settings = policy.resolve()?;
     let summary_file = fetch.output.summary_json.as_deref().map(create).transpose()?;
+    let ExportOptions { report, har, har_with_headers } = &fetch.exports;
+    let exports = Exports::create(report.as_deref(), har.as_deref(), *har_with_headers)?;
     let items = items(fetch).await?;
     let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).build()?;
     let job = open_job(fetch).await?;
-    let (mut done, mut file) = job.map_or_else(Default::default, |job| (job.done, Some(job.file)));
+    let (mut done, file) = job.map_or_else(Default::default, |job| (job.done, Some(job.file)));
     let (in_flight, skipped) = (InFlight::default(), done.skipped());
     let entering = in_flight.clone();
     let progress = Progress::new(fetch.output.display, verbose);
@@ -93,17 +100,21 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
     };
     let format = fetch.output.format.unwrap_or_else(Format::automatic);
     let mut details = Details::default();
-    let ended = match &mut file {
-        Some(file) => run::run(outcomes, &plan, progress, &mut [&mut details], file).await,
+    let (ended, exports) = match file {
+        Some(output) => {
+            let mut sink = Exporting { exports, output };
+            (run::run(outcomes, &plan, progress, &mut [&mut details], &mut sink).await, sink.exports)
+        }
         None => {
-            let mut output = Output::new(format, progress.bar());
-            run::run(outcomes, &plan, progress, &mut [&mut details], &mut output).await
+            let mut sink = Exporting { exports, output: Output::new(format, progress.bar()) };
+            (run::run(outcomes, &plan, progress, &mut [&mut details], &mut sink).await, sink.exports)
         }
     };
     if fetch.job.resumes() {
         say(format_args!("skipped      {} had an outcome", HumanCount(skipped.count())));
     }
-    Ok(summarise(&ended, &details, &settings, fetch, summary_file))
+    let exit = summarise(&ended, &details, &settings, fetch, summary_file);
+    Ok(export(exports, &ended, exit, &policy).await)
 }
 
 /// Opens the file of `--output`, which may be long.
@@ -146,6 +157,25 @@ fn summarise(ended: &Ended, details: &Details, settings: &Settings, fetch: &Fetc
 
 fn create(path: &Path) -> Result<File, FetchError> {
     File::create(path).map_err(|error| FetchError::Summary { path: path.to_owned(), error })
+}
+
+/// Completes the files that are made of the run.
+async fn export(exports: Exports, ended: &Ended, exit: Exit, policy: &Policy) -> Exit {
+    let Ended { summary, report, .. } = ended;
+    let (receipt, notes) = (receipt(&report.receipt), notes(&report.end));
+    let context = Context {
+        source: "fantail fetch",
+        made: SystemTime::now(),
+        policy: Some(policy),
+        summary: Some(summary),
+        receipt: Some(&receipt),
+        notes: &notes,
+    };
+    let errors = exports.finish(&context).await;
+    for error in &errors {
+        say(format_args!("error: {error}"));
+    }
+    if exit == Exit::Responses && !errors.is_empty() { Exit::Failures } else { exit }
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {

@@ -20,6 +20,7 @@ mod numbers;
 mod output;
 mod policy;
 mod progress;
+mod report;
 mod run;
 mod serve;
 mod shell;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
             Command::Fetch(arguments) => fetch::run(*arguments, verbose > 0).await,
             Command::Serve(arguments) => serve::run(*arguments).await,
             Command::Demo(arguments) => demo::run(arguments, verbose > 0).await,
+            Command::Report(arguments) => report::run(arguments).await,
             Command::Inspect { file } => inspect::run(&file).await,
             // Done above.
             Command::Completions { .. } | Command::Man { .. } => Exit::Responses,

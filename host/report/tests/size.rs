@@ -38,12 +38,12 @@ fn a_million_outcomes_make_a_page_of_five_mebibytes_at_most_and_keep_no_more_tha
 /// Long texts of characters that are six bytes each when they are escaped, everywhere.
 #[test]
 fn the_worst_texts_in_every_place_do_not_make_a_longer_page() {
-    let long = "\"".repeat(100_000);
+    let long = "\"".repeat(2_000);
     let mut report = Report::new(Options::default());
     let causes = Cause::ALL.len() as u64;
     let text = || Some(long.clone());
     let extra = Extra { id: text(), method: text(), meta: text(), ..Extra::default() };
-    for id in 0..2_000 {
+    for id in 0..600 {
         let cause = Cause::ALL[(id % causes) as usize];
         report.add(&failure(id, &format!("http://{id}{long}/{long}"), cause, &long), &extra);
         report.add(&response(id, &format!("http://{id}{long}/{long}"), (id % 1_000) as u16), &extra);

@@ -8,6 +8,7 @@ use super::input::options::InputOptions;
 use super::job::options::JobOptions;
 use super::output::{Display, OutputOptions};
 use super::policy::PolicyOptions;
+use super::report::{ExportOptions, ReportArguments};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 pub(crate) use connection::{Connection, Resolved};
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),
+    /// Makes a page or a HAR file of outcomes that were written before. Exits with 1 if some lines are no outcomes.
+    Report(ReportArguments),
     /// Prints what a component imports and exports, and what it could therefore do.
     Inspect {
         /// The component.
@@ -90,6 +93,8 @@ pub(crate) struct Fetch {
     /// timeouts only --idle-timeout holds beyond the head.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
     pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) exports: ExportOptions,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
