@@ -59,8 +59,8 @@ fn times(run: &Run<'_>, table: &mut Rows) {
     for (name, spans) in [("queued", &details.queued), ("to head", &details.to_head), ("total", &details.total)] {
         if let Some(Latency { p50, p90, p99, p999, max }) = spans.percentiles() {
             let percentiles = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
-            table
-                .row(name, &percentiles.map(|(name, value)| format!("{name} {:<8}", span(value))).join(" ").trim_end());
+            let percentiles = percentiles.map(|(name, value)| format!("{name} {:<8}", span(value)));
+            table.row(name, percentiles.join(" ").trim_end());
         }
     }
 }
