@@ -17,26 +17,28 @@ pub(crate) fn count_lines(path: &Path) -> Option<u64> {
 }
 
 fn count(mut source: impl BufRead) -> Option<u64> {
-    let (mut lines, mut is_counted) = (0, false);
+    // The first byte of the present line that is no white space: a line may reach over several blocks.
+    let (mut lines, mut first) = (0, None);
+    let is_request = |first: Option<u8>| u64::from(first.is_some_and(|first| first != b'#'));
     loop {
         let block = source.fill_buf().ok()?;
         if block.is_empty() {
-            return Some(lines + u64::from(is_counted));
+            return Some(lines + is_request(first));
         }
-        let mut rest = block;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, after) = rest.split_at(end);
-            lines += u64::from(is_counted || counts(line));
-            (is_counted, rest) = (false, after.get(1..).unwrap_or_default());
+        let mut pieces = block.split(|byte| *byte == b'\n');
+        let rest = pieces.next().unwrap_or_default();
+        first = first.or_else(|| visible(rest));
+        for piece in pieces {
+            lines += is_request(first);
+            first = visible(piece);
         }
-        is_counted |= counts(rest);
         let length = block.len();
         source.consume(length);
     }
 }
 
-fn counts(line: &[u8]) -> bool {
-    line.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first != b'#')
+fn visible(piece: &[u8]) -> Option<u8> {
+    piece.iter().copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ pub(crate) fn count(count: u64) -> String {
     HumanCount(count).to_string()
 }
 
+/// `1 request`, `1,250 requests`.
+pub(crate) fn requests(number: u64) -> String {
+    if number == 1 { "1 request".to_owned() } else { format!("{} requests", count(number)) }
+}
+
 /// 2097152 as `2.00 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
@@ -41,6 +46,7 @@ mod tests {
     #[test]
     fn numbers_are_written_in_one_way() {
         assert_eq!((count(1_250), bytes(2 << 20)), ("1,250".to_owned(), "2.00 MiB".to_owned()));
+        assert_eq!((requests(1), requests(1_250)), ("1 request".to_owned(), "1,250 requests".to_owned()));
         assert_eq!(rate(2_500, Duration::from_secs(2)), "1,250/s");
         let spans = [1, 12_500, 2_500_000, 20_000_000_000].map(Duration::from_micros).map(span);
         assert_eq!(spans, ["1.00 µs", "12.5 ms", "2.50 s", "5h 33m 20s"]);

@@ -61,7 +61,7 @@ impl Progress {
 /// From now on the bar knows how many there will be.
 pub(crate) fn expect(bar: &ProgressBar, total: u64) {
     bar.set_length(total);
-    bar.set_style(style("{bar:24} {percent} % ({human_pos} of {human_len}), {rate}, {eta} left: {wide_msg}"));
+    bar.set_style(style("{bar:16} {percent} %, {human_pos} of {human_len}, {rate}, {eta} left: {wide_msg}"));
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -100,10 +100,17 @@ impl Counts {
 
     /// `read` is how many requests have been read, and so are done or under way.
     fn message(&self, read: u64) -> String {
-        let classes = [("2xx", self.successful), ("4xx", self.client_errors), ("5xx", self.server_errors)];
-        let classes = classes.map(|(name, number)| format!("{name} {}", count(number))).join(", ");
-        let (failed, under_way) = (count(self.failed), count(read.saturating_sub(self.done)));
-        format!("{classes}, failed {failed}, {under_way} under way, {}", bytes(self.body_bytes))
+        let mut parts = vec![format!("{} under way", count(read.saturating_sub(self.done)))];
+        let classes = [
+            ("2xx", self.successful),
+            ("4xx", self.client_errors),
+            ("5xx", self.server_errors),
+            ("failed", self.failed),
+        ];
+        let seen = classes.into_iter().filter(|(_, number)| *number > 0);
+        parts.extend(seen.map(|(name, number)| format!("{name} {}", count(number))));
+        parts.push(bytes(self.body_bytes));
+        parts.join(", ")
     }
 }
 
@@ -114,6 +121,6 @@ mod tests {
     #[test]
     fn a_message_tells_what_came_and_what_is_under_way() {
         let counts = Counts { done: 1_300, successful: 1_234, failed: 60, body_bytes: 2 << 20, ..Counts::default() };
-        assert_eq!(counts.message(1_364), "2xx 1,234, 4xx 0, 5xx 0, failed 60, 64 under way, 2.00 MiB");
+        assert_eq!(counts.message(1_364), "64 under way, 2xx 1,234, failed 60, 2.00 MiB");
     }
 }

@@ -33,6 +33,8 @@ pub(crate) async fn run(demo: Demo, verbose: bool) -> Exit {
 fn policy(concurrency: u32) -> Policy {
     Policy {
         concurrency: Some(concurrency),
+        // No server can take all slots.
+        per_origin: Some(concurrency.div_ceil(4)),
         head_timeout: Some(Duration::from_millis(500)),
         retries: Some(2),
         backoff: Some(Duration::from_millis(20)),

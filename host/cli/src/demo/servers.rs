@@ -25,6 +25,12 @@ pub(super) struct Server {
     path: &'static str,
 }
 
+/// Every tenth answer of the flaky server is an error, as its path says.
+pub(super) const FLAKY_EVERY: u64 = 10;
+
+/// Every 25th answer of the stalling server is late, as its path says.
+pub(super) const STALLING_EVERY: u64 = 25;
+
 /// Requests to all of them together.
 pub(super) const REQUESTS: u64 = 1_000;
 

@@ -1,11 +1,11 @@
 //! What went wrong with whom, and what the policy did about it.
 
-use super::servers::{Manner, REQUESTS, Server, Servers};
+use super::servers::{FLAKY_EVERY, Manner, REQUESTS, STALLING_EVERY, Server, Servers};
 use crate::numbers::{count, span};
 use crate::sink::Observe;
 use crate::store::Stored;
-use fantail::{Cause, Summary};
-use std::time::Duration;
+use crate::summary::Spans;
+use fantail::Summary;
 
 /// What became of the requests to each server.
 pub(super) struct Story(Vec<Chapter>);
@@ -14,13 +14,14 @@ pub(super) struct Story(Vec<Chapter>);
 #[derive(Default)]
 struct Chapter {
     origin: String,
+    /// Responses with a status below 400.
     answered: u64,
-    /// Answered, after more than one attempt.
-    rescued: u64,
-    breaker_open: u64,
-    other_failures: u64,
-    /// The longest that a request took which was answered.
-    slowest: Duration,
+    /// Of those: after more than one attempt.
+    repeated: u64,
+    /// Requests that ended without any attempt.
+    unsent: u64,
+    /// How long the answered ones took.
+    times: Spans,
 }
 
 impl Story {
@@ -35,12 +36,12 @@ impl Story {
             format!("Fantail sent {requests} requests to five servers on this machine, only one of them well:\n\n");
         for (server, chapter) in servers.iter().zip(&self.0) {
             let (name, requests) = (server.name, count(server.requests));
-            text += &format!("  {name:<9} {requests:>4} requests: {}\n", chapter.tell(server, summary));
+            text += &format!("  {name:<9} {requests:>4} requests: {}\n", chapter.tell(server));
         }
         let (took, responses, failures) = (span(summary.elapsed), count(summary.responses), count(summary.failures));
         text += &format!(
             "\nAfter {took} every request has exactly one outcome: {responses} responses, and {failures} failures that each \
-             say what\nhappened, whose fault it is and whether to try again. No server held up the others.\n\
+             say what\nhappened, whose fault it is and whether to try again.\n\
              \nNext: fantail fetch https://example.com/ https://example.org/\n"
         );
         text
@@ -48,41 +49,39 @@ impl Story {
 }
 
 impl Chapter {
-    fn tell(&self, server: &Server, summary: &Summary) -> String {
-        let sent = count(server.origin.counts().requests as u64);
-        let (answered, rescued) = (count(self.answered), count(self.rescued));
-        let (spared, failed) = (count(self.breaker_open), count(self.other_failures));
-        let slowest = span(self.slowest);
+    fn tell(&self, server: &Server) -> String {
+        let sent = server.origin.counts().requests as u64;
+        let (answered, repeated, unsent) = (count(self.answered), count(self.repeated), count(self.unsent));
         match server.manner {
-            Manner::Steady => format!("{answered} answered, the slowest in {slowest}"),
+            Manner::Steady => {
+                let half = self.times.percentiles().map(|times| span(times.p50)).unwrap_or_default();
+                format!("{answered} answered, half of them within {half}")
+            }
             Manner::Flaky => {
-                format!("every tenth answer is an error (503); trying again saved {rescued}")
+                let errors = count(sent / FLAKY_EVERY);
+                format!("{errors} answers were errors (503); after trying again, {answered} requests had a good one")
             }
             Manner::Stalling => {
-                let won = count(summary.hedges_won);
-                format!("every 25th answer takes 400 ms; after 100 ms a second attempt was faster {won} times")
+                let late = count(sent / STALLING_EVERY);
+                format!("{late} answers took 400 ms; when one was slow, a second attempt raced it ({repeated} times)")
             }
             Manner::Broken => {
-                format!(
-                    "hangs up; after {failed} failures the circuit breaker opened, and {spared} were not sent at all"
-                )
+                let sent = count(sent);
+                format!("hung up {sent} times; then its circuit breaker opened, and {unsent} requests were never sent")
             }
             Manner::Silent => {
-                format!("never answers; {failed} gave up after 500 ms, {spared} were not sent; it saw {sent} attempts")
+                let sent = count(sent);
+                format!("never answered; {sent} attempts were given up in time, and {unsent} requests were never sent")
             }
         }
     }
 
     fn count(&mut self, Stored { outcome, .. }: &Stored) {
-        match &outcome.result {
-            Ok(response) if response.status < 400 => {
-                self.answered += 1;
-                self.rescued += u64::from(outcome.attempts > 1);
-                self.slowest = self.slowest.max(outcome.timing.total);
-            }
-            Ok(_) => {}
-            Err(failure) if failure.cause == Cause::BreakerOpen => self.breaker_open += 1,
-            Err(_) => self.other_failures += 1,
+        self.unsent += u64::from(outcome.attempts == 0);
+        if outcome.result.as_ref().is_ok_and(|response| response.status < 400) {
+            self.answered += 1;
+            self.repeated += u64::from(outcome.attempts > 1);
+            self.times.record(outcome.timing.total);
         }
     }
 }

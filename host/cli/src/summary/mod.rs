@@ -9,6 +9,7 @@ mod table;
 
 pub(crate) use details::Details;
 pub(crate) use json::to_json;
+pub(crate) use spans::Spans;
 pub(crate) use table::table;
 
 use fantail::{End, Receipt, Summary};

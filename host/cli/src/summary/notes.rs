@@ -1,7 +1,7 @@
 //! What decided over a run beyond its servers: limits that bound, budgets that ran out, breakers that opened.
 
 use super::Run;
-use crate::numbers::{bytes, count, span};
+use crate::numbers::{bytes, count, requests, span};
 use fantail::{Cause, End};
 use serde::Serialize;
 use std::time::Duration;
@@ -42,11 +42,6 @@ pub(super) fn notes(run: &Run<'_>) -> Vec<Note> {
         ("note", end(run)),
     ];
     found.into_iter().filter_map(|(about, text)| Some(Note { about, text: text? })).collect()
-}
-
-/// `1 request`, `2 requests`.
-fn requests(number: u64) -> String {
-    if number == 1 { "1 request".to_owned() } else { format!("{} requests", count(number)) }
 }
 
 fn limit(run: &Run<'_>, cause: Cause, text: &dyn Fn(String) -> String) -> Option<String> {

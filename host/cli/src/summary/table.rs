@@ -4,7 +4,7 @@ use super::Run;
 use super::notes::notes;
 use super::origins::OriginCounts;
 use crate::hints::hint;
-use crate::numbers::{bytes, count, rate, span};
+use crate::numbers::{bytes, count, rate, requests, span};
 use fantail::{Cause, Latency};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,8 +40,8 @@ impl Rows {
 
 fn answers(run: &Run<'_>, table: &mut Rows) {
     let summary = run.summary;
-    let (requests, elapsed) = (summary.requests, summary.elapsed);
-    table.row("requests", &format!("{} in {} ({})", count(requests), span(elapsed), rate(requests, elapsed)));
+    let (number, elapsed) = (summary.requests, summary.elapsed);
+    table.row("requests", &format!("{} in {} ({})", count(number), span(elapsed), rate(number, elapsed)));
     table.row("responses", &join(count(summary.responses), statuses(&run.details.statuses)));
     let cancelled = summary.by_cause.get(&Cause::Cancelled).copied().unwrap_or_default();
     let causes = by_count(summary.by_cause.iter().filter(|(cause, _)| **cause != Cause::Cancelled));
@@ -59,8 +59,8 @@ fn times(run: &Run<'_>, table: &mut Rows) {
     for (name, spans) in [("queued", &details.queued), ("to head", &details.to_head), ("total", &details.total)] {
         if let Some(Latency { p50, p90, p99, p999, max }) = spans.percentiles() {
             let percentiles = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
-            table
-                .row(name, &percentiles.map(|(name, value)| format!("{name} {:<8}", span(value))).join(" ").trim_end());
+            let percentiles = percentiles.map(|(name, value)| format!("{name} {:<8}", span(value)));
+            table.row(name, percentiles.join(" ").trim_end());
         }
     }
 }
@@ -90,16 +90,18 @@ fn costs(run: &Run<'_>, table: &mut Rows) {
     table.row("component", &format!("{memory} of memory, busy {busy}, {calls} host calls"));
 }
 
-/// Nothing for a single origin: everything above is about it.
+/// Nothing for a single origin, as everything above is about it; all of a few; the failing and the slowest of many.
 fn origins(run: &Run<'_>, table: &mut Rows) {
     let origins = &run.details.origins;
     if origins.len() < 2 {
         return;
     }
-    let lists = [
-        ("failing", origins.top(MAX_LISTED, |counts| (counts.failures, counts.errors))),
-        ("slowest", origins.top(MAX_LISTED, OriginCounts::mean)),
-    ];
+    let failing = |counts: &OriginCounts| (counts.failures, counts.errors);
+    let lists = if origins.len() <= MAX_LISTED {
+        vec![("origins", origins.top(MAX_LISTED, |counts| (failing(counts), counts.mean(), counts.requests)))]
+    } else {
+        vec![("failing", origins.top(MAX_LISTED, failing)), ("slowest", origins.top(MAX_LISTED, OriginCounts::mean))]
+    };
     for (name, listed) in lists {
         for (index, (origin, counts)) in listed.into_iter().enumerate() {
             table.row(if index == 0 { name } else { "" }, &origin_row(origin, &counts));
@@ -109,7 +111,7 @@ fn origins(run: &Run<'_>, table: &mut Rows) {
 
 fn origin_row(name: &str, counts: &OriginCounts) -> String {
     let (mean, max) = (span(counts.mean()), span(counts.max));
-    let mut text = format!("{name}  {} requests", count(counts.requests));
+    let mut text = format!("{name}  {}", requests(counts.requests));
     for (what, number) in [("failed", counts.failures), ("of status 4xx or 5xx", counts.errors)] {
         if number > 0 {
             let _ = write!(text, ", {} {what}", count(number));

@@ -87,9 +87,9 @@ fn origins_causes_and_limits_are_told_apart() {
         "requests     1,255 in 2.50 s (502/s)",
         "responses    1,230 (200 1,200, 503 30)",
         "failures     25 (breaker-open 20, connection-refused 5)",
-        "failing      http://c.test  25 requests, 25 failed, mean 200 µs, max 1.00 ms",
+        "origins      http://c.test  25 requests, 25 failed, mean 200 µs, max 1.00 ms",
         "             http://b.test  30 requests, 30 of status 4xx or 5xx, mean 40.0 ms, max 40.0 ms",
-        "slowest      http://b.test  30 requests",
+        "             http://a.test  1,200 requests, mean 10.0 ms, max 10.0 ms",
         "hints        breaker-open: The origin failed too often",
         "             connection-refused: Check host and port",
         "concurrency  all 64 slots were taken (-c); half of the requests waited 5.",
@@ -99,4 +99,18 @@ fn origins_causes_and_limits_are_told_apart() {
     ] {
         assert!(table.contains(row), "{row} in\n{table}");
     }
+}
+
+#[test]
+fn of_many_origins_the_ten_that_fail_most_and_the_ten_slowest_are_listed() {
+    let url = |number: u64| format!("http://{number}.test/");
+    let mut outcomes: Vec<Stored> = (10..40).map(|number| outcome(&url(number), number, Ok(200))).collect();
+    outcomes.push(outcome(&url(12), 1, Err(Cause::DnsError)));
+    let table = table_of(&outcomes, &Policy::default(), true);
+    for row in
+        ["failing      http://12.test  2 requests, 1 failed", "slowest      http://39.test  1 request, mean 39.0 ms"]
+    {
+        assert!(table.contains(row), "{row} in\n{table}");
+    }
+    assert!(table.contains("http://30.test  ") && !table.contains("http://29.test  "), "{table}");
 }
