@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod connections;
 mod http;
 mod options;
+mod profiles;
 mod shell;
 mod support;

@@ -1,6 +1,7 @@
 //! The command-line program.
 
 mod arguments;
+mod config;
 mod connection;
 mod data;
 mod demo;
@@ -16,14 +17,14 @@ mod run;
 mod serve;
 mod shell;
 mod store;
+mod suggest;
 mod table;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod template;
 mod totals;
 
-use arguments::{Arguments, Command};
-use clap::Parser;
+use arguments::Command;
 use exit::{Exit, say};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
@@ -34,7 +35,11 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = match Arguments::parse().command {
+    let arguments = match config::parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let command = match arguments.command {
         Command::Completions { shell } => return shell::completions(shell).code(),
         Command::Man { folder } => return shell::manual(&folder).code(),
         command => command,

@@ -3,6 +3,7 @@
 mod connection;
 mod egress;
 mod http;
+mod profile;
 
 use super::policy::PolicyOptions;
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +12,7 @@ pub(crate) use connection::{Connection, Resolved};
 pub(crate) use egress::Egress;
 use fantail::Wasi;
 pub(crate) use http::Http;
+pub(crate) use profile::Profile;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +82,9 @@ pub(crate) struct Fetch {
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) display: Display,
+    /// Read before all others (`config`).
+    #[command(flatten)]
+    pub(crate) _profile: Profile,
 }
 
 #[derive(Args, Clone, Copy)]
