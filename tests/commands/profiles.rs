@@ -78,7 +78,7 @@ async fn mistakes_in_the_file_are_named_with_what_was_meant_and_without_values()
             "[profiles.ci]\nconcurency = 4\npasword = 'pass-word'",
             "there is no option concurency: did you mean concurrency?",
         ),
-        ("[profiles.cj]\nuser = 'pass-word'", "there is no profile ci: did you mean cj?"),
+        ("[profiles.cid]\nuser = 'pass-word'", "there is no profile ci: did you mean cid?"),
         ("[profiles.nightly]\n[profiles.weekly]", "there is no profile ci; there is nightly, weekly"),
         ("[profile.ci]\nuser = 'pass-word'", "there is no section profile: did you mean profiles?"),
         ("", "it has no profiles: write [profiles.ci]"),

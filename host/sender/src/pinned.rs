@@ -66,6 +66,16 @@ impl ServerCertVerifier for PinnedVerifier {
     }
 }
 
+/// What to do about a certificate that is refused, as an addition to what is wrong with it.
+pub(crate) fn remedy(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidCertificate(error) if lacks_only_an_issuer(error) => {
+            " (no trusted authority has issued it: --cacert trusts other authorities, or this very certificate)"
+        }
+        _ => "",
+    }
+}
+
 /// Whether nothing else is wrong with a certificate. webpki checks its validity before it looks at either; tests hold that.
 fn lacks_only_an_issuer(error: &CertificateError) -> bool {
     match error {

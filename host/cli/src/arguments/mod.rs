@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Fan-out of HTTP requests through a WebAssembly component: exactly one outcome per request.
 #[derive(Parser)]
-#[command(version, max_term_width = 110)]
+#[command(name = "fantail", version, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -67,18 +67,18 @@ pub(crate) struct Fetch {
     /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) http: Http,
-    #[command(flatten)]
-    pub(crate) policy: PolicyOptions,
     /// The version of WASI whose component is run: 0.2 or 0.3. Both do the same; 0.2 costs less here.
     #[arg(long, value_name = "VERSION", default_value = "0.2", value_parser = wasi)]
     pub(crate) wasi: Wasi,
     #[command(flatten)]
+    pub(crate) http: Http,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    #[command(flatten)]
     pub(crate) egress: Egress,
     /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
     /// it. Of the timeouts only --idle-timeout holds beyond the head.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) display: Display,
@@ -88,6 +88,7 @@ pub(crate) struct Fetch {
 }
 
 #[derive(Args, Clone, Copy)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Display {
     /// Shows no progress bar. It is shown only on a terminal anyway.
     #[arg(long)]
