@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod connections;
 mod http;
 mod bodies;
 mod input;
 mod jobs;
 mod options;
+mod profiles;
 mod shell;
 mod output;
 mod report;

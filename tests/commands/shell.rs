@@ -10,7 +10,7 @@ async fn completions_for_every_shell_know_the_options_of_fetch() {
         assert!(output.stdout.contains("per-origin-floor") && output.stdout.contains("user-agent"), "{shell}");
     }
     let unknown = run(&["completions", "zhs"], b"").await;
-    assert!(unknown.code == 2 && unknown.stderr.contains("'zsh'"), "{}", unknown.stderr);
+    assert!(unknown.code == 2 && unknown.stderr.contains("powershell, zsh"), "{}", unknown.stderr);
 }
 
 #[tokio::test]

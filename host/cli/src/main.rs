@@ -2,6 +2,7 @@
 
 mod arguments;
 mod blocking;
+mod config;
 mod connection;
 mod data;
 mod demo;
@@ -27,12 +28,12 @@ mod shell;
 mod sink;
 mod store;
 mod summary;
+mod suggest;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod totals;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
 use exit::{Exit, say};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
@@ -43,7 +44,10 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let Arguments { command, verbose } = Arguments::parse();
+    let Arguments { command, verbose } = match config::parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let command = match command {
         Command::Completions { shell } => return shell::completions(shell).code(),
         Command::Man { folder } => return shell::manual(&folder).code(),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 #[derive(Args)]
 #[command(next_help_heading = "Connection")]
@@ -10,6 +11,19 @@ pub(crate) struct Connection {
     /// be repeated. Addresses that are not globally reachable need --allow-net all the same.
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolved)]
     pub(crate) resolve: Vec<Resolved>,
+    /// Asks for compressed responses (gzip, br, zstd) and decodes them. --max-body holds for the decoded length.
+    #[arg(long)]
+    pub(crate) compressed: bool,
+    /// Speaks HTTP/2 with http:// origins without asking them first.
+    #[arg(long, conflicts_with = "proxy")]
+    pub(crate) http2_prior_knowledge: bool,
+    /// Opens every connection to this Unix domain socket, whatever the URL's host is. --allow still holds.
+    #[arg(long, value_name = "PATH", conflicts_with = "proxy")]
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// Sends every request through this HTTP proxy; the environment is not asked for one. Its address is judged like any other
+    /// (--allow-net), but what a name leads to is known only to the proxy.
+    #[arg(long, value_name = "http://[USER:PASSWORD@]HOST:PORT")]
+    pub(crate) proxy: Option<String>,
 }
 
 /// A host at a port, and its addresses.

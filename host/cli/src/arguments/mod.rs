@@ -3,6 +3,7 @@
 mod connection;
 mod egress;
 mod http;
+mod profile;
 
 use super::input::options::InputOptions;
 use super::job::options::JobOptions;
@@ -15,13 +16,14 @@ pub(crate) use connection::{Connection, Resolved};
 pub(crate) use egress::Egress;
 use fantail::Wasi;
 pub(crate) use http::Http;
+pub(crate) use profile::Profile;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Fan-out of HTTP requests through a WebAssembly component: exactly one outcome per request.
 #[derive(Parser)]
-#[command(version, max_term_width = 110)]
+#[command(name = "fantail", version, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -78,25 +80,15 @@ pub(crate) struct Fetch {
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) input_options: InputOptions,
-    #[command(flatten)]
-    pub(crate) http: Http,
-    #[command(flatten)]
-    pub(crate) policy: PolicyOptions,
     /// The version of WASI whose component is run: 0.2 or 0.3. Both do the same; 0.2 costs less here.
     #[arg(long, value_name = "VERSION", default_value = "0.2", value_parser = wasi)]
     pub(crate) wasi: Wasi,
     #[command(flatten)]
+    pub(crate) http: Http,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    #[command(flatten)]
     pub(crate) egress: Egress,
-    #[command(flatten)]
-    pub(crate) job: JobOptions,
-    /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
-    /// timeouts only --idle-timeout holds beyond the head.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
-    pub(crate) output_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) exports: ExportOptions,
-    #[command(flatten)]
-    pub(crate) output: OutputOptions,
 }
 
 #[derive(Args)]
