@@ -89,6 +89,19 @@ pub(crate) struct Fetch {
     pub(crate) policy: PolicyOptions,
     #[command(flatten)]
     pub(crate) egress: Egress,
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
+    /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
+    /// timeouts only --idle-timeout holds beyond the head.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
+    pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) exports: ExportOptions,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    /// Read before all others (`config`).
+    #[command(flatten)]
+    pub(crate) _profile: Profile,
 }
 
 #[derive(Args)]
