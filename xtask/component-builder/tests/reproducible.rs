@@ -17,7 +17,7 @@ fn copy(from: &Path, to: &Path) {
             symlink(std::fs::read_link(entry.path()).unwrap(), target).unwrap();
         } else if kind.is_file() {
             std::fs::copy(entry.path(), target).unwrap();
-        } else if !["target", "dist", "node_modules"].contains(&name.to_str().unwrap())
+        } else if !["target", "node_modules"].contains(&name.to_str().unwrap())
             && !name.as_encoded_bytes().starts_with(b".")
         {
             copy(&entry.path(), &target);
