@@ -131,7 +131,7 @@ async fn malformed_input_is_refused_with_its_line_and_field() {
             "a time such as",
         ),
         (JSON, "{\"requests\":[7]}", 1, "requests[0]", "a URL or an object"),
-        (JSON, twice, 0, "requests[0].body_base64", "beside body"),
+        (JSON, twice, 0, "requests[0].body_base64", "together with body"),
         (NDJSON, "\n{\"policy\":{\"concurency\":3}}\n", 2, "policy.concurency", "did you mean concurrency"),
         (NDJSON, "{\"ulr\":\"http://a.test/\"}\n", 1, "ulr", "unknown field"),
     ] {
