@@ -34,7 +34,7 @@ impl Totals {
         Self { started, tally, successes: 0, others: 0, failures: 0, cancelled: 0, body_bytes: 0 }
     }
 
-    fn count(&mut self, Stored { outcome, bytes }: &Stored) {
+    fn count(&mut self, Stored { outcome, bytes, .. }: &Stored) {
         let status = outcome.result.as_ref().ok().map(|response| response.status);
         self.tally.arrived();
         self.tally.finished(outcome, status);

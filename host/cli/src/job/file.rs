@@ -114,7 +114,7 @@ fn try_open(
     // What a symbolic link leads to is replaced, not the link.
     let path = path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut without = Unfinished::create(folder)?;
+    let without = Unfinished::create(folder)?;
     without.file().set_permissions(metadata.permissions())?;
     let mut writer = BufWriter::with_capacity(1024 * 1024, without.file());
     each_line(&file, |number, line| {

@@ -102,7 +102,7 @@ mod tests {
         let timing = Timing { total: Duration::from_micros(12_345), ..Timing::default() };
         let (url, hops, result) = (url.to_owned(), Vec::new(), result.map(response));
         let outcome = Outcome { id: 0, url, attempts: 1, hops, timing, last_attempt: None, result };
-        Stored { outcome, bytes: 0 }
+        Stored { outcome, context: fantail_wire::Context::default(), bytes: 0 }
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn outcome(url: &str, millis: u64, result: Result<u16, Cause>) -> Stored {
     let timing = Timing { queued: span / 2, head: Some(span / 4), body: None, total: span };
     let outcome =
         Outcome { id: 0, url: url.to_owned(), attempts: 1, hops: Vec::new(), timing, last_attempt: None, result };
-    Stored { outcome, bytes: 0 }
+    Stored { outcome, context: fantail_wire::Context::default(), bytes: 0 }
 }
 
 /// The table of these outcomes under this policy.

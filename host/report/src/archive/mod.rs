@@ -68,7 +68,7 @@ impl HarWriter {
     }
 
     /// Ends the archive.
-    pub fn end(self, out: &mut Vec<u8>) {
+    pub fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\n]}}\n");
     }
 }
