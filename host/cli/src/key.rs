@@ -35,7 +35,10 @@ impl Key {
             Some(Id::Number(number)) => format!("number {number}"),
             Some(Id::Text(text)) => format!("text {text}"),
         };
-        Self::of(b"request", &[request_to_json(&request).as_str(), id.as_str(), meta.map_or("", Meta::as_str)].map(str::as_bytes))
+        Self::of(
+            b"request",
+            &[request_to_json(&request).as_str(), id.as_str(), meta.map_or("", Meta::as_str)].map(str::as_bytes),
+        )
     }
 
     pub(crate) fn of_malformed(raw: &[u8]) -> Self {

@@ -27,8 +27,8 @@ mod serve;
 mod shell;
 mod sink;
 mod store;
-mod summary;
 mod suggest;
+mod summary;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod totals;

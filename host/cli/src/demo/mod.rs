@@ -56,7 +56,14 @@ async fn try_run(demo: &Demo, verbose: bool) -> Result<Exit, Box<dyn std::error:
     if let Some(bar) = progress.bar() {
         expect(&bar, REQUESTS);
     }
-    let plan = Plan { order: Order::Completion, until: Until::All, fail: false, in_flight: InFlight::default(), store: None, at_once: 1 };
+    let plan = Plan {
+        order: Order::Completion,
+        until: Until::All,
+        fail: false,
+        in_flight: InFlight::default(),
+        store: None,
+        at_once: 1,
+    };
     let mut story = Story::new(&servers);
     let ended = run::run(outcomes, &plan, progress, &mut [&mut story], &mut Nowhere).await;
     let text = story.tell(&servers, &ended.summary);
