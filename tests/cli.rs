@@ -287,20 +287,6 @@ async fn options_override_the_policy_file() {
 }
 
 #[tokio::test]
-async fn the_demo_adds_up_to_a_thousand() {
-    let output = finish(program(&["demo"]).spawn().unwrap()).await;
-    assert!(output.stderr.contains("requests     1,000 in"), "{}", output.stderr);
-    assert!(
-        output.stderr.contains("responses    920 (") && output.stderr.contains("failures     80 ("),
-        "{}",
-        output.stderr
-    );
-    assert_eq!(output.code, 1);
-    let causes: std::collections::BTreeSet<&str> = output.lines.iter().map(cause).collect();
-    assert_eq!(causes.len(), 6, "{causes:?}");
-}
-
-#[tokio::test]
 async fn inspect_shows_what_a_component_can_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fantail.wasm");

@@ -5,8 +5,8 @@ use crate::harness::{Harness, State};
 use crate::sandbox::{Limits, Sandboxed, Wasi, linker};
 use crate::service::{Instances, Service, ServiceOptions};
 use fantail_sender::{
-    Connect, Egress, Identity, PoolLimits, Resolve, Sender, SenderConfig, SystemResolver, TcpConnector, Timeouts,
-    TlsSettings, Trust,
+    Connect, Egress, Identity, PoolLimits, Proxy, Resolve, Route, Sender, SenderConfig, SystemResolver, TcpConnector,
+    Timeouts, TlsSettings, Trust,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +29,9 @@ pub struct Builder {
     tls: TlsSettings,
     resolver: Arc<dyn Resolve>,
     transports: Arc<dyn Connect>,
+    route: Route,
+    http2_prior_knowledge: bool,
+    decompress: bool,
 }
 
 /// A harness or service cannot be built.
@@ -65,6 +68,9 @@ impl Builder {
             tls: TlsSettings { http2: true, ..TlsSettings::default() },
             resolver: Arc::new(SystemResolver::default()),
             transports: Arc::new(TcpConnector),
+            route: Route::Direct,
+            http2_prior_knowledge: false,
+            decompress: false,
         }
     }
 
@@ -134,6 +140,35 @@ impl Builder {
         self
     }
 
+    /// Whether HTTP/2 is spoken with `http` origins without asking them first (RFC 9113, section 3.3). By default it is not. An origin that
+    /// does not speak it fails.
+    pub fn http2_prior_knowledge(mut self, spoken: bool) -> Self {
+        self.http2_prior_knowledge = spoken;
+        self
+    }
+
+    /// Whether responses are asked for with a content coding (gzip, br, zstd), which is undone before the component sees them: limits and
+    /// policies hold for the decoded length, so that a short body which stands for a long one ends at `max_body`. By default they are not.
+    /// While it is decoded, a body takes up to 16 MiB (br) or 8 MiB (zstd) outside of the component.
+    pub fn decompress(mut self, decompress: bool) -> Self {
+        self.decompress = decompress;
+        self
+    }
+
+    /// Opens every connection to this Unix domain socket, whatever the origin is. No name is resolved, and addresses are not judged. The egress
+    /// policy must name the socket ([`Egress::unix_socket`]), and still says which origins are allowed.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.route = Route::UnixSocket(path.into().into());
+        self
+    }
+
+    /// Sends every request through this proxy. The environment is never asked for one. The egress policy still says which origins are allowed,
+    /// and judges the proxy's address and addresses in URLs; it cannot judge what a name leads to, which only the proxy knows.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.route = Route::Proxy(proxy);
+        self
+    }
+
     /// What opens connections. It receives only approved addresses.
     pub fn connector(mut self, transports: impl Connect) -> Self {
         self.transports = Arc::new(transports);
@@ -177,7 +212,9 @@ impl Builder {
 
     fn sender(self) -> Sender {
         let Self { egress, resolver, transports, tls, timeouts, pool, .. } = self;
-        Sender::new(SenderConfig { egress, resolver, transports, tls }, timeouts, pool)
+        let Self { route, http2_prior_knowledge, decompress, .. } = self;
+        let config = SenderConfig { egress, resolver, transports, tls, route, http2_prior_knowledge, decompress };
+        Sender::new(config, timeouts, pool)
     }
 }
 

@@ -41,8 +41,9 @@ pub use fantail_engine::{
     Sent, StatusCounts, Summary, Timing, Until,
 };
 pub use fantail_sender::{
-    Approved, Connect, Connections, Egress, Identity, OriginPattern, PatternError, PoolLimits, Refused, Resolve,
-    ResolveError, SystemResolver, TcpConnector, Timeouts, TlsError, Transport, Trust,
+    Approved, ApprovedSocket, Connect, Connections, Egress, Identity, OriginPattern, PatternError, PoolLimits, Proxy,
+    ProxyError, Refused, Resolve, ResolveError, ResolveOverrides, SystemResolver, TcpConnector, Timeouts, TlsError,
+    Transport, Trust,
 };
 pub use harness::{
     Body, Canceller, End, Entry, Harness, Malformed, Outcome, Outcomes, PolicyRefused, Receipt, Report, UnreadBody,

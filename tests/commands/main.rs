@@ -3,5 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod bodies;
+mod connections;
+mod http;
+mod input;
+mod jobs;
 mod options;
+mod output;
+mod profiles;
+mod report;
+mod report_in_browser;
+mod shell;
 mod support;
+mod webdriver;

@@ -104,7 +104,7 @@ fn build() -> Result<PathBuf, Error> {
     Ok(binary)
 }
 
-/// Returns the demo's exit code, which is 1, since some of its requests fail on purpose.
+/// Returns the demo's exit code.
 fn demo(arguments: &[String]) -> Result<ExitCode, Error> {
     let status = std::process::Command::new(build()?).arg("demo").args(arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))

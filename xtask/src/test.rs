@@ -70,9 +70,15 @@ struct Need {
     reason: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         test: "browser::",
+        count: 1,
+        is_available: setup::browser,
+        reason: "chromium and chromedriver cannot be installed here",
+    },
+    Need {
+        test: "report_in_browser::",
         count: 1,
         is_available: setup::browser,
         reason: "chromium and chromedriver cannot be installed here",

@@ -93,7 +93,7 @@ fn push(batch: &Batch, ids: &Ids, requests: impl IntoIterator<Item = Request>) -
 /// The request of a line, or a placeholder that fails if the line has none.
 fn request(line: &Line, preceding_lines: u64) -> Request {
     let malformed = |error| {
-        let id = line.text().and_then(|text| readable(text).id);
+        let id = line.text().and_then(|text| readable(text).id?.number());
         placeholder(id.unwrap_or(line.id(preceding_lines)), &format!("line {}: {error}", line.number))
     };
     line.request(preceding_lines).unwrap_or_else(malformed)

@@ -1,7 +1,7 @@
 //! Outcomes.
 
-use crate::WireError;
-use crate::error::parse;
+use crate::context::{Context, Id, Meta};
+use crate::error::{WireError, parse};
 use crate::headers::Headers;
 use crate::text::write_text;
 use base64::Engine as _;
@@ -39,7 +39,8 @@ pub enum Body {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutcomeJson {
-    id: u64,
+    id: Id,
+    method: Option<String>,
     url: String,
     attempts: u32,
     #[serde(default)]
@@ -52,12 +53,17 @@ struct OutcomeJson {
     error: Option<ErrorJson>,
     timing: TimingJson,
     last_attempt: Option<FactsJson>,
+    started_us: Option<u64>,
+    key: Option<String>,
+    meta: Option<Meta>,
 }
 
 /// The fields before a text body.
 #[derive(Serialize)]
 struct BeforeBody {
-    id: u64,
+    id: Id,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
     url: String,
     attempts: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -80,6 +86,12 @@ struct AfterBody {
     timing: TimingJson,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_attempt: Option<FactsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,6 +159,12 @@ enum ProtocolJson {
 /// Appends the outcome as an object on one line, with its line feed. A large body is written once, and not copied after
 /// that.
 pub fn write_outcome(outcome: Outcome, out: &mut Vec<u8>) {
+    write_outcome_with(outcome, Context::default(), out);
+}
+
+/// The same with what belongs to the request beside it.
+pub fn write_outcome_with(outcome: Outcome, context: Context, out: &mut Vec<u8>) {
+    let Context { id: own_id, method, started_us, key, meta } = context;
     let Outcome { id, url, attempts, hops, timing, last_attempt, result } = outcome;
     let (mut body, mut body_base64, mut body_file) = (None, None, None);
     let (status, headers, error) = match result {
@@ -169,7 +187,8 @@ pub fn write_outcome(outcome: Outcome, out: &mut Vec<u8>) {
         body_us: timing.body.map(micros),
         total_us: micros(timing.total),
     };
-    write(&BeforeBody { id, url, attempts, hops, status, headers }, out);
+    let id = own_id.unwrap_or(Id::Number(id));
+    write(&BeforeBody { id, method, url, attempts, hops, status, headers }, out);
     if let Some(text) = body {
         reopen(out);
         out.extend_from_slice(b"\"body\":");
@@ -179,7 +198,7 @@ pub fn write_outcome(outcome: Outcome, out: &mut Vec<u8>) {
     reopen(out);
     let from = out.len();
     let last_attempt = last_attempt.map(facts_json);
-    write(&AfterBody { body_base64, body_file, error, timing, last_attempt }, out);
+    write(&AfterBody { body_base64, body_file, error, timing, last_attempt, started_us, key, meta }, out);
     // Its fields continue the object: drop the second opening brace.
     out.remove(from);
     out.push(b'\n');
@@ -222,8 +241,13 @@ fn error_json(failure: Failure) -> ErrorJson {
     }
 }
 
-/// Parses the line of an outcome.
+/// Parses the line of an outcome, without what belongs to the request beside it.
 pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
+    Ok(outcome_with_context(text)?.0)
+}
+
+/// Parses the line of an outcome. If the id is text, it is in the context only, and the outcome's number is zero.
+pub fn outcome_with_context(text: &str) -> Result<(Outcome, Context), WireError> {
     let json: OutcomeJson = parse(text)?;
     let result = match (json.status, json.error) {
         (Some(status), None) => {
@@ -248,7 +272,10 @@ pub fn outcome_from_json(text: &str) -> Result<Outcome, WireError> {
     let (head, body) = (head_us.map(span), body_us.map(span));
     let timing = Timing { queued: span(queued_us), head, body, total: span(total_us) };
     let last_attempt = json.last_attempt.map(facts);
-    Ok(Outcome { id: json.id, url: json.url, attempts: json.attempts, hops: json.hops, timing, last_attempt, result })
+    let OutcomeJson { id, method, url, attempts, hops, started_us, key, meta, .. } = json;
+    let number = id.number().unwrap_or_default();
+    let context = Context { id: Some(id), method, started_us, key, meta };
+    Ok((Outcome { id: number, url, attempts, hops, timing, last_attempt, result }, context))
 }
 
 fn failure(error: ErrorJson) -> Result<Failure, WireError> {

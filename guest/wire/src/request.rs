@@ -1,7 +1,7 @@
 //! Requests.
 
-use crate::WireError;
-use crate::error::parse;
+use crate::context::{Context, Id, Meta};
+use crate::error::{WireError, parse};
 use crate::headers::Headers;
 use crate::span::Span;
 use crate::span::body_mode;
@@ -11,13 +11,14 @@ use fantail_engine::{Priority, Request, RequestOptions};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestJson {
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
+    id: Option<Id>,
     #[serde(default = "get")]
     method: String,
     url: String,
@@ -29,6 +30,8 @@ pub(crate) struct RequestJson {
     body_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<RequestOptionsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,13 +79,25 @@ pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
     parse::<RequestJson>(text)?.into_request(id)
 }
 
+/// Parses an object, with the caller's id and object beside the request, which gets `number` as its own id. The
+/// context has no start and no key.
+pub fn request_with_context(text: &str, number: u64) -> Result<(Request, Context), WireError> {
+    let mut json: RequestJson = parse(text)?;
+    let (id, meta) = (json.id.take(), json.meta.take());
+    let request = json.into_request(number)?;
+    let context = Context { id, method: Some(request.method.clone()), meta, ..Context::default() };
+    Ok((request, context))
+}
+
 /// The readable parts of a malformed request, so that its outcome can be told from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readable {
     /// Its `id`, if that is valid.
-    pub id: Option<u64>,
+    pub id: Option<Id>,
     /// Its `url`, if that is a string.
     pub url: Option<String>,
+    /// Its `meta`, if that is an object.
+    pub meta: Option<Meta>,
 }
 
 /// Reads an object up to the point where it is malformed.
@@ -114,8 +129,9 @@ impl<'de> Visitor<'de> for ReadableSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
-                "id" => self.0.id = map.next_value::<Value>()?.as_u64(),
+                "id" => self.0.id = Id::deserialize(map.next_value::<Value>()?).ok(),
                 "url" => self.0.url = map.next_value::<Value>()?.as_str().map(str::to_owned),
+                "meta" => self.0.meta = map.next_value::<Box<RawValue>>()?.get().parse().ok(),
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -127,10 +143,19 @@ impl RequestJson {
     /// A GET request.
     pub(crate) fn bare(url: &str) -> Self {
         let (method, url, headers) = (get(), url.to_owned(), Headers::default());
-        Self { id: None, method, url, headers, body: None, body_base64: None, options: None }
+        Self { id: None, method, url, headers, body: None, body_base64: None, options: None, meta: None }
     }
 
+    /// As a request whose id is a number, and that has nothing beside it.
     pub(crate) fn into_request(self, id: u64) -> Result<Request, WireError> {
+        let id = match self.id {
+            None => id,
+            Some(Id::Number(id)) => id,
+            Some(Id::Text(_)) => return Err(WireError::at("id", "expected a whole number from 0 here, not a string")),
+        };
+        if self.meta.is_some() {
+            return Err(WireError::at("meta", "is not handed through here: use the id"));
+        }
         let body = match (self.body, self.body_base64) {
             (None, None) => None,
             (Some(text), None) => Some(text.into_bytes()),
@@ -155,7 +180,7 @@ impl RequestJson {
             }),
         });
         let RequestJson { method, url, headers: Headers(headers), .. } = self;
-        Ok(Request { id: self.id.unwrap_or(id), method, url, headers, body, options })
+        Ok(Request { id, method, url, headers, body, options })
     }
 }
 
@@ -179,5 +204,6 @@ pub fn request_to_json(request: &Request) -> String {
         }),
     });
     let headers = Headers(headers);
-    crate::outcome::line(&RequestJson { id: Some(id), method, url, headers, body, body_base64, options })
+    let id = Some(Id::Number(id));
+    crate::outcome::line(&RequestJson { id, method, url, headers, body, body_base64, options, meta: None })
 }

@@ -16,7 +16,10 @@ fn an_unknown_field_is_named_with_the_known_ones() {
 fn a_field_of_the_wrong_kind_is_named_with_its_path() {
     for (text, start) in [
         (r#"{"url":5}"#, "url: invalid type: integer `5`, expected a string"),
-        (r#"{"url":"x","id":-1}"#, "id: invalid value: integer `-1`, expected u64"),
+        (r#"{"url":"x","id":-1}"#, "id: invalid type: integer `-1`, expected a whole number from 0 or a string"),
+        (r#"{"url":"x","id":"a"}"#, "id: expected a whole number from 0 here"),
+        (r#"{"url":"x","meta":5}"#, "meta: expected an object"),
+        (r#"{"url":"x","meta":{}}"#, "meta: is not handed through here"),
         (r#"{"url":"x","headers":{"accept":5}}"#, "headers.accept: a string, a list of strings, or"),
         (r#"{"url":"x","options":{"timeout":"soon"}}"#, "options.timeout: expected a time such as"),
         (

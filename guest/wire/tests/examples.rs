@@ -1,5 +1,8 @@
 use fantail_engine::{Facts, Protocol, Request, Timing};
-use fantail_wire::{Body, Outcome, Response, outcome_to_json, request_from_line};
+use fantail_wire::{
+    Body, Context, Meta, Outcome, Recorded, Response, outcome_to_json, outcome_with_context, recorded_from_json,
+    request_from_line, request_with_context, write_outcome_with,
+};
 use std::time::Duration;
 
 #[test]
@@ -43,4 +46,45 @@ fn an_outcome_looks_as_documented() {
             r#""protocol":"h2","reused":false}}"#
         )
     );
+}
+
+#[test]
+fn what_belongs_to_a_request_beside_it_is_repeated_as_it_was_written() {
+    let line = r#"{"id":"order-7","url":"http://a.test/","meta":{"b": 1.50, "a":[9007199254740993]}}"#;
+    let (request, context) = request_with_context(line, 3).unwrap();
+    assert_eq!((request.id, request.url.as_str()), (3, "http://a.test/"));
+    let context = Context { started_us: Some(5), key: Some("0a".to_owned()), ..context };
+    let outcome = Outcome {
+        id: 3,
+        url: request.url,
+        attempts: 1,
+        hops: Vec::new(),
+        timing: Timing::default(),
+        last_attempt: None,
+        result: Ok(Response { status: 204, headers: Vec::new(), body: Body::Absent }),
+    };
+    let mut written = Vec::new();
+    write_outcome_with(outcome.clone(), context.clone(), &mut written);
+    let written = String::from_utf8(written).unwrap();
+    assert_eq!(
+        written,
+        concat!(
+            r#"{"id":"order-7","method":"GET","url":"http://a.test/","attempts":1,"status":204,"headers":{},"#,
+            r#""timing":{"queued_us":0,"total_us":0},"started_us":5,"key":"0a","#,
+            r#""meta":{"b": 1.50, "a":[9007199254740993]}}"#,
+            "\n"
+        )
+    );
+    // The number is not in the line.
+    let read = outcome_with_context(&written).unwrap();
+    assert_eq!(read, (Outcome { id: 0, ..outcome }, context));
+    let recorded = Recorded { key: Some("0a".to_owned()), result: Ok(204) };
+    assert_eq!(recorded_from_json(&written), Ok(recorded));
+}
+
+#[test]
+fn an_object_of_texts_keeps_their_order() {
+    let meta = Meta::from_texts([("name", "Ann \"A\""), ("age", "007")]);
+    assert_eq!(meta.as_str(), r#"{"name":"Ann \"A\"","age":"007"}"#);
+    assert_eq!(Meta::from_texts([]).as_str(), "{}");
 }

@@ -1,6 +1,6 @@
 //! Builds the egress policy from arguments.
 
-use super::arguments;
+use super::{arguments, connection};
 use fantail::{Builder, Egress, Harness, Identity, OriginPattern, Trust};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,22 @@ pub(crate) enum EgressError {
     Read { path: PathBuf, error: io::Error },
     #[error("{}: {error}", path.display())]
     Certificates { path: PathBuf, error: fantail::TlsError },
+    #[error("--proxy: {0}")]
+    Proxy(#[from] fantail::ProxyError),
 }
 
 fn egress(options: &arguments::Egress) -> Egress {
     let all = options.allow.iter().fold(Egress::public(), |egress, pattern| egress.origin(pattern.clone()));
     let allowed = options.allow_net.iter().fold(all, |egress, network| egress.allow(*network));
-    options.deny_net.iter().fold(allowed, |egress, network| egress.deny(*network))
+    let all = options.deny_net.iter().fold(allowed, |egress, network| egress.deny(*network));
+    options.connection.unix_socket.iter().fold(all, Egress::unix_socket)
 }
 
 /// A builder with the egress policy of the arguments, and one more origin pattern.
 pub(crate) fn builder(options: &arguments::Egress, pattern: Option<OriginPattern>) -> Result<Builder, EgressError> {
     let egress = pattern.into_iter().fold(egress(options), Egress::origin);
     let builder = cached(Harness::builder(egress).trust(trust(options)?));
+    let builder = connection::configure(builder, &options.connection)?;
     Ok(match (&options.cert, &options.key) {
         (Some(certificate), Some(key)) => {
             let identity = Identity::pem(&read(certificate)?, &read(key)?);

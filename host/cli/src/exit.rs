@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// The exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0: every request got a response, or the goal of `--until` was reached, or the service stopped when asked to.
+    /// 0: every request got a response (with `--fail` below 400), or the goal of `--until` was reached, or the service stopped when asked to.
     Responses,
     /// 1: some failed, each with its line; or `--until` was not reached, or stopped at a failure; or outcomes could not be written.
     Failures,
@@ -19,12 +19,16 @@ pub(crate) enum Exit {
 
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        match self {
             Exit::Responses => 0,
             Exit::Failures => 1,
             Exit::Usage => 2,
             Exit::Interrupted => 130,
-        })
+        }
     }
 
     /// Prints what is wrong with the command.

@@ -1,25 +1,39 @@
 //! The command-line program.
 
 mod arguments;
+mod blocking;
+mod config;
+mod connection;
+mod data;
 mod demo;
 mod egress;
 mod exit;
 mod fetch;
+mod hints;
+mod in_flight;
 mod input;
+mod input_length;
 mod inspect;
+mod job;
+mod key;
+mod log;
+mod numbers;
 mod output;
 mod policy;
 mod progress;
+mod report;
 mod run;
 mod serve;
+mod shell;
+mod sink;
 mod store;
-mod table;
+mod suggest;
+mod summary;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod totals;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
 use exit::{Exit, say};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
@@ -30,17 +44,30 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let Arguments { command, verbose } = match config::parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let command = match command {
+        Command::Completions { shell } => return shell::completions(shell).code(),
+        Command::Man { folder } => return shell::manual(&folder).code(),
+        command => command,
+    };
     raise_open_files();
     #[cfg(feature = "opentelemetry")]
-    let telemetry = match telemetry::Telemetry::start() {
-        Ok(telemetry) => telemetry,
+    let (telemetry, layer) = match telemetry::Telemetry::start() {
+        Ok(started) => started,
         Err(error) => return Exit::usage(format_args!("cannot export spans: {error}")).code(),
     };
+    #[cfg(not(feature = "opentelemetry"))]
+    let layer = None;
+    if let Err(exit) = log::start(verbose, layer) {
+        return exit.code();
+    }
     let mut runtime = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
         // One thread: a request costs less than passing it to another thread.
-        Command::Fetch(_) | Command::Demo(_) | Command::Inspect { .. } => Builder::new_current_thread(),
+        _ => Builder::new_current_thread(),
     };
     let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
@@ -48,10 +75,13 @@ fn main() -> ExitCode {
     };
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(arguments) => fetch::run(*arguments).await,
+            Command::Fetch(arguments) => fetch::run(*arguments, verbose > 0).await,
             Command::Serve(arguments) => serve::run(*arguments).await,
-            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments, verbose > 0).await,
+            Command::Report(arguments) => report::run(arguments).await,
             Command::Inspect { file } => inspect::run(&file).await,
+            // Done above.
+            Command::Completions { .. } | Command::Man { .. } => Exit::Responses,
         }
     });
     // A pending read of standard input must not keep the process alive.

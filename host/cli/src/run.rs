@@ -1,54 +1,64 @@
-//! Runs a batch to its end, and prints the summary.
+//! Runs a batch to its end.
 
-use super::output::Output;
+use super::in_flight::InFlight;
 use super::progress::Progress;
-use super::store::{AT_ONCE, Stored, stored};
-use super::table::table;
+use super::sink::{Observe, Sink};
+use super::store::{Store, Stored, groups, stored};
 use super::totals::Totals;
 use super::{Exit, say};
-use fantail::{End, Order, Outcomes, Until};
-use fantail_wire as wire;
+use fantail::{End, Order, Outcomes, Report, Summary, Until};
 use futures::stream::LocalBoxStream;
 use futures::{Stream, StreamExt};
 use std::io;
-use std::path::Path;
 use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The most outcomes written at once.
 const MAX_CHUNK: usize = 256;
 
-/// What to do with each outcome.
-pub(crate) trait Sink {
-    /// Takes some outcomes; an error means that no more can be taken.
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()>;
-}
-
-impl Sink for Output {
-    async fn take(&mut self, outcomes: Vec<wire::Outcome>) -> io::Result<()> {
-        self.write(outcomes).await
-    }
-}
-
 /// How a batch is read, and when it counts as a success.
-pub(crate) struct Plan<'a> {
+pub(crate) struct Plan {
     pub(crate) order: Order,
     pub(crate) until: Until,
+    /// A status of 400 or above is a failure, too.
+    pub(crate) fail: bool,
+    /// What belongs to the requests beside them.
+    pub(crate) in_flight: InFlight,
     /// Where bodies are stored.
-    pub(crate) folder: Option<&'a Path>,
+    pub(crate) store: Option<Store>,
+    /// The most bodies stored at once.
+    pub(crate) at_once: usize,
 }
 
-/// Writes every outcome, then prints the summary. The first interruption cancels the batch, and requests in flight still get their lines;
-/// the second one ends it immediately.
-pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: Progress, sink: &mut impl Sink) -> Exit {
+/// A batch that has ended.
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    /// Counted from what was written, with the component's own counts.
+    pub(crate) summary: Summary,
+    pub(crate) report: Report,
+}
+
+/// Shows every outcome to the observers, then writes it. The first interruption cancels the batch, and requests in flight still get their
+/// lines; the second one ends it immediately.
+pub(crate) async fn run(
+    mut outcomes: Outcomes,
+    plan: &Plan,
+    mut progress: Progress,
+    observers: &mut [&mut dyn Observe],
+    sink: &mut impl Sink,
+) -> Ended {
     let mut totals = Totals::new();
     let mut interrupted = false;
     let mut interruptions = StopSignals::new();
     let mut canceller = outcomes.canceller();
     let copied = {
-        let chunks = stored_outcomes(&mut outcomes, plan).ready_chunks(MAX_CHUNK);
+        let chunks = stored_outcomes(&mut outcomes, plan);
+        let mut all: Vec<&mut dyn Observe> = vec![&mut totals, &mut progress];
+        for observer in observers {
+            all.push(&mut **observer);
+        }
         // Interruptions are handled even while a chunk waits for its reader.
-        let mut copying = pin!(copy(chunks, sink, &mut totals, &mut progress));
+        let mut copying = pin!(copy(chunks, all, sink));
         loop {
             tokio::select! {
                 copied = &mut copying => break copied,
@@ -67,16 +77,16 @@ pub(crate) async fn run(mut outcomes: Outcomes, plan: &Plan<'_>, mut progress: P
     }
     let report = outcomes.report().await;
     let ended = matches!(report.end, End::Finished(_));
-    let goal = totals.has_reached(plan.until);
+    let goal = totals.has_reached(plan.until, plan.fail);
     // Outcomes that could not be written are counted only by the harness.
-    let summary = if copied.is_ok() { totals.close(&report, plan.folder.is_some()) } else { report.summary };
-    say(table(&summary, &report.receipt, &report.end).trim_end());
-    match copied {
+    let summary = if copied.is_ok() { totals.close(&report, plan.store.is_some()) } else { report.summary.clone() };
+    let exit = match copied {
         Err(_) => Exit::Failures,
         Ok(()) if interrupted => Exit::Interrupted,
         Ok(()) if ended && goal => Exit::Responses,
         Ok(()) => Exit::Failures,
-    }
+    };
+    Ended { exit, summary, report }
 }
 
 /// The message when outcomes can no longer be written.
@@ -87,29 +97,36 @@ fn write_error(error: &io::Error) -> String {
     }
 }
 
-/// Hands every outcome to the sink and counts it.
+/// Shows every outcome to the observers, and hands it to the sink.
 async fn copy(
     mut chunks: impl Stream<Item = Vec<Stored>> + Unpin,
+    mut observers: Vec<&mut dyn Observe>,
     sink: &mut impl Sink,
-    totals: &mut Totals,
-    progress: &mut Progress,
 ) -> io::Result<()> {
     while let Some(chunk) = chunks.next().await {
-        let failed = chunk.iter().map(|stored| totals.count(stored)).filter(|failed| *failed).count();
-        progress.advance(chunk.len() as u64, failed as u64);
-        sink.take(chunk.into_iter().map(|stored| stored.outcome).collect()).await?;
+        for observer in &mut observers {
+            observer.observe(&chunk);
+        }
+        sink.take(chunk).await?;
     }
-    Ok(())
+    sink.finish().await
 }
 
 /// The outcomes with their bodies stored, ready to be written.
-fn stored_outcomes<'a>(outcomes: &'a mut Outcomes, plan: &Plan<'a>) -> LocalBoxStream<'a, Stored> {
-    let folder = plan.folder;
-    let storing = outcomes.map(move |outcome| stored(outcome, folder));
-    match (folder, plan.order) {
+fn stored_outcomes<'a>(outcomes: &'a mut Outcomes, plan: &'a Plan) -> LocalBoxStream<'a, Vec<Stored>> {
+    let store = plan.store.as_ref();
+    let storing = outcomes.map(move |outcome| {
+        let context = plan.in_flight.leave(outcome.id);
+        stored(outcome, context, store)
+    });
+    let stored = match (store, plan.order) {
         (None, _) => storing.then(|ready| ready).boxed_local(),
-        (Some(_), Order::Completion) => storing.buffer_unordered(AT_ONCE).boxed_local(),
-        (Some(_), Order::Input) => storing.buffered(AT_ONCE).boxed_local(),
+        (Some(_), Order::Completion) => storing.buffer_unordered(plan.at_once).boxed_local(),
+        (Some(_), Order::Input) => storing.buffered(plan.at_once).boxed_local(),
+    };
+    match store.and_then(Store::synced_together) {
+        None => stored.ready_chunks(MAX_CHUNK).boxed_local(),
+        Some(folder) => groups(stored, folder).boxed_local(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counts the outcomes that were written.
 
+use super::sink::Observe;
 use super::store::Stored;
 use fantail::{Cause, Report, Summary, Until};
 use fantail_engine::Tally;
@@ -19,14 +20,21 @@ pub(crate) struct Totals {
     body_bytes: u64,
 }
 
+impl Observe for Totals {
+    fn observe(&mut self, outcomes: &[Stored]) {
+        for stored in outcomes {
+            self.count(stored);
+        }
+    }
+}
+
 impl Totals {
     pub(crate) fn new() -> Self {
         let (started, tally) = (Instant::now(), Tally::new());
         Self { started, tally, successes: 0, others: 0, failures: 0, cancelled: 0, body_bytes: 0 }
     }
 
-    /// Counts an outcome. Returns whether it is a failure; cancelled ones are not.
-    pub(crate) fn count(&mut self, Stored { outcome, bytes }: &Stored) -> bool {
+    fn count(&mut self, Stored { outcome, bytes, .. }: &Stored) {
         let status = outcome.result.as_ref().ok().map(|response| response.status);
         self.tally.arrived();
         self.tally.finished(outcome, status);
@@ -35,18 +43,14 @@ impl Totals {
             Ok(response) if response.status < 400 => self.successes += 1,
             Ok(_) => self.others += 1,
             Err(failure) if failure.cause == Cause::Cancelled => self.cancelled += 1,
-            Err(_) => {
-                (self.others, self.failures) = (self.others + 1, self.failures + 1);
-                return true;
-            }
+            Err(_) => (self.others, self.failures) = (self.others + 1, self.failures + 1),
         }
-        false
     }
 
-    /// Whether the goal of the run was reached.
-    pub(crate) fn has_reached(&self, until: Until) -> bool {
+    /// Whether the goal of the run was reached. If `fail`, a status of 400 or above counts as a failure.
+    pub(crate) fn has_reached(&self, until: Until, fail: bool) -> bool {
         match until {
-            Until::All => self.failures + self.cancelled == 0,
+            Until::All => self.cancelled + if fail { self.others } else { self.failures } == 0,
             Until::Successes(wanted) => self.successes >= u64::from(wanted),
             Until::FirstFailure => self.others == 0,
         }

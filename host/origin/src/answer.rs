@@ -18,16 +18,20 @@ pub(crate) enum Answer {
     Reset,
 }
 
-pub(crate) fn answer(request: &Request) -> Answer {
+/// `serial` is how many requests the origin has seen, this one included.
+pub(crate) fn answer(request: &Request, serial: usize) -> Answer {
     let path = request.path.split('?').next().unwrap_or_default();
     let mut parts = path.trim_start_matches('/').split('/');
     let name = parts.next().unwrap_or_default();
-    let number: usize = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let mut next = || parts.next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+    let number = next();
     let millis = |count: usize| Duration::from_millis(count as u64);
     match name {
         "status" => Answer::Whole(whole(number, b"", &request.method)),
         "bytes" => Answer::Whole(whole(200, &vec![b'x'; number], &request.method)),
         "chunked" => Answer::Whole(chunked(number)),
+        "flaky" if serial.is_multiple_of(number.max(1)) => Answer::Whole(whole(503, b"", &request.method)),
+        "stall" if serial.is_multiple_of(number.max(1)) => Answer::Delayed(millis(next()), hello(&request.method)),
         "delay" => Answer::Delayed(millis(number), hello(&request.method)),
         "echo" => Answer::Whole(whole(200, &[request.head.as_slice(), &request.body].concat(), &request.method)),
         "headers" => {

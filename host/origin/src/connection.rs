@@ -30,8 +30,8 @@ pub(crate) async fn serve(mut stream: impl Transport, counters: &Counters) -> io
     stream.tcp().set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(4096);
     while let Some(request) = read(&mut stream, &mut buffer).await? {
-        let _counted = counters.request();
-        match answer(&request) {
+        let (_counted, serial) = counters.request();
+        match answer(&request, serial) {
             Answer::Whole(bytes) => stream.write_all(&bytes).await?,
             Answer::Delayed(delay, bytes) => {
                 wait_unless_closed(&mut stream, delay).await?;

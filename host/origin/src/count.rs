@@ -42,11 +42,12 @@ impl Counters {
         CountGuard(&self.open)
     }
 
-    pub(crate) fn request(&self) -> CountGuard<'_> {
-        self.requests.fetch_add(1, Ordering::SeqCst);
+    /// Counts a request. The number is how many there have been, this one included.
+    pub(crate) fn request(&self) -> (CountGuard<'_>, usize) {
+        let serial = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.peak_in_flight.fetch_max(now, Ordering::SeqCst);
-        CountGuard(&self.in_flight)
+        (CountGuard(&self.in_flight), serial)
     }
 
     pub(crate) fn read(&self) -> Counts {

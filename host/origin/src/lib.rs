@@ -6,6 +6,8 @@
 //! | `/status/N` | status N, empty |
 //! | `/bytes/N`, `/chunked/N` | N bytes with a content-length, or in chunks |
 //! | `/delay/MS` | `hello world` after MS milliseconds |
+//! | `/flaky/N` | `hello world`, but every Nth request of the origin gets 503 |
+//! | `/stall/N/MS` | `hello world`, to every Nth request of the origin after MS milliseconds |
 //! | `/echo` | the request as it arrived: request line, headers, body |
 //! | `/headers/N` | N header lines |
 //! | `/hang` | nothing, ever |

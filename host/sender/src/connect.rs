@@ -2,17 +2,19 @@
 
 use crate::account::Account;
 use crate::connection::{Connection, NewConnection};
-use crate::egress::{Approved, Egress, Refused};
+use crate::egress::{Approved, ApprovedSocket, Egress, Refused};
 use crate::error::SendError;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::pool::Pool;
 use crate::record::Record;
 use crate::resolve::Resolve;
+use crate::route::Route;
 use crate::slots::{Full, Slot, Slots};
 use crate::timeouts::Timeouts;
 use crate::tls::{Tls, TlsSettings};
 use crate::transport::{BilledAccount, Connect, Metered, Transport};
+use crate::tunnel::{about_proxy, tunnel};
 use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -26,6 +28,8 @@ pub(crate) struct Connector {
     resolver: Arc<dyn Resolve>,
     transports: Arc<dyn Connect>,
     tls: Tls,
+    route: Route,
+    http2_prior_knowledge: bool,
     slots: Slots,
 }
 
@@ -39,6 +43,14 @@ pub struct SenderConfig {
     pub transports: Arc<dyn Connect>,
     /// How TLS is spoken.
     pub tls: TlsSettings,
+    /// What connections lead through.
+    pub route: Route,
+    /// Whether HTTP/2 is spoken with `http` origins without asking them (RFC 9113, section 3.3). A proxy that requests to them are sent to
+    /// is spoken to over HTTP/1.1 all the same.
+    pub http2_prior_knowledge: bool,
+    /// Whether responses are asked for with a content coding (gzip, br, zstd), which is undone before they are passed on: all limits hold for
+    /// the decoded length too.
+    pub decompress: bool,
 }
 
 /// The most addresses of one name that are tried.
@@ -49,8 +61,9 @@ const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 impl Connector {
     pub(crate) fn new(config: SenderConfig) -> Self {
-        let SenderConfig { egress, resolver, transports, tls } = config;
-        Self { egress, resolver, transports, tls: Tls::new(tls), slots: Slots::default() }
+        let SenderConfig { egress, resolver, transports, tls, route, http2_prior_knowledge, decompress: _ } = config;
+        let (tls, slots) = (Tls::new(tls), Slots::default());
+        Self { egress, resolver, transports, tls, route, http2_prior_knowledge, slots }
     }
 
     /// Connections open now.
@@ -75,22 +88,55 @@ impl Connector {
         pool: &Arc<Pool>,
         record: &mut Record,
     ) -> Result<Connection, SendError> {
-        let addresses = self.approved(origin, timeouts.resolve, record).await?;
+        let destination = self.destination(origin, timeouts.resolve, record).await?;
         let slot = self.slot(origin, pool, record).await?;
         let started = Instant::now();
-        let opened = self.connect_any(addresses, timeouts.connect).await;
+        let opened = match destination {
+            Destination::Addresses(addresses) => self.connect_any(addresses, timeouts.connect).await,
+            Destination::Socket(socket) => self.connect_socket(socket, timeouts.connect).await,
+        };
         record.connected(started);
         let (transport, remote) = opened?;
         let billed = BilledAccount::new(account);
         let metered = Metered { transport, billed: billed.clone(), _slot: slot };
-        let new_connection = |http2| {
-            let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
-            NewConnection { origin: origin.clone(), remote, http2, billed, observer, id: pool.next_id() }
-        };
-        if !origin.is_https() {
-            return Connection::start(metered, new_connection(false), pool.limits()).await;
+        let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
+        let (origin, id) = (origin.clone(), pool.next_id());
+        let new = NewConnection { origin, remote, proxy: None, http2: false, billed, observer, id };
+        match &self.route {
+            Route::Proxy(proxy) if new.origin.is_https() => {
+                let started = Instant::now();
+                let tunnel = tunnel(metered, proxy, &new.origin, pool.limits());
+                let opened = timeout(timeouts.connect, tunnel).await;
+                record.connected(started);
+                let tunnel = opened.map_err(|_| {
+                    let detail = format!("it opened no tunnel within {:?}", timeouts.connect);
+                    about_proxy(proxy, SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail))
+                })??;
+                self.start_tls(tunnel, new, timeouts, pool, record).await
+            }
+            Route::Proxy(proxy) => {
+                let new = NewConnection { proxy: Some(proxy.clone()), ..new };
+                Connection::start(metered, new, pool.limits()).await
+            }
+            Route::Direct | Route::UnixSocket(_) if new.origin.is_https() => {
+                self.start_tls(metered, new, timeouts, pool, record).await
+            }
+            Route::Direct | Route::UnixSocket(_) => {
+                let new = NewConnection { http2: self.http2_prior_knowledge, ..new };
+                Connection::start(metered, new, pool.limits()).await
+            }
         }
-        let (started, handshake) = (Instant::now(), self.tls.handshake(origin.host(), metered));
+    }
+
+    async fn start_tls<T: Transport>(
+        &self,
+        io: T,
+        new: NewConnection,
+        timeouts: &Timeouts,
+        pool: &Pool,
+        record: &mut Record,
+    ) -> Result<Connection, SendError> {
+        let (started, handshake) = (Instant::now(), self.tls.handshake(new.origin.host(), io));
         let handshake = timeout(timeouts.tls, handshake).await;
         record.tls_handshake(started);
         let tls = handshake.map_err(|_| {
@@ -98,7 +144,7 @@ impl Connector {
             SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
         })??;
         let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Connection::start(tls, new_connection(http2), pool.limits()).await
+        Connection::start(tls, NewConnection { http2, ..new }, pool.limits()).await
     }
 
     /// Takes a slot for one more connection. If none is free, closes an idle connection to free one.
@@ -127,6 +173,38 @@ impl Connector {
         }
     }
 
+    /// Where a connection for this origin leads, if the egress policy approves it.
+    async fn destination(
+        &self,
+        origin: &Origin,
+        resolve: Duration,
+        record: &mut Record,
+    ) -> Result<Destination, SendError> {
+        match &self.route {
+            Route::Direct => self.approved(origin, resolve, record).await.map(Destination::Addresses),
+            Route::UnixSocket(path) => self
+                .egress
+                .approve_socket(path)
+                .map(Destination::Socket)
+                .map_err(|unnamed| SendError::new(Cause::HttpRequestDenied, Phase::Request, unnamed.to_string())),
+            Route::Proxy(proxy) => {
+                // What a name leads to is known only to the proxy.
+                if let Some(literal) = self.approved_literal(origin) {
+                    literal?;
+                }
+                let approved = self.approved(proxy.origin(), resolve, record).await;
+                approved.map(Destination::Addresses).map_err(|error| about_proxy(proxy, error))
+            }
+        }
+    }
+
+    /// The address that the origin's host is, if it is one, and the policy's verdict.
+    fn approved_literal(&self, origin: &Origin) -> Option<Result<Approved, SendError>> {
+        let address = origin.host().parse::<IpAddr>().ok()?;
+        let literal = self.egress.approve_literal(origin.is_https(), SocketAddr::new(address, origin.port()));
+        Some(literal.map_err(prohibited))
+    }
+
     /// The addresses of an origin that the egress policy approves: at least one.
     async fn approved(
         &self,
@@ -134,14 +212,11 @@ impl Connector {
         resolve: Duration,
         record: &mut Record,
     ) -> Result<Vec<Approved>, SendError> {
-        let prohibited =
-            |refusal: Refused| SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string());
-        if let Ok(address) = origin.host().parse::<IpAddr>() {
-            let literal = self.egress.approve_literal(origin.is_https(), SocketAddr::new(address, origin.port()));
-            return literal.map(|address| vec![address]).map_err(prohibited);
+        if let Some(literal) = self.approved_literal(origin) {
+            return literal.map(|address| vec![address]);
         }
         let (mut approved, mut refused, started) = (Vec::new(), None, Instant::now());
-        let resolved = self.resolve(origin.host(), resolve).await;
+        let resolved = self.resolve(origin, resolve).await;
         record.resolved(started);
         for address in resolved? {
             match self.egress.approve(SocketAddr::new(address, origin.port())) {
@@ -155,8 +230,8 @@ impl Connector {
         }
     }
 
-    async fn resolve(&self, host: &str, within: Duration) -> Result<Vec<IpAddr>, SendError> {
-        match timeout(within, self.resolver.resolve(host)).await {
+    async fn resolve(&self, origin: &Origin, within: Duration) -> Result<Vec<IpAddr>, SendError> {
+        match timeout(within, self.resolver.resolve_at(origin.host(), origin.port())).await {
             Ok(Ok(addresses)) => Ok(addresses),
             Ok(Err(error)) => Err(SendError::new(Cause::DnsError, Phase::Resolve, error.to_string())),
             Err(_) => {
@@ -193,9 +268,19 @@ impl Connector {
         })
     }
 
+    async fn connect_socket(&self, to: ApprovedSocket, within: Duration) -> Result<Connected, SendError> {
+        let path = to.path().display().to_string();
+        let connected = timeout(within, self.transports.connect_unix(to)).await;
+        let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        connected.map(|transport| (transport, None)).map_err(|error| {
+            let failure = SendError::connect(&error);
+            SendError { detail: format!("{path}: {}", failure.detail), ..failure }
+        })
+    }
+
     async fn connect_to(&self, to: Approved) -> Result<Connected, SendError> {
         let address = to.address();
-        let connected = self.transports.connect(to).await.map(|transport| (transport, address));
+        let connected = self.transports.connect(to).await.map(|transport| (transport, Some(address)));
         connected.map_err(|error| {
             let failure = SendError::connect(&error);
             SendError { detail: format!("{address}: {}", failure.detail), ..failure }
@@ -203,8 +288,19 @@ impl Connector {
     }
 }
 
-/// A transport, and the address it is connected to.
-type Connected = (Box<dyn Transport>, SocketAddr);
+/// A transport, and the address it is connected to, if it has one.
+type Connected = (Box<dyn Transport>, Option<SocketAddr>);
+
+/// Where a connection leads.
+enum Destination {
+    /// To one of these addresses, of which there is at least one.
+    Addresses(Vec<Approved>),
+    Socket(ApprovedSocket),
+}
+
+fn prohibited(refusal: Refused) -> SendError {
+    SendError::new(Cause::DestinationIpProhibited, Phase::Resolve, refusal.to_string())
+}
 
 /// Alternates between the two address families, starting with that of the first address (RFC 8305, section 4).
 fn interleave_families(addresses: Vec<Approved>) -> Vec<Approved> {

@@ -9,10 +9,11 @@ use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
 use crate::record::Record;
+use crate::route::Proxy;
 use crate::transport::BilledAccount;
 use crate::watch::{TooManyInformational, Watched};
 use fantail_engine::{Cause, Phase, Protocol};
-use http::header::HOST;
+use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -43,7 +44,9 @@ enum Handle {
 struct Open {
     id: u64,
     origin: Origin,
-    remote: SocketAddr,
+    remote: Option<SocketAddr>,
+    /// The proxy that requests are sent to, if they do not pass through a tunnel.
+    proxy: Option<Proxy>,
     driver: AbortHandle,
     /// Further tasks of an HTTP/2 connection: one of them holds the socket.
     tasks: Tasks,
@@ -63,7 +66,10 @@ impl Drop for Open {
 /// What a new connection is made with, beside its transport.
 pub(crate) struct NewConnection {
     pub(crate) origin: Origin,
-    pub(crate) remote: SocketAddr,
+    /// None for a Unix domain socket.
+    pub(crate) remote: Option<SocketAddr>,
+    /// The proxy that requests are sent to, if they do not pass through a tunnel.
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) http2: bool,
     pub(crate) billed: BilledAccount,
     pub(crate) observer: Weak<dyn Observer>,
@@ -92,7 +98,7 @@ impl Connection {
         let failed = |error: hyper::Error| SendError::hyper(&error, Phase::Connect);
         let (activity, signal) = (Arc::<Activity>::default(), Arc::<Signal>::default());
         let tasks = Tasks::new(Arc::clone(&signal));
-        let NewConnection { origin, remote, http2, billed, observer, id } = opened;
+        let NewConnection { origin, remote, proxy, http2, billed, observer, id } = opened;
         let io = TokioIo::new(ActivityStream { io, activity: Arc::clone(&activity) });
         // The requests in flight receive a driver's error, so the driver's own result is ignored.
         let (handle, driver) = if http2 {
@@ -113,7 +119,7 @@ impl Connection {
             let driver = drive_http1(connection, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http1(send), tokio::spawn(driver).abort_handle())
         };
-        let open = Open { id, origin, remote, driver, tasks, signal, activity, billed, limits };
+        let open = Open { id, origin, remote, proxy, driver, tasks, signal, activity, billed, limits };
         Ok(Self { handle, open: Arc::new(open), no_reuse: false })
     }
 
@@ -125,7 +131,7 @@ impl Connection {
         &self.open.origin
     }
 
-    pub(crate) fn remote(&self) -> SocketAddr {
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
         self.open.remote
     }
 
@@ -229,7 +235,13 @@ impl Connection {
             exchange_error(SendError::hyper(error.error(), Phase::Head), unsent)
         };
         match &mut self.handle {
-            Handle::Http1(send) => send.try_send_request(in_origin_form(request)?).await.map_err(failed),
+            Handle::Http1(send) => {
+                let request = match &self.open.proxy {
+                    Some(proxy) => for_proxy(request, proxy),
+                    None => in_origin_form(request)?,
+                };
+                send.try_send_request(request).await.map_err(failed)
+            }
             Handle::Http2(send) => {
                 // HTTP/2 has `:authority` in its place.
                 request.headers_mut().remove(HOST);
@@ -255,6 +267,14 @@ impl Connection {
 
 fn exchange_error(error: SendError, unsent: Option<Request<RequestBody>>) -> Box<ExchangeError> {
     Box::new(ExchangeError { error, unsent })
+}
+
+/// A request to a proxy keeps the whole URL as its target (RFC 9112, section 3.2.2).
+fn for_proxy(mut request: Request<RequestBody>, proxy: &Proxy) -> Request<RequestBody> {
+    if let Some(authorization) = proxy.authorization() {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+    }
+    request
 }
 
 /// Rewrites the request target to origin form (RFC 9112, section 3.2.1).

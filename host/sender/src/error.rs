@@ -1,5 +1,6 @@
 //! Why a request failed, as precisely as it is known.
 
+use crate::pinned::remedy;
 use fantail_engine::{Cause, Facts, Phase, Sent};
 use std::error::Error as _;
 use std::{fmt, io};
@@ -70,7 +71,7 @@ impl SendError {
             rustls::Error::AlertReceived(_) => Cause::TlsAlertReceived,
             _ => Cause::TlsProtocolError,
         };
-        Self::new(cause, phase, error.to_string())
+        Self::new(cause, phase, format!("{error}{}", remedy(error)))
     }
 
     /// An error of hyper while a request was sent (`phase` head) or a body read (`phase` body).

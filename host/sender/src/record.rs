@@ -75,7 +75,7 @@ impl Record {
     }
 
     /// It is handed to a connection. Returns its number if an event is to be reported for it.
-    pub(crate) fn sending(&mut self, remote: SocketAddr, protocol: Protocol, reused: bool) -> Option<u64> {
+    pub(crate) fn sending(&mut self, remote: Option<SocketAddr>, protocol: Protocol, reused: bool) -> Option<u64> {
         // The time spent on a connection that turned out to be closed counts as queued too.
         if let Some(since) = self.sending_since {
             self.queued(since);
@@ -84,7 +84,7 @@ impl Record {
         self.sending_since = Some(Instant::now());
         self.sent_before = self.sent;
         self.sent = Sent::Maybe;
-        self.facts = Facts { remote: Some(remote), protocol: Some(protocol), reused: Some(reused), ..self.facts };
+        self.facts = Facts { remote, protocol: Some(protocol), reused: Some(reused), ..self.facts };
         self.number
     }
 

@@ -10,6 +10,12 @@ use std::sync::{Arc, OnceLock};
 pub trait Resolve: Send + Sync + 'static {
     /// The addresses of `host`, at least one, in the order in which they should be tried.
     fn resolve(&self, host: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>>;
+
+    /// The same for connections to this port. Most resolvers have the same addresses for all.
+    fn resolve_at(&self, host: &str, port: u16) -> BoxFuture<'static, Result<Vec<IpAddr>, ResolveError>> {
+        let _ = port;
+        self.resolve(host)
+    }
 }
 
 /// The name could not be resolved.

@@ -1,9 +1,11 @@
 //! Sends a request: chooses its connection, and repeats it where that is safe.
 
 use crate::account::Account;
-use crate::body::{Received, ResponseBody};
+use crate::body::ResponseBody;
 use crate::connect::{Connector, SenderConfig};
 use crate::connection::ExchangeError;
+use crate::content_coding;
+use crate::decoded::Decoded;
 use crate::error::{Repeat, SendError};
 use crate::events::Events;
 use crate::framing::{self, Reuse};
@@ -11,6 +13,7 @@ use crate::limits::PoolLimits;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
 use crate::pool::{Checkout, ConnectPermit, Grant, Lease, Pool, Want};
+use crate::received::Received;
 use crate::record::Record;
 use crate::timeouts::{RequestTimeouts, Timeouts};
 use fantail_engine::{Cause, Phase, Protocol};
@@ -40,6 +43,7 @@ struct Shared {
     connector: Connector,
     pool: Arc<Pool>,
     timeouts: Timeouts,
+    decompress: bool,
     opened: AtomicU64,
     reused: AtomicU64,
 }
@@ -68,9 +72,11 @@ struct SendContext<'a> {
 impl Sender {
     /// A sender without connections yet.
     pub fn new(config: SenderConfig, timeouts: Timeouts, limits: PoolLimits) -> Self {
-        let (connector, pool) = (Connector::new(config), Arc::new(Pool::new(limits)));
+        let pool = Arc::new(Pool::new(limits, config.http2_prior_knowledge));
+        let decompress = config.decompress;
+        let connector = Connector::new(config);
         let (opened, reused) = Default::default();
-        Self { shared: Arc::new(Shared { connector, pool, timeouts, opened, reused }) }
+        Self { shared: Arc::new(Shared { connector, pool, timeouts, decompress, opened, reused }) }
     }
 
     /// The connections used so far, by all clients.
@@ -96,6 +102,9 @@ impl Sender {
         self.shared.connector.admit(&origin)?;
         account.check(0)?;
         let context = SendContext { origin, timeouts, account, events };
+        if self.shared.decompress {
+            content_coding::accept(request.headers_mut());
+        }
         let (uri, host) = (request.uri().clone(), request.headers().get(HOST).cloned());
         let (mut repeats, mut tried, mut shared) = (Repeats::default(), 0, false);
         loop {
@@ -162,11 +171,16 @@ impl Sender {
         if framing::normalize(&mut head, &method).map_err(invalid_head)? == Reuse::Forbidden {
             lease.connection_mut().forbid_reuse();
         }
+        let coding = self.shared.decompress.then(|| content_coding::take(&mut head, &method)).flatten();
         record.write_facts(&mut head.headers);
-        let (idle, account) = (context.timeouts.idle, Arc::clone(context.account));
-        let mut body = Received::new(incoming, lease, idle, account, record.requested_facts());
+        let (idle, account, facts) = (context.timeouts.idle, context.account, record.requested_facts());
+        let mut body = Received::new(incoming, lease, idle, Arc::clone(account), facts);
         body.prefetch().await;
-        Ok(Response::from_parts(head, body.into()))
+        let body = match coding {
+            None => body.into(),
+            Some(coding) => Decoded::new(body, coding, Arc::clone(account), facts).into(),
+        };
+        Ok(Response::from_parts(head, body))
     }
 
     /// A connection to send the request over, and whether it is new.

@@ -1,7 +1,9 @@
 //! TLS with rustls. Certificates are always verified.
 
 use crate::error::SendError;
+use crate::pinned::PinnedVerifier;
 use fantail_engine::{Cause, Phase};
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,7 +19,7 @@ pub enum Trust {
     /// The roots that the platform trusts.
     #[default]
     Platform,
-    /// These roots and no others.
+    /// These certificates and no others: as roots, and each as itself, if a server shows it.
     Roots(Vec<CertificateDer<'static>>),
 }
 
@@ -104,6 +106,7 @@ impl Tls {
 
 fn connector(settings: &TlsSettings) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let (added, _unusable) = match &settings.trust {
         Trust::Roots(certificates) => roots.add_parsable_certificates(certificates.iter().cloned()),
         Trust::Platform => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
@@ -111,10 +114,18 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, String> {
     if added == 0 {
         return Err("no trusted root certificates found on this system".to_owned());
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots);
+        .map_err(|error| error.to_string())?;
+    let builder = match &settings.trust {
+        Trust::Platform => builder.with_root_certificates(roots),
+        Trust::Roots(certificates) => {
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            let verifier = PinnedVerifier::new(verifier.map_err(|error| error.to_string())?, certificates.clone());
+            // Dangerous if it accepted more than certificates that the caller gave.
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
     let mut config = match settings.identity.as_ref().map(|identity| &*identity.0) {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {

@@ -1,7 +1,7 @@
 //! Opens connections, and counts the bytes that pass over them.
 
 use crate::account::Account;
-use crate::egress::Approved;
+use crate::egress::{Approved, ApprovedSocket};
 use crate::slots::Slot;
 use futures::future::BoxFuture;
 use std::io::{self, IoSlice};
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// A stream of bytes in both directions.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -20,9 +20,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 pub trait Connect: Send + Sync + 'static {
     /// Opens a connection to this address and to no other. Dropping the future cancels the attempt.
     fn connect(&self, to: Approved) -> BoxFuture<'static, io::Result<Box<dyn Transport>>>;
+
+    /// Opens a connection to this Unix domain socket and to no other. By default that is not supported.
+    fn connect_unix(&self, to: ApprovedSocket) -> BoxFuture<'static, io::Result<Box<dyn Transport>>> {
+        let _ = to;
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
 }
 
-/// Opens TCP connections.
+/// Opens TCP connections, and connections to Unix domain sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpConnector;
 
@@ -34,6 +40,10 @@ impl Connect for TcpConnector {
             tcp.set_nodelay(true)?;
             Ok(Box::new(tcp) as Box<dyn Transport>)
         })
+    }
+
+    fn connect_unix(&self, to: ApprovedSocket) -> BoxFuture<'static, io::Result<Box<dyn Transport>>> {
+        Box::pin(async move { Ok(Box::new(UnixStream::connect(to.path()).await?) as Box<dyn Transport>) })
     }
 }
 

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod decoding;
 mod facts;
 mod framing;
 mod http1;
 mod http2;
 mod net;
+mod routes;
 mod secure;
+mod self_signed;

@@ -5,7 +5,7 @@ use fantail_engine::Facts;
 use fantail_facts::{ATTEMPT, FACTS};
 use fantail_sender::{
     Account, Allowance, Approved, Client, Connect, Connections, Egress, PoolLimits, Resolve, ResolveError,
-    ResponseBody, SendError, Sender, SenderConfig, Timeouts, TlsSettings, Transport,
+    ResponseBody, Route, SendError, Sender, SenderConfig, Timeouts, TlsSettings, Transport,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -73,8 +73,23 @@ impl Net {
     }
 
     pub(crate) fn rig_with(&self, timeouts: Timeouts, limits: PoolLimits, tls: TlsSettings) -> Rig {
-        let egress = Egress::nothing().allow("10.0.0.0/8".parse().unwrap());
-        let config = SenderConfig { egress, resolver: Arc::new(Names), transports: Arc::new(self.clone()), tls };
+        self.rig_of(SenderConfig { tls, ..self.config() }, timeouts, limits)
+    }
+
+    /// What a sender in this network is made from.
+    pub(crate) fn config(&self) -> SenderConfig {
+        SenderConfig {
+            egress: Egress::nothing().allow("10.0.0.0/8".parse().unwrap()),
+            resolver: Arc::new(Names),
+            transports: Arc::new(self.clone()),
+            tls: TlsSettings::default(),
+            route: Route::Direct,
+            http2_prior_knowledge: false,
+            decompress: false,
+        }
+    }
+
+    pub(crate) fn rig_of(&self, config: SenderConfig, timeouts: Timeouts, limits: PoolLimits) -> Rig {
         let sender = Sender::new(config, timeouts, limits);
         let allowance = Allowance { bytes: 1 << 40, body: 1 << 40 };
         let client = Client::new(sender.clone(), Arc::new(Account::new(allowance)));

@@ -17,7 +17,7 @@ pub(crate) const HOST: &str = "secure.test";
 
 /// Accepts TLS connections as [`HOST`], with a certificate of this root.
 pub(crate) struct Secure {
-    acceptor: TlsAcceptor,
+    pub(crate) acceptor: TlsAcceptor,
     pem: String,
 }
 

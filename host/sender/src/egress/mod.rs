@@ -6,13 +6,19 @@
 mod forms;
 mod networks;
 mod origins;
+mod sockets;
 
 pub use networks::{Approved, Refused};
 pub use origins::{OriginPattern, PatternError};
+pub use sockets::ApprovedSocket;
+pub(crate) use sockets::UnnamedSocket;
 
 use ipnet::IpNet;
 use networks::Networks;
+use sockets::Sockets;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where requests may go: to the listed origins, if any are listed, at addresses in the allowed networks, and with [`Egress::public`] at every
 /// globally reachable address. A denied network is refused even inside an allowed one. An IPv6 address that stands for an IPv4 address, or may
@@ -22,17 +28,18 @@ pub struct Egress {
     /// None allows every origin.
     origins: Option<Vec<OriginPattern>>,
     networks: Networks,
+    sockets: Sockets,
 }
 
 impl Egress {
     /// Allows no address at all.
     pub fn nothing() -> Self {
-        Self { origins: None, networks: Networks::nothing() }
+        Self { origins: None, networks: Networks::nothing(), sockets: Sockets::default() }
     }
 
     /// Allows every globally reachable address, and no other.
     pub fn public() -> Self {
-        Self { origins: None, networks: Networks::public() }
+        Self { origins: None, networks: Networks::public(), sockets: Sockets::default() }
     }
 
     /// Allows this origin. Once one origin is listed, all that are not are refused. A pattern that names an address also allows that
@@ -54,6 +61,13 @@ impl Egress {
         self
     }
 
+    /// Allows connections to this Unix domain socket. No connection leads there unless the sender is told so
+    /// ([`Route`](crate::Route)); none leads elsewhere then, and origins are still judged by name.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sockets.allow(path.into().into());
+        self
+    }
+
     /// Whether requests may go to this origin, whatever its addresses are. `host` is written as in a URL, an IPv6 address without brackets.
     pub(crate) fn admits(&self, https: bool, host: &str, port: u16) -> bool {
         self.origins.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(https, host, port)))
@@ -62,6 +76,11 @@ impl Egress {
     /// Checks an address that a name resolved to.
     pub fn approve(&self, address: SocketAddr) -> Result<Approved, Refused> {
         self.networks.approve(address, false)
+    }
+
+    /// Checks a Unix domain socket.
+    pub(crate) fn approve_socket(&self, path: &Arc<Path>) -> Result<ApprovedSocket, UnnamedSocket> {
+        self.sockets.approve(path)
     }
 
     /// Checks an address that was written in a URL.

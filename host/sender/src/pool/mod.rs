@@ -64,8 +64,9 @@ impl Observer for Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(limits: PoolLimits) -> Self {
-        Self { limits, state: Mutex::default(), next_id: AtomicU64::new(0) }
+    pub(crate) fn new(limits: PoolLimits, http2_prior_knowledge: bool) -> Self {
+        let state = Mutex::new(State::new(http2_prior_knowledge));
+        Self { limits, state, next_id: AtomicU64::new(0) }
     }
 
     pub(crate) fn limits(&self) -> PoolLimits {

@@ -35,8 +35,9 @@ const REOPEN_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct OriginPool {
-    https: bool,
-    /// The protocol of the last connection. With TLS it is unknown before the first handshake; without, it is always HTTP/1.1.
+    /// Whether its protocol has to be found out, or shared connections are expected.
+    may_be_http2: bool,
+    /// The protocol of the last connection. With TLS it is unknown before the first handshake; without, it is HTTP/1.1, or HTTP/2 by prior knowledge.
     protocol: Option<Protocol>,
     /// Idle HTTP/1.1 connections. The one that became idle last is at the end.
     idle: VecDeque<IdleConnection>,
@@ -74,8 +75,8 @@ impl Shared {
 }
 
 impl OriginPool {
-    pub(super) fn new(https: bool) -> Self {
-        Self { https, ..Self::default() }
+    pub(super) fn new(may_be_http2: bool) -> Self {
+        Self { may_be_http2, ..Self::default() }
     }
 
     /// Whether no request waits.
@@ -197,7 +198,7 @@ impl OriginPool {
         match self.protocol {
             // Each request needs its own, except those served by connections that are about to be ready.
             Some(Protocol::Http1) => self.idle.iter().filter(|idle| idle.awaits_poll).count() < waiting,
-            None if !self.https => true,
+            None if !self.may_be_http2 => true,
             // The first request finds out the protocol, and the others wait for it.
             Some(Protocol::Http2) | None => self.opening == 0,
         }

@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) idle: Idle,
     /// The last key used in [`Idle`].
     idle_key: u64,
+    /// Whether HTTP/2 is spoken with `http` origins.
+    http2_prior_knowledge: bool,
     pub(super) reaper: Option<AbortHandle>,
     /// How many origins remained after the last removal of empty ones.
     retained: usize,
@@ -24,10 +26,14 @@ pub(super) struct State {
 const MAX_RETAINED: usize = 1_024;
 
 impl State {
+    pub(super) fn new(http2_prior_knowledge: bool) -> Self {
+        Self { http2_prior_knowledge, ..Self::default() }
+    }
+
     /// The pool of an origin, created if missing, and the idle connections of all origins.
     pub(super) fn origin_pool(&mut self, origin: &Origin) -> (&mut OriginPool, &mut Idle) {
         if !self.origins.contains_key(origin) {
-            self.origins.insert(origin.clone(), OriginPool::new(origin.is_https()));
+            self.origins.insert(origin.clone(), OriginPool::new(origin.is_https() || self.http2_prior_knowledge));
         }
         #[expect(clippy::expect_used, reason = "inserted above if it was missing")]
         let origin_pool = self.origins.get_mut(origin).expect("the origin's pool");

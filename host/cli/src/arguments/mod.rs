@@ -1,24 +1,41 @@
 //! The arguments of the command line.
 
+mod connection;
+mod egress;
+mod http;
+mod profile;
+
+use super::input::options::InputOptions;
+use super::job::options::JobOptions;
+use super::output::{Display, OutputOptions};
 use super::policy::PolicyOptions;
-use clap::{Args, Parser, Subcommand};
-use fantail::{OriginPattern, Wasi};
-use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use super::report::{ExportOptions, ReportArguments};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
+pub(crate) use connection::{Connection, Resolved};
+pub(crate) use egress::Egress;
+use fantail::Wasi;
+pub(crate) use http::Http;
+pub(crate) use profile::Profile;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Fan-out of HTTP requests through a WebAssembly component: exactly one outcome per request.
 #[derive(Parser)]
-#[command(version, max_term_width = 110)]
+#[command(name = "fantail", version, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Says what happens inside, on standard error; -vv with the libraries below, -vvv with everything. RUST_LOG, such as
+    /// fantail=debug,h2=info, comes before it.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Sends requests and prints one JSON object per outcome.
+    /// Sends requests and prints one line per outcome: for people on a terminal, else JSON.
     #[command(after_help = EXIT_CODES)]
     Fetch(Box<Fetch>),
     /// Serves the application: POST a batch, get a line per outcome. The same as on Spin, without Spin.
@@ -26,10 +43,23 @@ pub(crate) enum Command {
     /// Sends 1,000 requests through the component to a faulty origin of its own, on loopback.
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),
+    /// Makes a page or a HAR file of outcomes that were written before. Exits with 1 if some lines are no outcomes.
+    Report(ReportArguments),
     /// Prints what a component imports and exports, and what it could therefore do.
     Inspect {
         /// The component.
         file: PathBuf,
+    },
+    /// Prints completions for a shell, for example: fantail completions bash > /etc/bash_completion.d/fantail
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes manual pages: fantail.1, and one for each command.
+    Man {
+        /// The folder, which is created if it is missing.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
@@ -37,7 +67,8 @@ const EXIT_CODES: &str = "Exit codes: 0 every request got a response of any stat
                           outcomes could not be written, 2 usage or input error before anything was sent, 130 \
                           interrupted. With --until N: 0 if there were N successes, whatever else there was, else 1. \
                           With --until first-failure: 0 if every response was a success, else 1. A success is a \
-                          response with a status below 400.";
+                          response with a status below 400. With --fail a response that is no success counts \
+                          as failed.";
 
 #[derive(Args)]
 pub(crate) struct Fetch {
@@ -47,58 +78,30 @@ pub(crate) struct Fetch {
     /// A file with a request per line, a URL or a JSON object; `-` for standard input. Read lazily, may be endless.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// The method of requests given as URLs [default: GET, POST with -d].
-    #[arg(short = 'X', long = "request", value_name = "METHOD")]
-    pub(crate) method: Option<String>,
-    /// A header for requests given as URLs.
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(String, String)>,
-    /// The body of requests given as URLs.
-    #[arg(short = 'd', long = "data", value_name = "BODY")]
-    pub(crate) data: Option<String>,
     #[command(flatten)]
-    pub(crate) policy: PolicyOptions,
+    pub(crate) input_options: InputOptions,
     /// The version of WASI whose component is run: 0.2 or 0.3. Both do the same; 0.2 costs less here.
     #[arg(long, value_name = "VERSION", default_value = "0.2", value_parser = wasi)]
     pub(crate) wasi: Wasi,
     #[command(flatten)]
+    pub(crate) http: Http,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    #[command(flatten)]
     pub(crate) egress: Egress,
-    /// Stores each body in this folder, whatever its length, in a file named after the request's id, in place of printing
-    /// it. Of the timeouts only --idle-timeout holds beyond the head.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"])]
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
+    /// Stores each body in this folder, whatever its length, in a file named by --name, in place of printing it. Of the
+    /// timeouts only --idle-timeout holds beyond the head.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["body", "max_body"], help_heading = "Output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) display: Display,
-}
-
-#[derive(Args, Clone, Copy)]
-pub(crate) struct Display {
-    /// Shows no progress bar. It is shown only on a terminal anyway.
-    #[arg(long)]
-    pub(crate) no_progress: bool,
-}
-
-#[derive(Args)]
-#[command(next_help_heading = "Egress")]
-pub(crate) struct Egress {
-    /// Allows only origins that are listed, such as https://*.example.com or http://127.0.0.1:8000. May be repeated.
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) allow: Vec<OriginPattern>,
-    /// Allows addresses that are not globally reachable: a network such as 127.0.0.0/8, or one address.
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub(crate) allow_net: Vec<IpNet>,
-    /// Refuses a network whatever else is allowed.
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub(crate) deny_net: Vec<IpNet>,
-    /// Trusts the certificates of this PEM file, and no others.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
-    /// A PEM file with the certificate to show to servers that ask for one.
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-    /// Its private key, in PEM.
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
+    pub(crate) exports: ExportOptions,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    /// Read before all others (`config`).
+    #[command(flatten)]
+    pub(crate) _profile: Profile,
 }
 
 #[derive(Args)]
@@ -152,17 +155,7 @@ fn wasi(text: &str) -> Result<Wasi, &'static str> {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 fn variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected name=value")?;
     Ok((name.trim().to_ascii_lowercase(), value.to_owned()))
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = text.parse::<IpAddr>().map(IpNet::from);
-    address.or_else(|_| text.parse()).map_err(|_| "expected a network such as 127.0.0.0/8 or one address".to_owned())
 }
