@@ -125,6 +125,9 @@ async fn a_proxy_gets_every_request_and_its_address_is_judged() {
     let error = &refused.lines()[0]["error"];
     assert_eq!(error["cause"], "destination-IP-prohibited");
     assert!(error["detail"].as_str().unwrap().starts_with("the proxy http://127.0.0.1:"), "{error}");
+    let closed = fetch(&["--proxy", "http://127.0.0.1:1", "http://origin.test/"], b"").await;
+    let detail = closed.lines()[0]["error"]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("the proxy http://127.0.0.1:1: "), "{detail}");
     let invalid = run(&["fetch", "--proxy", "socks5://ada:pass-word@127.0.0.1", "http://origin.test/"], b"").await;
     assert!(invalid.code == 2 && invalid.stderr.contains("--proxy: not a proxy"), "{}", invalid.stderr);
     for output in [output, refused, invalid] {

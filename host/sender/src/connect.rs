@@ -14,7 +14,7 @@ use crate::slots::{Full, Slot, Slots};
 use crate::timeouts::Timeouts;
 use crate::tls::{Tls, TlsSettings};
 use crate::transport::{BilledAccount, Connect, Metered, Transport};
-use crate::tunnel::{about_proxy, tunnel};
+use crate::tunnel::{about_proxy, about_route, tunnel};
 use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -96,7 +96,7 @@ impl Connector {
             Destination::Socket(socket) => self.connect_socket(socket, timeouts.connect).await,
         };
         record.connected(started);
-        let (transport, remote) = opened?;
+        let (transport, remote) = opened.map_err(|error| about_route(&self.route, error))?;
         let billed = BilledAccount::new(account);
         let metered = Metered { transport, billed: billed.clone(), _slot: slot };
         let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;

@@ -3,7 +3,7 @@
 use crate::error::SendError;
 use crate::limits::PoolLimits;
 use crate::origin::Origin;
-use crate::route::Proxy;
+use crate::route::{Proxy, Route};
 use bytes::Bytes;
 use fantail_engine::{Cause, Phase};
 use futures::FutureExt;
@@ -69,6 +69,14 @@ fn refused(status: StatusCode) -> SendError {
     };
     let detail = format!("it opened no tunnel: status {}{reason}", status.as_u16());
     SendError::new(Cause::DestinationUnavailable, Phase::Connect, detail)
+}
+
+/// The error of a connection that was to lead along this route.
+pub(crate) fn about_route(route: &Route, error: SendError) -> SendError {
+    match route {
+        Route::Proxy(proxy) => about_proxy(proxy, error),
+        Route::Direct | Route::UnixSocket(_) => error,
+    }
 }
 
 /// The error, saying that it happened between us and the proxy.

@@ -7,7 +7,7 @@ use fantail_sender::{PoolLimits, Timeouts, TlsSettings, Trust};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 struct SelfSigned {
@@ -35,6 +35,7 @@ impl SelfSigned {
             let acceptor = acceptor.clone();
             async move {
                 let Ok(mut tls) = acceptor.accept(io).await else { return };
+                let _ = tls.read(&mut [0; 1024]).await;
                 let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
                 std::future::pending::<()>().await;
             }
