@@ -81,7 +81,7 @@ async fn a_file_of_outcomes_makes_the_same_and_lines_that_are_none_are_named_and
     let output = report(&arguments, "").await;
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert!(output.stderr.contains("line 3 is no outcome: expected a JSON object"), "{}", output.stderr);
-    assert!(output.stderr.contains("line 6 is no outcome: EOF"), "{}", output.stderr);
+    assert!(output.stderr.contains("line 6 is no outcome: ") && output.stderr.contains("EOF"), "{}", output.stderr);
     assert!(output.stderr.contains("2 lines are no outcomes and were passed over"), "{}", output.stderr);
     let page = text(Path::new(&path("report.html")));
     assert!(page.contains("<dt>outcomes</dt><dd>2</dd>") && page.contains("2 lines are no outcomes"));
