@@ -5,6 +5,7 @@ use super::new_file::NewFile;
 use crate::hints::hint;
 use fantail_report::{Context, Extra, HarWriter, Options, Report};
 use fantail_wire as wire;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// How many bytes of a HAR file are written at once, and so about how many are held.
@@ -40,14 +41,10 @@ impl Page {
         Ok(Self { path: path.to_owned(), file: create(path)?, report })
     }
 
-    async fn finish(mut self, context: &Context<'_>) -> Result<(), ReportError> {
-        let page = self.report.render(context)?;
-        let written = self.file.write(page.as_bytes()).await;
-        let finished = match written {
-            Ok(()) => self.file.finish().await,
-            Err(error) => Err(error),
-        };
-        finished.map_err(|error| ReportError::Write { path: self.path, error })
+    async fn finish(self, context: &Context<'_>) -> Result<(), ReportError> {
+        let Self { path, file, report } = self;
+        let page = report.render(context)?;
+        write_last(file, page.as_bytes()).await.map_err(|error| ReportError::Write { path, error })
     }
 }
 
@@ -77,12 +74,17 @@ impl Har {
         self.buffer.shrink_to(2 * CHUNK_BYTES);
     }
 
-    async fn finish(mut self) -> Result<(), ReportError> {
-        self.writer.end(&mut self.buffer);
-        self.write().await;
-        let finished = self.file?.finish().await;
-        finished.map_err(|error| ReportError::Write { path: self.path, error })
+    async fn finish(self) -> Result<(), ReportError> {
+        let Self { path, writer, mut buffer, file } = self;
+        writer.end(&mut buffer);
+        write_last(file?, &buffer).await.map_err(|error| ReportError::Write { path, error })
     }
+}
+
+/// Writes the end of a file, and completes it.
+async fn write_last(mut file: NewFile, bytes: &[u8]) -> io::Result<()> {
+    file.write(bytes).await?;
+    file.finish().await
 }
 
 impl Exports {
