@@ -25,7 +25,7 @@ impl Browser {
         let mut driver = driver.arg("--port=0").stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut stdout = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = stdout.next_line().await.unwrap().expect("chromedriver prints its port");
+            let line = stdout.next_line().await.unwrap().unwrap();
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }

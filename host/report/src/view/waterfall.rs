@@ -159,7 +159,7 @@ fn facts(row: &Row, words: String) -> Vec<(&'static str, String)> {
         }),
     );
     fact("time", Some(words));
-    fact("read at", row.started_us.map(|at| clock(at)));
+    fact("read at", row.started_us.map(clock));
     fact("attempts", (row.attempts > 1).then(|| row.attempts.to_string()));
     fact("redirects", (row.hops > 0).then(|| row.hops.to_string()));
     fact("connection", connection(row));
