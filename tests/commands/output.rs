@@ -193,10 +193,18 @@ async fn a_summary_file_that_cannot_be_created_is_an_error_before_anything_is_se
 
 #[tokio::test]
 async fn the_demo_tells_who_failed_what_was_done_and_what_to_try_next() {
-    let output = run(&["demo"], b"").await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = program(&["demo"]);
+    demo.env("TMPDIR", folder.path());
+    let output = run_command(demo, b"").await;
     assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
     let told = &output.stdout;
-    assert!(told.lines().count() <= 13, "{told}");
+    let page = told.split("to open in a browser: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    assert!(
+        page.starts_with(folder.path().to_str().unwrap())
+            && std::fs::read_to_string(page).unwrap().contains("<dt>outcomes</dt>")
+    );
+    assert!(told.lines().count() <= 14, "{told}");
     for part in [
         "steady     400 requests: ",
         "answers were errors (503); after trying again, ",

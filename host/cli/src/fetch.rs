@@ -10,14 +10,13 @@ use super::job::{Job, JobError};
 use super::output::{Format, Output};
 use super::policy::PolicyOptions;
 use super::progress::{Progress, expect};
-use super::report::{ExportOptions, Exporting, Exports, ReportError, notes, receipt};
+use super::report::{ExportOptions, Exporting, Exports, ReportError, complete};
 use super::run::{Ended, Plan};
 use super::store::Store;
 use super::summary::{Details, Run, table, to_json};
 use super::{Exit, run, say};
 use fantail::{BodyMode, Policy};
 use fantail_engine::{PolicyError, Settings};
-use fantail_report::Context;
 use futures::StreamExt;
 use futures::future::ready;
 use indicatif::HumanCount;
@@ -25,7 +24,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 /// An error that was found before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +112,8 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
         say(format_args!("skipped      {} had an outcome", HumanCount(skipped.count())));
     }
     let exit = summarise(&ended, &details, &settings, fetch, summary_file);
-    Ok(export(exports, &ended, exit, &policy).await)
+    let exported = complete(exports, "fantail fetch", &ended, &policy).await;
+    Ok(if exit == Exit::Responses && !exported { Exit::Failures } else { exit })
 }
 
 /// Opens the file of `--output`, which may be long.
@@ -157,25 +156,6 @@ fn summarise(ended: &Ended, details: &Details, settings: &Settings, fetch: &Fetc
 
 fn create(path: &Path) -> Result<File, FetchError> {
     File::create(path).map_err(|error| FetchError::Summary { path: path.to_owned(), error })
-}
-
-/// Completes the files that are made of the run.
-async fn export(exports: Exports, ended: &Ended, exit: Exit, policy: &Policy) -> Exit {
-    let Ended { summary, report, .. } = ended;
-    let (receipt, notes) = (receipt(&report.receipt), notes(&report.end));
-    let context = Context {
-        source: "fantail fetch",
-        made: SystemTime::now(),
-        policy: Some(policy),
-        summary: Some(summary),
-        receipt: Some(&receipt),
-        notes: &notes,
-    };
-    let errors = exports.finish(&context).await;
-    for error in &errors {
-        say(format_args!("error: {error}"));
-    }
-    if exit == Exit::Responses && !errors.is_empty() { Exit::Failures } else { exit }
 }
 
 fn policy(options: &PolicyOptions) -> Result<Policy, FetchError> {

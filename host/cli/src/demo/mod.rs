@@ -7,6 +7,7 @@ use super::arguments::Demo;
 use super::egress::cached;
 use super::in_flight::InFlight;
 use super::progress::{Progress, expect};
+use super::report::{Exporting, Exports, complete};
 use super::run::Plan;
 use super::sink::Sink;
 use super::store::Stored;
@@ -17,6 +18,7 @@ use ipnet::{IpNet, Ipv4Net};
 use servers::{REQUESTS, Servers};
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use story::Story;
@@ -52,7 +54,8 @@ async fn try_run(demo: &Demo, verbose: bool) -> Result<Exit, Box<dyn std::error:
     let requests: Vec<Request> = servers.urls().map(Request::get).collect();
     let read = progress.read();
     let requests = futures::stream::iter(requests).inspect(move |_| _ = read.fetch_add(1, Ordering::Relaxed));
-    let outcomes = harness.fetch(requests, &policy(demo.concurrency)).await?;
+    let policy = policy(demo.concurrency);
+    let outcomes = harness.fetch(requests, &policy).await?;
     if let Some(bar) = progress.bar() {
         expect(&bar, REQUESTS);
     }
@@ -65,9 +68,11 @@ async fn try_run(demo: &Demo, verbose: bool) -> Result<Exit, Box<dyn std::error:
         at_once: 1,
     };
     let mut story = Story::new(&servers);
-    let ended = run::run(outcomes, &plan, progress, &mut [&mut story], &mut Nowhere).await;
-    let text = story.tell(&servers, &ended.summary);
-    // The report is written here, and the story says how to open it.
+    let page = new_page()?;
+    let mut sink = Exporting { exports: Exports::create(Some(&page), None, false)?, output: Nowhere };
+    let ended = run::run(outcomes, &plan, progress, &mut [&mut story], &mut sink).await;
+    let written = complete(sink.exports, "fantail demo", &ended, &policy).await;
+    let text = story.tell(&servers, &ended.summary, written.then_some(page.as_path()));
     if let Err(error) = print(&text).await {
         say(format_args!("cannot write: {error}"));
         return Ok(Exit::Failures);
@@ -78,6 +83,12 @@ async fn try_run(demo: &Demo, verbose: bool) -> Result<Exit, Box<dyn std::error:
         Exit::Failures if complete => Exit::Responses,
         exit => exit,
     })
+}
+
+/// A name for the page in a new folder that only this user can write to.
+fn new_page() -> io::Result<PathBuf> {
+    let folder = tempfile::Builder::new().prefix("fantail-demo-").tempdir()?;
+    Ok(folder.keep().join("report.html"))
 }
 
 async fn print(text: &str) -> io::Result<()> {

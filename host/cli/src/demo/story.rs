@@ -6,6 +6,7 @@ use crate::sink::Observe;
 use crate::store::Stored;
 use crate::summary::Spans;
 use fantail::Summary;
+use std::path::Path;
 
 /// What became of the requests to each server.
 pub(super) struct Story(Vec<Chapter>);
@@ -30,7 +31,7 @@ impl Story {
     }
 
     /// The story in some ten lines.
-    pub(super) fn tell(&self, servers: &Servers, summary: &Summary) -> String {
+    pub(super) fn tell(&self, servers: &Servers, summary: &Summary, page: Option<&Path>) -> String {
         let requests = count(REQUESTS);
         let mut text =
             format!("Fantail sent {requests} requests to five servers on this machine, only one of them well:\n\n");
@@ -41,9 +42,12 @@ impl Story {
         let (took, responses, failures) = (span(summary.elapsed), count(summary.responses), count(summary.failures));
         text += &format!(
             "\nAfter {took} every request has exactly one outcome: {responses} responses, and {failures} failures that each \
-             say what\nhappened, whose fault it is and whether to try again.\n\
-             \nNext: fantail fetch https://example.com/ https://example.org/\n"
+             say what\nhappened, whose fault it is and whether to try again.\n\n"
         );
+        if let Some(page) = page {
+            text += &format!("The run as a page, to open in a browser: {}\n", page.display());
+        }
+        text += "Next: fantail fetch https://example.com/ https://example.org/\n";
         text
     }
 }
