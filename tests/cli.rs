@@ -85,7 +85,7 @@ pub(crate) fn text(line: &Outcome) -> &str {
 #[tokio::test]
 async fn three_lines_of_input_give_three_lines_of_output() {
     let origin = origin().await;
-    let input = format!("{}\nnot a url\n{}\n", origin.url("/a"), origin.url("/b"));
+    let input = format!("{}\nnot-a-url\n{}\n", origin.url("/a"), origin.url("/b"));
     let output = fetch(&["--input", "-"], input.as_bytes()).await;
     let lines = by_id(output.lines);
     assert_eq!(lines.iter().map(|line| line.id).collect::<Vec<_>>(), [0, 1, 2]);

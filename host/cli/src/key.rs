@@ -57,7 +57,8 @@ impl Key {
 
     /// The key with this text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 2 * BYTES)?;
+        let is_key = text.len() == 2 * BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_key)?;
         number.to_be_bytes().last_chunk().copied().map(Self)
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Row {
 /// Rows, read one by one.
 pub(crate) struct Rows<S> {
     source: S,
+    /// Whether anything was read.
+    begun: bool,
     reader: Reader,
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -27,7 +29,7 @@ pub(crate) struct Rows<S> {
 impl<S: AsyncBufRead + Unpin> Rows<S> {
     pub(crate) fn new(source: S, delimiter: u8) -> Self {
         let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        Self { source, reader, bytes: vec![0; 4_096], ends: vec![0; 64] }
+        Self { source, begun: false, reader, bytes: vec![0; 4_096], ends: vec![0; 64] }
     }
 
     /// The next row that is not blank.
@@ -35,6 +37,11 @@ impl<S: AsyncBufRead + Unpin> Rows<S> {
         let (mut length, mut count, mut too_long, mut at_end) = (0, 0, false, false);
         loop {
             let input = self.source.fill_buf().await?;
+            // The reader would take a mark that comes alone for the end of the input.
+            if !std::mem::replace(&mut self.begun, true) && input.starts_with(b"\xef\xbb\xbf") {
+                self.source.consume(3);
+                continue;
+            }
             at_end |= input.is_empty();
             let bytes = self.bytes.get_mut(length..).unwrap_or_default();
             let ends = self.ends.get_mut(count..).unwrap_or_default();
