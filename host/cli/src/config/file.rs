@@ -80,9 +80,8 @@ fn profile(text: &str, name: &str) -> Result<Table, String> {
     if let Some(unknown) = table.keys().find(|key| *key != "profiles") {
         return Err(format!("there is no section {unknown}{}; write [profiles.{name}]", hint(unknown, ["profiles"])));
     }
-    let profiles = match table.get("profiles") {
-        Some(Value::Table(profiles)) => profiles,
-        Some(_) | None => return Err(format!("it has no profiles: write [profiles.{name}], and options below it")),
+    let Some(Value::Table(profiles)) = table.get("profiles") else {
+        return Err(format!("it has no profiles: write [profiles.{name}], and options below it"));
     };
     match profiles.get(name) {
         Some(Value::Table(options)) => Ok(options.clone()),

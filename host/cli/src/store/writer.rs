@@ -35,7 +35,7 @@ impl Writer {
 
     /// The hash of what was written, in hexadecimal digits; empty if it was not asked for.
     pub(crate) fn hash(&mut self) -> String {
-        let hash = self.hash.take().map(|hash| hash.finalize());
+        let hash = self.hash.take().map(Digest::finalize);
         hash.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
     }
 
