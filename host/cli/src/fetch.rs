@@ -112,7 +112,7 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
         say(format_args!("skipped      {} had an outcome", HumanCount(skipped.count())));
     }
     let exit = summarise(&ended, &details, &settings, fetch, summary_file);
-    let exported = complete(exports, "fantail fetch", &ended, &policy).await;
+    let exported = complete(exports, "fantail fetch", (&ended.summary, &ended.report), &policy).await;
     Ok(if exit == Exit::Responses && !exported { Exit::Failures } else { exit })
 }
 

@@ -71,7 +71,7 @@ async fn try_run(demo: &Demo, verbose: bool) -> Result<Exit, Box<dyn std::error:
     let page = new_page()?;
     let mut sink = Exporting { exports: Exports::create(Some(&page), None, false)?, output: Nowhere };
     let ended = run::run(outcomes, &plan, progress, &mut [&mut story], &mut sink).await;
-    let written = complete(sink.exports, "fantail demo", &ended, &policy).await;
+    let written = complete(sink.exports, "fantail demo", (&ended.summary, &ended.report), &policy).await;
     let text = story.tell(&servers, &ended.summary, written.then_some(page.as_path()));
     if let Err(error) = print(&text).await {
         say(format_args!("cannot write: {error}"));

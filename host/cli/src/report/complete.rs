@@ -2,15 +2,18 @@
 
 use super::exports::Exports;
 use super::receipt::{notes, receipt};
-use crate::run::Ended;
 use crate::say;
-use fantail::Policy;
+use fantail::{Policy, Report, Summary};
 use fantail_report::Context;
 use std::time::SystemTime;
 
 /// Completes the files that are made of a run. False if one of them could not be: then the reason has been said.
-pub(crate) async fn complete(exports: Exports, source: &str, ended: &Ended, policy: &Policy) -> bool {
-    let Ended { summary, report, .. } = ended;
+pub(crate) async fn complete(
+    exports: Exports,
+    source: &str,
+    (summary, report): (&Summary, &Report),
+    policy: &Policy,
+) -> bool {
     let (receipt, notes) = (receipt(&report.receipt), notes(&report.end));
     let context = Context {
         source,
