@@ -1,9 +1,7 @@
 //! Reads a line of outcomes, with what is written beside an outcome.
 
 use crate::extra::Extra;
-use fantail_wire::{Outcome, WireError, outcome_from_json};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use fantail_wire::{Outcome, WireError, outcome_with_context};
 
 /// What a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,46 +12,14 @@ pub enum Line {
     Summary,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Beside {
-    id: Option<Value>,
-    method: Option<String>,
-    started_us: Option<u64>,
-    key: Option<String>,
-    meta: Option<Map<String, Value>>,
-}
-
-/// What the outcome itself does not have.
-const BESIDE: [&str; 4] = ["method", "started_us", "key", "meta"];
-
 /// Reads a line. The error says which field is wrong.
 pub fn parse_line(text: &str) -> Result<Line, WireError> {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with("{\"summary\":") {
         return Ok(Line::Summary);
     }
-    // A line of another kind is refused in full words by the parser of outcomes.
-    let Ok(Beside { id, method, started_us, key, meta }) = serde_json::from_str(text) else {
-        return outcome_from_json(text).map(|outcome| Line::Outcome(Box::new(outcome), Extra::default()));
-    };
-    let id = id.as_ref().and_then(Value::as_str).map(str::to_owned);
-    let meta = meta.map(|meta| Value::Object(meta).to_string());
-    let extra = Extra { id, method, started_us, seen_us: None, key, meta };
-    let outcome = if extra == Extra::default() { outcome_from_json(text) } else { outcome_from_json(&without(text)?) };
-    outcome.map(|outcome| Line::Outcome(Box::new(outcome), extra))
-}
-
-/// The line with the outcome's own fields, and a number as its id.
-fn without(text: &str) -> Result<String, WireError> {
-    let mut fields: Map<String, Value> = serde_json::from_str(text)?;
-    for name in BESIDE {
-        fields.remove(name);
-    }
-    if fields.get("id").is_some_and(Value::is_string) {
-        fields.insert("id".to_owned(), 0.into());
-    }
-    Ok(Value::Object(fields).to_string())
+    let (outcome, context) = outcome_with_context(text)?;
+    Ok(Line::Outcome(Box::new(outcome), Extra::from(context)))
 }
 
 #[cfg(test)]

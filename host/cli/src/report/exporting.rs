@@ -4,7 +4,6 @@ use super::exports::Exports;
 use crate::sink::Sink;
 use crate::store::Stored;
 use fantail_report::Extra;
-use fantail_wire::{Context, Id};
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +19,8 @@ impl<S: Sink> Sink for Exporting<S> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let now_us = u64::try_from(now.as_micros()).ok();
             for Stored { outcome, context, .. } in &outcomes {
-                self.exports.add(outcome, &extra(context, now_us)).await;
+                let extra = Extra { seen_us: now_us, ..Extra::from(context.clone()) };
+                self.exports.add(outcome, &extra).await;
             }
         }
         self.output.take(outcomes).await
@@ -28,16 +28,5 @@ impl<S: Sink> Sink for Exporting<S> {
 
     async fn finish(&mut self) -> io::Result<()> {
         self.output.finish().await
-    }
-}
-
-fn extra(context: &Context, seen_us: Option<u64>) -> Extra {
-    Extra {
-        id: context.id.as_ref().filter(|id| matches!(id, Id::Text(_))).map(ToString::to_string),
-        method: context.method.clone(),
-        started_us: context.started_us,
-        seen_us,
-        key: context.key.clone(),
-        meta: context.meta.as_ref().map(|meta| meta.as_str().to_owned()),
     }
 }
