@@ -7,6 +7,7 @@ use super::in_flight::InFlight;
 use super::input::items;
 use super::input_length::count_lines;
 use super::job::{Job, JobError};
+use super::numbers::count;
 use super::output::{Format, Output};
 use super::policy::PolicyOptions;
 use super::progress::{Progress, expect};
@@ -19,7 +20,6 @@ use fantail::{BodyMode, Policy};
 use fantail_engine::{PolicyError, Settings};
 use futures::StreamExt;
 use futures::future::ready;
-use indicatif::HumanCount;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
         }
     };
     if fetch.job.resumes() {
-        say(format_args!("skipped      {} had an outcome", HumanCount(skipped.count())));
+        say(format_args!("skipped      {} had an outcome", count(skipped.count())));
     }
     let exit = summarise(&ended, &details, &settings, fetch, summary_file);
     let exported = complete(exports, "fantail fetch", (&ended.summary, &ended.report), &policy).await;

@@ -10,6 +10,7 @@ pub(crate) use options::{Display, OutputOptions};
 
 use self::csv::Csv;
 use self::table::Table;
+use super::blocking::blocking;
 use super::sink::Sink;
 use super::store::Stored;
 use fantail_wire::write_outcome_with;
@@ -64,7 +65,7 @@ impl Output {
                         stdout.flush()
                     })
                 };
-                tokio::task::spawn_blocking(writing).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+                blocking(writing).await
             }
         }
     }

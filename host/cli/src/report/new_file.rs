@@ -1,5 +1,6 @@
 //! A file that appears under its name only when it is complete.
 
+use crate::blocking::blocking;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -41,7 +42,6 @@ impl NewFile {
         // tokio writes files in the background: this reports the error of the last write.
         self.file.flush().await?;
         let Some((temporary, target)) = self.temporary else { return Ok(()) };
-        let renamed = tokio::task::spawn_blocking(move || temporary.persist(target).map_err(|error| error.error));
-        renamed.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        blocking(move || temporary.persist(target).map_err(|error| error.error)).await
     }
 }
