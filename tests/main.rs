@@ -50,4 +50,5 @@ mod support;
 mod telemetry;
 mod twin;
 mod unread;
+mod webdriver;
 mod windows;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod bodies;
+mod chromium;
 mod connections;
 mod http;
 mod input;
@@ -15,4 +16,5 @@ mod report;
 mod report_in_browser;
 mod shell;
 mod support;
+#[path = "../webdriver.rs"]
 mod webdriver;

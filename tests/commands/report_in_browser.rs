@@ -34,7 +34,7 @@ async fn browser_shows_the_report_at_every_width_and_in_every_colour() {
     for width in WIDTHS {
         for scheme in ["light", "dark"] {
             browser.device(width, scheme).await;
-            browser.open(&path).await;
+            browser.open(&format!("file://{}", path.display())).await;
             looks_right(&browser, width).await;
             let shot = browser.screenshot().await;
             assert!(shot.len() > 20_000, "{width} {scheme}: an empty picture");

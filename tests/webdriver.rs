@@ -1,9 +1,6 @@
-//! A headless browser, driven over WebDriver (W3C) and, for what that does not have, Chromium's own commands.
+//! A headless browser, driven over WebDriver (W3C).
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -41,39 +38,17 @@ impl Browser {
         Self { session: format!("{base}/{session}"), client, _driver: driver }
     }
 
-    async fn post(&self, command: &str, body: Value) -> Value {
+    /// Sends a command of the session, and returns its value.
+    pub(crate) async fn post(&self, command: &str, body: Value) -> Value {
         execute(self.client.post(format!("{}/{command}", self.session)), body).await
     }
 
-    pub(crate) async fn open(&self, path: &Path) {
-        self.post("url", json!({"url": format!("file://{}", path.display())})).await;
+    pub(crate) async fn open(&self, url: &str) {
+        self.post("url", json!({"url": url})).await;
     }
 
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.post("execute/sync", json!({"script": script, "args": []})).await
-    }
-
-    /// A screen of this width, as of a device, and the colours that its owner prefers.
-    pub(crate) async fn device(&self, width: u32, scheme: &str) {
-        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700});
-        self.chromium("Emulation.setDeviceMetricsOverride", metrics).await;
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.chromium("Emulation.setEmulatedMedia", json!({"features": features})).await;
-    }
-
-    /// The whole page as a PNG.
-    pub(crate) async fn screenshot(&self) -> Vec<u8> {
-        let shot = self.chromium("Page.captureScreenshot", json!({"captureBeyondViewport": true})).await;
-        BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()
-    }
-
-    /// What the page's console has said: errors of scripts and of the content security policy.
-    pub(crate) async fn console(&self) -> Value {
-        self.post("se/log", json!({"type": "browser"})).await
-    }
-
-    async fn chromium(&self, command: &str, parameters: Value) -> Value {
-        self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
     }
 
     pub(crate) async fn quit(self) {
