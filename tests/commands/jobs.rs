@@ -151,6 +151,36 @@ async fn the_outcomes_of_an_interrupted_run_are_continued_and_not_kept_as_cancel
     assert!(!job.text().contains("\"cancelled\""), "{}", job.text());
 }
 
+/// Of a request that may be sent twice, that is: one whose body was being stored, too.
+#[tokio::test]
+async fn a_body_that_was_being_stored_is_asked_for_again_if_that_is_safe() {
+    let (origin, job) = (origin().await, Job::new());
+    let (path, bodies) = (job.path(), job.folder.path().join("bodies"));
+    let input = job.folder.path().join("urls.txt");
+    let url = origin.url("/drip/20");
+    std::fs::write(&input, format!("{url}\n{{\"method\":\"POST\",\"url\":\"{url}\"}}\n")).unwrap();
+    let [input, output, folder] = [&input, &path, &bodies].map(|path| path.to_str().unwrap().to_owned());
+    let arguments = ["fetch", "--allow-net", "127.0.0.0/8", "--input", &input, "--output", &output];
+    let mut child = program(&[arguments.as_slice(), &["--output-dir", &folder]].concat()).spawn().unwrap();
+    for _ in 0..600 {
+        if origin.counts().in_flight == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Heads have arrived.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let id = child.id().unwrap().to_string();
+    assert!(tokio::process::Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(130));
+    for line in job.lines() {
+        assert_eq!((&line["error"]["cause"], &line["error"]["phase"]), (&"cancelled".into(), &"body".into()));
+        assert_eq!(line["error"]["retryable"], line["method"] == "GET", "{line}");
+    }
+    assert_eq!(job.lines().len(), 2);
+}
+
 #[tokio::test]
 async fn credentials_may_change_between_runs() {
     let (origin, job) = (origin().await, Job::new());

@@ -1,5 +1,6 @@
 //! The requests of the command line that have no outcome yet.
 
+use super::asked::Asked;
 use super::input::Item;
 use fantail::{Entry, Malformed, Request};
 use fantail_wire::Context;
@@ -15,12 +16,12 @@ pub(crate) struct InFlight(Arc<Mutex<Table>>);
 #[derive(Default)]
 struct Table {
     next: u64,
-    contexts: HashMap<u64, Context>,
+    asked: HashMap<u64, Asked>,
 }
 
 impl InFlight {
     /// Numbers a request, and notes what belongs to it.
-    pub(crate) fn enter(&self, Item { entry, context, key }: Item) -> Entry {
+    pub(crate) fn enter(&self, Item { entry, context, repeatable, key }: Item) -> Entry {
         let started_us = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let started_us = started_us.and_then(|time| u64::try_from(time.as_micros()).ok());
         let context = Context { started_us, key: key.map(|key| key.to_string()), ..context };
@@ -28,7 +29,7 @@ impl InFlight {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = table.next;
         table.next += 1;
-        table.contexts.insert(number, context);
+        table.asked.insert(number, Asked { context, repeatable });
         match entry {
             Entry::Request(request) => Entry::Request(Request::id(request, number)),
             Entry::Malformed(malformed) => Entry::Malformed(Malformed { id: number, ..malformed }),
@@ -36,8 +37,8 @@ impl InFlight {
     }
 
     /// What belongs to the request with this number.
-    pub(crate) fn leave(&self, number: u64) -> Context {
+    pub(crate) fn leave(&self, number: u64) -> Asked {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table.contexts.remove(&number).unwrap_or_default()
+        table.asked.remove(&number).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! The command-line program.
 
 mod arguments;
+mod asked;
 mod blocking;
 mod config;
 mod connection;

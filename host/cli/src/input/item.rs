@@ -9,6 +9,8 @@ use fantail_wire::{Context, Id, Readable};
 pub(crate) struct Item {
     pub(crate) entry: Entry,
     pub(crate) context: Context,
+    /// Whether it may be sent twice without harm.
+    pub(crate) repeatable: bool,
     /// None if it has nothing to be recognised by.
     pub(crate) key: Option<Key>,
 }
@@ -23,8 +25,8 @@ impl Item {
         // The number of a line is not part of what identifies it, so that lines may move.
         let key = Key::of_request(&request, context.id.as_ref(), context.meta.as_ref());
         let method = Some(request.method.clone());
-        let id = context.id.or(Some(Id::Number(number)));
-        Self { entry: request.into(), context: Context { id, method, ..context }, key: Some(key) }
+        let (id, repeatable) = (context.id.or(Some(Id::Number(number))), request.is_repeatable());
+        Self { entry: request.into(), context: Context { id, method, ..context }, repeatable, key: Some(key) }
     }
 
     /// Input that is not a request. `raw` is what it is recognised by.
@@ -33,7 +35,8 @@ impl Item {
         let (url, detail) = (url.unwrap_or_default(), detail.into());
         let id = Some(id.unwrap_or(Id::Number(number)));
         let entry = Entry::Malformed(Malformed { id: number, url, detail });
-        Self { entry, context: Context { id, meta, ..Context::default() }, key: raw.map(Key::of_malformed) }
+        let context = Context { id, meta, ..Context::default() };
+        Self { entry, context, repeatable: true, key: raw.map(Key::of_malformed) }
     }
 
     /// Says where a malformed one is.

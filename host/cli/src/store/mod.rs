@@ -12,6 +12,7 @@ pub(crate) use name::NameTemplate;
 pub(crate) use stored::Stored;
 pub(crate) use unfinished::Unfinished;
 
+use crate::asked::Asked;
 use crate::blocking::blocking;
 use fantail::{Body, Cause, Failure, Header, Outcome, Response, UnreadBody};
 use fantail_wire as wire;
@@ -110,7 +111,8 @@ impl Store {
 }
 
 /// Makes an outcome ready to be written. An unread body is stored, if there is a store, and the time for that is added.
-pub(crate) async fn stored(outcome: Outcome, context: wire::Context, store: Option<&Store>) -> Stored {
+pub(crate) async fn stored(outcome: Outcome, asked: Asked, store: Option<&Store>) -> Stored {
+    let Asked { context, repeatable } = asked;
     let fantail_engine::Outcome { id, url, attempts, hops, mut timing, last_attempt, result } = outcome;
     let mut bytes = 0;
     let result = match result {
@@ -125,7 +127,11 @@ pub(crate) async fn stored(outcome: Outcome, context: wire::Context, store: Opti
                     let of = Parts { id: &own_id, url: &url, content_type: content_type(&headers), sha256: "" };
                     let file = store.store(body, &of, status, &mut bytes).await;
                     timing.total += started.elapsed();
-                    file.map(wire::Body::File)
+                    file.map(wire::Body::File).map_err(|failure| match failure.cause {
+                        // A body that the run itself ended does not know of which request it is.
+                        Cause::Cancelled => Failure { retryable: repeatable, ..failure },
+                        _ => failure,
+                    })
                 }
             };
             body.map(|body| wire::Response { status, headers, body })
