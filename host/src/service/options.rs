@@ -26,7 +26,7 @@ pub struct ServiceOptions {
     pub head: Duration,
     /// Called with a message for each instance that breaks down. By default nothing is logged.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
-    /// Called for each request when its answer has ended, also by clients that cannot be answered. It must not block. Default none.
+    /// Called for each request of a connection when its answer has ended. It must not block. Default none.
     pub access_log: Option<AccessLog>,
 }
 

@@ -107,7 +107,8 @@ impl Drop for Tracked {
         }
         counters.bytes.add(self.bytes);
         counters.micros.add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
-        if let Some(log) = &self.callers.log {
+        // Requests of the host itself are in nobody's log.
+        if let (Some(log), Some(_)) = (&self.callers.log, self.peer) {
             log(&Access {
                 method: self.method.as_str(),
                 path: &self.path,

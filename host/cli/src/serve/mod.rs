@@ -136,10 +136,11 @@ async fn check(service: &Service, token: &Token) -> Result<(), ServeError> {
         .body(empty)
         .map_err(|_| ServeError::Application("the variable api_token cannot be used in a header".to_owned()))?;
     let answer = service.handle(request).await;
-    if answer.status().is_success() {
+    let accepted = answer.status().is_success();
+    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if accepted {
         return Ok(());
     }
-    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
     let detail = fantail_wire::problem_detail(&body).unwrap_or_else(|| body.into_owned());
     Err(ServeError::Application(format!("token {:?}: {detail}", token.name)))
