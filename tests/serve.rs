@@ -25,13 +25,12 @@ impl Server {
     }
 
     async fn post(&self, batch: &Value) -> reqwest::Response {
-        let request = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .unwrap()
-            .post(&self.url)
-            .header("content-type", "application/json");
-        request.header("authorization", "Bearer secret").body(batch.to_string()).send().await.unwrap()
+        self.post_with("secret", batch).await
+    }
+
+    async fn post_with(&self, token: &str, batch: &Value) -> reqwest::Response {
+        let request = client().post(&self.url).header("content-type", "application/json");
+        request.header("authorization", format!("Bearer {token}")).body(batch.to_string()).send().await.unwrap()
     }
 
     async fn signal(&self, signal: &str) {
@@ -48,6 +47,10 @@ impl Server {
         }
         (status.code().unwrap(), rest)
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 fn serve(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
@@ -95,6 +98,56 @@ async fn without_a_token_the_server_warns_and_refuses_requests() {
     let warning = server.stderr.next_line().await.unwrap().unwrap();
     assert!(warning.contains("SPIN_VARIABLE_API_TOKEN"), "{warning}");
     assert_eq!(server.post(&json!({"requests": []})).await.status(), 503);
+}
+
+/// Tokens of a file have names in the access log and in the metrics, and limits of their own.
+#[tokio::test]
+async fn a_token_file_gives_callers_names_and_limits() {
+    let origin = origin().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.toml");
+    let text = "[[tokens]]\nname = \"ci\"\ntoken = \"0123456789abcdef\"\nmax_requests = 1\nmetrics = true\n";
+    std::fs::write(&file, text).unwrap();
+    let allow = origin.url("");
+    let file = file.to_str().unwrap();
+    let arguments = ["--allow", allow.trim_end_matches('/'), "--token-file", file, "--access-log"];
+    let mut server = Server::start(&arguments, &[]).await;
+    let text =
+        server.post_with("0123456789abcdef", &json!({"requests": [origin.url("/ok")]})).await.text().await.unwrap();
+    assert!(text.contains("\"status\":200"), "{text}");
+    let line = server.stderr.next_line().await.unwrap().unwrap();
+    assert!(line.contains("peer=127.0.0.1:") && line.contains("token=ci method=POST path=/ status=200"), "{line}");
+    assert!(line.contains(&format!("bytes={} ", text.len())) && line.ends_with("complete=true"), "{line}");
+    let two = json!({"requests": [origin.url("/ok"), origin.url("/ok")]});
+    assert_eq!(server.post_with("0123456789abcdef", &two).await.status(), 413);
+    let metrics = client().get(format!("{}metrics", server.url)).bearer_auth("0123456789abcdef");
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("fantail_http_responses_total{token=\"ci\",class=\"4xx\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn mistakes_in_a_token_file_are_reported_before_anything_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = "token = \"s3cret-s3cret-s3cret\"";
+    for (name, text, message) in [
+        ("a.toml", format!("[[tokens]]\nname = \"a\"\n{token}\nmax_requets = 1"), "a.toml, line 4: unknown field"),
+        ("a.toml", String::new(), "missing field `tokens`"),
+        ("b.toml", "tokens = []".to_owned(), "has no token"),
+        ("c.json", "{\"tokens\":[{\"name\":\"a\",\"token\":\"s3cret\"}]}".to_owned(), "at least 16 visible"),
+        (
+            "d.toml",
+            format!("[[tokens]]\nname = \"a\"\n{token}\nmax_deadline = \"5\""),
+            "token \"a\": the variable max_deadline",
+        ),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let arguments = ["--listen", "127.0.0.1:0", "--allow", "http://a.test", "--token-file", file.to_str().unwrap()];
+        let output = timeout(Duration::from_secs(30), serve(&arguments, &[]).output()).await.unwrap().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(message) && !stderr.contains("s3cret-s3cret"), "{stderr}");
+    }
 }
 
 #[tokio::test]

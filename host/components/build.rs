@@ -10,7 +10,7 @@ use std::time::SystemTime;
 const COMPONENTS: [&str; 3] = ["fantail.wasm", "fantail-p2.wasm", "application.wasm"];
 
 /// The sources of the components, below the workspace's folder.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "Cargo.lock",
     "Cargo.toml",
     "guest/component",
@@ -20,6 +20,7 @@ const SOURCES: [&str; 14] = [
     "guest/engine",
     "guest/facts",
     "guest/shell",
+    "guest/tokens",
     "guest/variables",
     "guest/wire",
     "wit",

@@ -51,7 +51,7 @@ pub use harness::{
 pub use request::Request;
 pub use response::{BodyError, Response};
 pub use sandbox::{Limits, Wasi};
-pub use service::{Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
+pub use service::{Access, AccessLog, Answer, BrokenOff, Listening, Served, Service, ServiceOptions};
 
 // Types of other crates that appear in signatures.
 pub use fantail_sender::pki_types;

@@ -6,9 +6,11 @@ mod crowding;
 mod facts;
 mod hosts;
 mod lines;
+mod metrics;
 mod refusals;
 mod routes;
 mod sharing;
 mod streaming;
+mod tokens;
 
 pub(crate) use client::{Edge, JSON, NDJSON, edge, options, with_variables};

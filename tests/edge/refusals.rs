@@ -55,6 +55,7 @@ async fn every_ceiling_is_named_with_its_field() {
         ("max_concurrency", "4"),
         ("max_batch_bytes", "400"),
         ("max_body_bytes", "1000"),
+        ("max_window_bytes", "100000"),
         ("max_deadline", "2s"),
     ];
     let (edge, origin) = (edge(with_variables(&ceilings)).await, origin().await);
@@ -66,6 +67,7 @@ async fn every_ceiling_is_named_with_its_field() {
         (with(json!({"concurrency": 5})), 422, "policy.concurrency", json!(4)),
         (with(json!({"limits": {"window": 9}})), 422, "policy.limits.window", json!(8)),
         (with(json!({"limits": {"max_body": 1_001}})), 422, "policy.limits.max_body", json!(1_000)),
+        (with(json!({"limits": {"window_bytes": 100_001}})), 422, "policy.limits.window_bytes", json!(100_000)),
         (with(json!({"timeouts": {"batch": "3s"}})), 422, "policy.timeouts.batch", json!("2s")),
         (many, 413, "requests", json!(3)),
         (long, 413, "body", json!(400)),

@@ -1,5 +1,6 @@
 //! Answers that are complete at once: the page, and problems found before anything was sent.
 
+use crate::page;
 use bytes::Bytes;
 use fantail_wire::{Problem, problem_to_json};
 use http_body_util::Full;
@@ -8,15 +9,9 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 type Answer = Result<Response, ErrorCode>;
 
-const PAGE: &str = include_str!("page.html");
-
-/// The page needs nothing but itself and this application.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
-                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-pub(crate) fn page() -> Answer {
-    let headers = [("content-security-policy", PAGE_POLICY), ("cache-control", "no-cache")];
-    complete_response(StatusCode::OK, "text/html; charset=utf-8", PAGE, &headers)
+pub(crate) fn page(content_type: &str, content: &'static str) -> Answer {
+    let headers = [("content-security-policy", page::POLICY), ("cache-control", "no-cache")];
+    complete_response(StatusCode::OK, content_type, content, &headers)
 }
 
 pub(crate) fn healthy() -> Answer {
@@ -26,8 +21,11 @@ pub(crate) fn healthy() -> Answer {
 pub(crate) fn problem(problem: &Problem) -> Answer {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
     // RFC 9110, section 11.6.1: a 401 says how to authenticate.
-    let challenge = [("www-authenticate", "Bearer")];
-    let headers = if status == StatusCode::UNAUTHORIZED { challenge.as_slice() } else { &[] };
+    let headers: &[(&str, &str)] = match status {
+        StatusCode::UNAUTHORIZED => &[("www-authenticate", "Bearer")],
+        StatusCode::TOO_MANY_REQUESTS => &[("retry-after", "1")],
+        _ => &[],
+    };
     complete_response(status, "application/problem+json", problem_to_json(problem) + "\n", headers)
 }
 

@@ -2,16 +2,17 @@
 
 use crate::answer::{refuse, refuse_field};
 use fantail_engine::{BodyMode, Policy};
+use fantail_tokens::Token;
 use fantail_wire::{Ceiling, Problem, policy_path};
 use spin_sdk::http::StatusCode;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The limits of one batch, each with its default. The variables of spin.toml have the same names and defaults.
 ///
 /// Worst-case memory of one batch: while a JSON batch is read, `max_batch_bytes` x 3, and 300 bytes for each of
-/// `max_requests`. Then in the component twice `max_concurrency` x (`max_body_bytes` + request + response head), and in
-/// the application 16 x `max_body_bytes` of outcomes taken, and the line of one of them, which may be six times as long
-/// as its body and briefly exists twice.
+/// `max_requests`. Then in the component `max_window_bytes` and one body, and in the application 16 x `max_body_bytes` of
+/// outcomes taken, and the line of one of them, which may be six times as long as its body and briefly exists twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ceilings {
     /// Requests of a batch. Default 10,000.
@@ -22,9 +23,14 @@ pub(crate) struct Ceilings {
     pub(crate) max_batch_bytes: u64,
     /// Bytes kept of the body of one response. Default 1 MiB.
     pub(crate) max_body_bytes: u64,
+    /// Bytes that the requests and outcomes of a batch hold in the component. Default 16 MiB.
+    pub(crate) max_window_bytes: u64,
     /// The batch's deadline. Default 60 s.
     pub(crate) max_deadline: Duration,
 }
+
+/// What `limits.window_bytes` of a policy may be.
+const WINDOW_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 impl Default for Ceilings {
     fn default() -> Self {
@@ -33,14 +39,35 @@ impl Default for Ceilings {
             max_concurrency: 64,
             max_batch_bytes: 4 << 20,
             max_body_bytes: 1 << 20,
+            max_window_bytes: 16 << 20,
             max_deadline: Duration::from_secs(60),
         }
     }
 }
 
 impl Ceilings {
-    pub(crate) const VARIABLES: [&'static str; 5] =
-        ["max_requests", "max_concurrency", "max_batch_bytes", "max_body_bytes", "max_deadline"];
+    pub(crate) const VARIABLES: [&'static str; 6] =
+        ["max_requests", "max_concurrency", "max_batch_bytes", "max_body_bytes", "max_window_bytes", "max_deadline"];
+
+    /// These ceilings, but for those that the token has of its own.
+    pub(crate) fn of_token(mut self, token: &Token) -> Result<Self, (&'static str, String)> {
+        let counts = [
+            ("max_requests", token.max_requests),
+            ("max_concurrency", token.max_concurrency.map(u64::from)),
+            ("max_batch_bytes", token.max_batch_bytes),
+            ("max_body_bytes", token.max_body_bytes),
+            ("max_window_bytes", token.max_window_bytes),
+        ];
+        for (name, count) in counts {
+            if let Some(count) = count {
+                self.set(name, &count.to_string()).map_err(|reason| (name, reason))?;
+            }
+        }
+        if let Some(deadline) = &token.max_deadline {
+            self.set("max_deadline", deadline).map_err(|reason| ("max_deadline", reason))?;
+        }
+        Ok(self)
+    }
 
     /// Sets the ceiling of a variable.
     pub(crate) fn set(&mut self, variable: &str, value: &str) -> Result<(), String> {
@@ -53,6 +80,10 @@ impl Ceilings {
             }
             "max_batch_bytes" => self.max_batch_bytes = count()?,
             "max_body_bytes" => self.max_body_bytes = count()?,
+            "max_window_bytes" => {
+                let within = Some(count()?).filter(|count| WINDOW_BYTES.contains(count));
+                self.max_window_bytes = within.ok_or_else(|| format!("{value} is outside 65536 to 1073741824"))?;
+            }
             "max_deadline" => {
                 let span = humantime::parse_duration(value);
                 self.max_deadline = span.map_err(|_| format!("{value:?} is not a span of time like \"60s\""))?;
@@ -77,6 +108,12 @@ impl Ceilings {
             concurrency: Some(concurrency),
             window: Some(window),
             max_body: Some(at_most("max_body", requested.max_body, self.max_body_bytes, default.max_body)?),
+            window_bytes: Some(at_most(
+                "window_bytes",
+                requested.window_bytes,
+                self.max_window_bytes,
+                self.max_window_bytes,
+            )?),
             deadline: Some(at_most("deadline", requested.deadline, self.max_deadline, self.max_deadline)?),
             ..requested
         })
@@ -194,9 +231,25 @@ mod tests {
         assert_eq!(ceilings.set("max_concurrency", "0").unwrap_err(), "0 is outside 1 to 4096");
         assert_eq!(ceilings.set("max_deadline", "60").unwrap_err(), "\"60\" is not a span of time like \"60s\"");
         for variable in Ceilings::VARIABLES {
-            ceilings.set(variable, if variable == "max_deadline" { "5s" } else { "7" }).unwrap();
+            let value = match variable {
+                "max_deadline" => "5s",
+                "max_window_bytes" => "70000",
+                _ => "7",
+            };
+            ceilings.set(variable, value).unwrap();
         }
         assert_eq!((ceilings.max_requests, ceilings.max_concurrency, ceilings.max_batch_bytes), (7, 7, 7));
         assert_eq!((ceilings.max_body_bytes, ceilings.max_deadline), (7, Duration::from_secs(5)));
+        assert_eq!(ceilings.max_window_bytes, 70_000);
+    }
+
+    #[test]
+    fn a_token_has_ceilings_of_its_own_and_else_those_of_all() {
+        let list =
+            "{\"tokens\":[{\"name\":\"a\",\"token\":\"0123456789abcdef\",\"max_requests\":5,\"max_deadline\":\"2s\"}]}";
+        let tokens = fantail_tokens::Tokens::from_json(list).unwrap();
+        let ceilings = Ceilings::default().of_token(&tokens.all()[0]).unwrap();
+        let expected = Ceilings { max_requests: 5, max_deadline: Duration::from_secs(2), ..Ceilings::default() };
+        assert_eq!(ceilings, expected);
     }
 }

@@ -4,10 +4,11 @@
 //! it, within which limits, and how a batch is written.
 //!
 //! One request is one task, and everything it waits for is polled and dropped inside it: the version of wit-bindgen in
-//! spin-sdk 7 does not support anything else. Nothing is shared between requests, and nothing may panic, because a trap
-//! would end all requests of the instance.
+//! spin-sdk 7 does not support anything else. Nothing but a count of batches is shared between requests, and nothing may
+//! panic, because a trap would end all requests of the instance.
 
 mod answer;
+mod batches;
 mod ceilings;
 mod client;
 mod convert;
@@ -16,6 +17,7 @@ mod input;
 mod intake;
 mod lines;
 mod malformed;
+mod page;
 mod post;
 mod settings;
 mod stream;
@@ -43,10 +45,13 @@ async fn handle(request: Request) -> impl IntoResponse {
             Ok(response) => Ok(response),
             Err(problem) => answer::problem(&problem),
         },
-        "/" if reading => answer::page(),
-        "/" => answer::not_allowed("GET, HEAD, POST"),
+        "/" if !reading => answer::not_allowed("GET, HEAD, POST"),
         "/healthz" if reading => answer::healthy(),
         "/healthz" => answer::not_allowed("GET, HEAD"),
-        path => answer::not_found(path),
+        path => match page::file(path) {
+            Some((content_type, content)) if reading => answer::page(content_type, content),
+            Some(_) => answer::not_allowed("GET, HEAD"),
+            None => answer::not_found(path),
+        },
     }
 }

@@ -2,22 +2,23 @@
 
 use crate::answer::refuse;
 use crate::ceilings::Ceilings;
-use crate::token::{self, Token};
+use crate::token;
+use fantail_tokens::{Token, Tokens};
 use fantail_wire::Problem;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use spin_sdk::http::StatusCode;
 use spin_sdk::variables::{self, Error};
 
-/// Variables are read for every batch, so that they can be changed while the application runs.
-impl Token {
-    pub(crate) async fn read() -> Result<Self, Problem> {
-        variable(token::VARIABLE).await?.as_deref().and_then(Token::new).ok_or_else(Token::missing)
-    }
+/// The tokens. Variables are read for every batch, so that they can be changed while the application runs.
+pub(crate) async fn tokens() -> Result<Tokens, Problem> {
+    let (single, list) = try_join(variable(token::SINGLE), variable(token::LIST)).await?;
+    Tokens::of_variables(single.as_deref(), list.as_deref())
+        .map_err(|error| misconfigured(token::LIST, &error.to_string()))
 }
 
 impl Ceilings {
     /// Call this only after the token was checked: errors in variables are not for others.
-    pub(crate) async fn read() -> Result<Self, Problem> {
+    pub(crate) async fn read(token: &Token) -> Result<Self, Problem> {
         let mut ceilings = Ceilings::default();
         let values = try_join_all(Ceilings::VARIABLES.map(variable)).await?;
         for (name, value) in Ceilings::VARIABLES.into_iter().zip(values) {
@@ -25,7 +26,7 @@ impl Ceilings {
                 ceilings.set(name, &value).map_err(|reason| misconfigured(name, &reason))?;
             }
         }
-        Ok(ceilings)
+        ceilings.of_token(token).map_err(|(name, reason)| misconfigured(&format!("{name} of this token"), &reason))
     }
 }
 
@@ -62,12 +63,12 @@ mod tests {
         let passed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
         let mut declared = manifest["variables"].as_table().unwrap().clone();
         assert!(declared.remove("upstreams").unwrap()["required"].as_bool().unwrap(), "for the host, not for us");
-        let names: Vec<&str> = [token::VARIABLE].into_iter().chain(Ceilings::VARIABLES).collect();
+        let names: Vec<&str> = [token::SINGLE, token::LIST].into_iter().chain(Ceilings::VARIABLES).collect();
         let mut ceilings = Ceilings { max_requests: 1, max_concurrency: 1, ..Ceilings::default() };
         for name in &names {
             assert_eq!(passed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
             let default = declared.remove(*name).unwrap()["default"].as_str().unwrap().to_owned();
-            if *name != token::VARIABLE {
+            if ![token::SINGLE, token::LIST].contains(name) {
                 ceilings.set(name, &default).unwrap();
             }
         }
@@ -76,9 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn spin_toml_keeps_the_token_secret_and_unset() {
+    fn spin_toml_keeps_the_tokens_secret_and_unset() {
         let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
-        let token = &manifest["variables"][token::VARIABLE];
-        assert_eq!((token["secret"].as_bool(), token["default"].as_str()), (Some(true), Some("")));
+        for name in [token::SINGLE, token::LIST] {
+            let token = &manifest["variables"][name];
+            assert_eq!((token["secret"].as_bool(), token["default"].as_str()), (Some(true), Some("")));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The answer to a batch: a line per outcome, then the summary.
 
+use crate::batches::UnderWay;
 use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
 use crate::client::{Client, ClientGone};
@@ -25,13 +26,19 @@ const MAX_TAKEN: u32 = 64;
 const PROBE: Duration = Duration::from_millis(50);
 
 /// The head of the answer. Its body is streamed while requests are pushed.
-pub(crate) fn answer<B: Body + 'static>(batch: Batch, requests: Requests<B>, ceilings: Ceilings) -> Response {
+pub(crate) fn answer<B: Body + 'static>(
+    batch: Batch,
+    requests: Requests<B>,
+    ceilings: Ceilings,
+    under_way: UnderWay,
+) -> Response {
     let (body, body_reader) = wit_stream::new();
     // An answer without its summary is incomplete, and must be recognisable as such.
     let broken_off = || Err(ErrorCode::HttpResponseIncomplete);
     let (trailers, trailers_reader) = wit_future::new(broken_off);
     let (response, _sent) = Response::new(headers(), Some(body_reader), trailers_reader);
     spawn(async move {
+        let _under_way = under_way;
         // When the client has gone, the batch is dropped.
         let ids = Ids::default();
         // The client may send more lines while no request is pending.

@@ -1,5 +1,7 @@
 //! The limits of one instance, which hold even if its component is hostile.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
@@ -70,24 +72,28 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(super) struct Meter {
     limits: Limits,
-    memory: usize,
+    /// Only this meter changes it; others may read it.
+    memory: Arc<AtomicUsize>,
     table_elements: usize,
 }
 
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, memory: 0, table_elements: 0 }
+        Self { limits, memory: Arc::default(), table_elements: 0 }
     }
 
     /// Bytes of all memories, which never shrink.
-    pub(super) fn memory(&self) -> usize {
-        self.memory
+    pub(super) fn memory(&self) -> &Arc<AtomicUsize> {
+        &self.memory
     }
 }
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.memory, self.limits.memory, current, desired))
+        let mut memory = self.memory.load(Ordering::Relaxed);
+        let granted = grow(&mut memory, self.limits.memory, current, desired);
+        self.memory.store(memory, Ordering::Relaxed);
+        Ok(granted)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

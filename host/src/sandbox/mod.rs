@@ -14,7 +14,7 @@ use fantail_sender::{Account, Allowance, Client, Sender, Usage};
 use hooks::Hooks;
 use limits::Meter;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Config, Engine};
@@ -101,7 +101,7 @@ impl Sandbox {
     /// What the instance has used so far.
     pub(crate) fn consumption(&self) -> Consumption {
         Consumption {
-            memory: self.meter.memory(),
+            memory: self.meter.memory().load(Ordering::Relaxed),
             host_calls: self.host_calls,
             network: self.hooks.0.account().usage(),
         }
@@ -110,6 +110,11 @@ impl Sandbox {
     /// The table of resources, for the host's own use.
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
+    }
+
+    /// Bytes of its memories, to be read while it runs.
+    pub(crate) fn memory(&self) -> Arc<AtomicUsize> {
+        Arc::clone(self.meter.memory())
     }
 
     pub(crate) fn account(&self) -> Arc<Account> {

@@ -1,7 +1,9 @@
 //! The answers that clients get.
 
+use super::counters::Refused;
 use super::idle::Busy;
 use super::occupancy::Permit;
+use super::tracked::Tracked;
 use bytes::Bytes;
 use fantail_wire::Problem;
 use http::{Response, StatusCode};
@@ -24,6 +26,10 @@ pub struct Answer {
     /// Whether the bytes so far end with a newline.
     at_line_start: bool,
     broken: Option<BreakOffStep>,
+    /// The request that it answers.
+    tracked: Option<Tracked>,
+    /// The last piece of a streamed answer.
+    last: Option<Bytes>,
 }
 
 /// The steps by which the client is told that the answer breaks off.
@@ -43,19 +49,49 @@ impl Answer {
     pub(super) fn new(response: Response<UnsyncBoxBody<Bytes, Error>>, permit: Permit) -> Response<Self> {
         let content_type = response.headers().get(http::header::CONTENT_TYPE);
         let is_json_lines = content_type.is_some_and(|value| value.as_bytes() == b"application/x-ndjson");
-        response.map(|body| Self {
-            body,
-            permit: Some(permit),
-            busy: None,
-            is_json_lines,
-            at_line_start: true,
-            broken: None,
-        })
+        response.map(|body| Self { permit: Some(permit), is_json_lines, ..Self::of(body) })
+    }
+
+    fn of(body: UnsyncBoxBody<Bytes, Error>) -> Self {
+        let (permit, busy, is_json_lines, broken, tracked, last) = Default::default();
+        Self { body, permit, busy, is_json_lines, at_line_start: true, broken, tracked, last }
+    }
+
+    /// An answer that is complete at once.
+    pub(super) fn complete(status: StatusCode, content_type: &'static str, content: String) -> Response<Self> {
+        let body = Full::from(content).map_err(|never| match never {});
+        let mut response = Response::new(Self::of(body.boxed_unsync()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+        response
+    }
+
+    /// Tracks the request until this body is dropped.
+    pub(super) fn set_tracked(&mut self, tracked: Tracked) {
+        self.tracked = Some(tracked);
     }
 
     /// Marks the connection as busy until this body is dropped.
     pub(super) fn set_busy(&mut self, busy: Busy) {
         self.busy = Some(busy);
+    }
+
+    /// Notes a piece that is handed to the connection.
+    fn passes(&mut self, piece: &Bytes) {
+        if let Some(last) = piece.last() {
+            self.at_line_start = *last == b'\n';
+            self.last = self.is_json_lines.then(|| piece.clone());
+        }
+        if let Some(tracked) = &mut self.tracked {
+            tracked.sent(piece.len());
+        }
+    }
+
+    fn ended(&mut self) {
+        let last = self.last.take();
+        if let Some(tracked) = &mut self.tracked {
+            tracked.ended(last.as_ref());
+        }
     }
 
     fn break_off(&mut self, reason: String) {
@@ -87,12 +123,15 @@ impl Body for Answer {
                 }
                 Some(Err(error)) => self.break_off(error.to_string()),
                 Some(Ok(frame)) => {
-                    if let Some(last) = frame.data_ref().and_then(|piece| piece.last()) {
-                        self.at_line_start = *last == b'\n';
+                    if let Some(piece) = frame.data_ref() {
+                        self.passes(piece);
                     }
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                None => return Poll::Ready(None),
+                None => {
+                    self.ended();
+                    return Poll::Ready(None);
+                }
             }
         }
         match self.broken.take() {
@@ -126,40 +165,64 @@ impl Body for Answer {
 pub(super) enum Refusal {
     /// Every instance is full, and no more may be created.
     Full,
+    /// The request's token has this many batches, which is all that it may.
+    Batches(u32),
     /// The application did not produce a head in time.
     Timeout,
     /// The instance broke down while it worked on this request or on another.
     Broken,
     /// The application returned an error in place of an answer.
     Application(String),
+    /// Metrics, without a token.
+    Unauthorized,
+    /// Metrics, with a token that may not read them.
+    Forbidden,
+}
+
+impl Refusal {
+    /// How it is counted, if it is.
+    pub(super) fn reason(&self) -> Option<Refused> {
+        match self {
+            Refusal::Full => Some(Refused::Full),
+            Refusal::Batches(_) => Some(Refused::Batches),
+            Refusal::Timeout => Some(Refused::Timeout),
+            Refusal::Broken | Refusal::Application(_) => Some(Refused::Broken),
+            Refusal::Unauthorized | Refusal::Forbidden => None,
+        }
+    }
 }
 
 /// The answer that tells the client.
 pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let (status, detail) = match refusal {
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "every instance is full: try again".to_owned()),
+        Refusal::Batches(max) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("this token has {max} batches under way, which is all that it may: try again"),
+        ),
         Refusal::Timeout => (StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time".to_owned()),
         Refusal::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "the application broke down".to_owned()),
         Refusal::Application(reason) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("the application failed: {reason}"))
         }
+        Refusal::Unauthorized => {
+            (StatusCode::UNAUTHORIZED, "metrics need a token: send `authorization: Bearer TOKEN`".to_owned())
+        }
+        Refusal::Forbidden => {
+            (StatusCode::FORBIDDEN, "this token may not read metrics: set `metrics = true` for it".to_owned())
+        }
     };
     let title = status.canonical_reason().unwrap_or_default();
     let problem = Problem { title, status: status.as_u16(), detail, ..Problem::default() };
-    let body = Full::from(fantail_wire::problem_to_json(&problem) + "\n").map_err(|never| match never {});
-    let mut response = Response::new(Answer {
-        body: body.boxed_unsync(),
-        permit: None,
-        busy: None,
-        is_json_lines: false,
-        at_line_start: true,
-        broken: None,
-    });
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/problem+json"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("1"));
+    let document = fantail_wire::problem_to_json(&problem) + "\n";
+    let mut response = Answer::complete(status, "application/problem+json", document);
+    let header = match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some((http::header::RETRY_AFTER, "1")),
+        StatusCode::UNAUTHORIZED => Some((http::header::WWW_AUTHENTICATE, "Bearer")),
+        _ => None,
+    };
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, http::HeaderValue::from_static(value));
     }
     response
 }

@@ -1,7 +1,9 @@
 //! Serves an application over HTTP/1.1, with limits on the number of connections and on how long each may wait.
 
 use super::Service;
+use super::counters::ConnectionCounters;
 use super::idle::{Connection, Idle};
+use super::peers::{Peer, PeerConnection, Peers};
 use super::slow_clients::{SlowClientGuard, SlowClients};
 use super::stall_timeout::StallTimeout;
 use http::{Request, Response};
@@ -11,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,10 @@ pub struct Listening {
     /// The most connections at once. For one more, the connection that has been idle for longest is closed; if none is idle, the new one
     /// waits. Default 1,024.
     pub connections: usize,
+    /// The most connections of one peer, which is an IPv4 address or an IPv6 network of 64 bits. For one more, the peer's connection that
+    /// has been idle for longest is closed; if none is idle, the new one is. Set it to `connections` behind a proxy, as that is then the
+    /// only peer. Default 256.
+    pub connections_per_peer: usize,
     /// How long a client may take for the head of a request, which includes waiting for the next one. Default 30 s.
     pub head: Duration,
     /// How long a client may pause in the body of its request. Default 60 s.
@@ -43,6 +50,7 @@ impl Default for Listening {
     fn default() -> Self {
         Self {
             connections: 1_024,
+            connections_per_peer: 256,
             head: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             slow: Duration::from_secs(20),
@@ -73,27 +81,32 @@ impl Service {
         let mut served = Served::default();
         let (stopping, stopped) = watch::channel(());
         let permits = Arc::new(Semaphore::new(listening.connections));
-        let (idle, slow, mut connections) = (Idle::default(), SlowClients::default(), JoinSet::new());
+        let (clients, mut connections) = (Clients::default(), JoinSet::new());
+        let counters = &self.instances.connections;
         // A connection that was accepted and waits for a permit.
-        let mut accepted_tcp = None;
+        let mut accepted_client = None;
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if accepted_tcp.is_none() => match accepted {
-                    Ok((tcp, _)) => {
+                accepted = listener.accept(), if accepted_client.is_none() => match accepted {
+                    Ok((tcp, address)) => {
                         served.connections += 1;
-                        if permits.available_permits() == 0 {
-                            idle.evict_oldest();
+                        counters.accepted.increment();
+                        accepted_client = clients.admit(tcp, address, listening.connections_per_peer, counters);
+                        if accepted_client.is_some() && permits.available_permits() == 0 && clients.idle.evict_oldest() {
+                            counters.evicted.increment();
                         }
-                        accepted_tcp = Some(tcp);
                     }
                     Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
                 },
-                permit = Arc::clone(&permits).acquire_owned(), if accepted_tcp.is_some() => {
-                    if let Some(tcp) = accepted_tcp.take() {
-                        let connection = connection(self.clone(), tcp, listening, idle.connection(), slow.clone(), stopped.clone());
+                permit = Arc::clone(&permits).acquire_owned(), if accepted_client.is_some() => {
+                    if let Some(client) = accepted_client.take() {
+                        // Now, and not when its task runs: until then, it could not be evicted.
+                        let idle = clients.idle.connection(client.address.ip().into());
+                        let slow = clients.slow.clone();
+                        let connection = connection(self.clone(), client, listening, (idle, slow), stopped.clone());
                         connections.spawn(async move {
                             connection.await;
                             drop(permit);
@@ -108,20 +121,58 @@ impl Service {
         // Connections that have not finished are counted and cut off.
         let _ = timeout(listening.grace, remaining).await;
         served.cut_off = connections.len();
+        counters.cut_off.add(served.cut_off as u64);
         connections.shutdown().await;
         served
+    }
+}
+
+/// What is known of all clients.
+#[derive(Default)]
+struct Clients {
+    idle: Idle,
+    slow: SlowClients,
+    peers: Peers,
+}
+
+/// A client that has connected.
+struct Client {
+    tcp: TcpStream,
+    address: SocketAddr,
+    /// Counts it until it is dropped.
+    of_peer: PeerConnection,
+}
+
+impl Clients {
+    /// Refuses a connection by dropping it, if its peer has as many as it may and none of them is idle.
+    fn admit(
+        &self,
+        tcp: TcpStream,
+        address: SocketAddr,
+        per_peer: usize,
+        counters: &ConnectionCounters,
+    ) -> Option<Client> {
+        let peer = Peer::from(address.ip());
+        if self.peers.count(peer) >= per_peer {
+            if !self.idle.evict_oldest_of(peer) {
+                counters.refused.increment();
+                return None;
+            }
+            counters.evicted.increment();
+        }
+        Some(Client { tcp, address, of_peer: self.peers.connected(peer) })
     }
 }
 
 /// Serves one connection until its client disconnects or stalls, it is evicted, or the service stops.
 async fn connection(
     service: Service,
-    tcp: TcpStream,
+    Client { tcp, address, of_peer }: Client,
     listening: Listening,
-    idle: Arc<Connection>,
-    slow: SlowClients,
+    (idle, slow): (Arc<Connection>, SlowClients),
     mut stopped: watch::Receiver<()>,
 ) {
+    let _open = OpenConnection::new(&service);
     // Each outcome is sent in its own packet. If this fails, the connection is only slower.
     let _ = tcp.set_nodelay(true);
     let (too_slow, closed) = (CancellationToken::new(), CancellationToken::new());
@@ -129,12 +180,13 @@ async fn connection(
     let _closed = closed.clone().drop_guard();
     let io = SlowClientGuard::new(tcp, listening.slow, slow.clone(), too_slow.clone(), closed);
     let eviction = Arc::clone(&idle);
+    let (serving, slow_when_full) = (service.clone(), listening.slow_when_full);
     let answer = service_fn(move |request: Request<Incoming>| {
-        let (service, slow, busy) = (service.clone(), slow.clone(), idle.busy());
+        let (service, slow, busy) = (serving.clone(), slow.clone(), idle.busy());
         let request = request.map(|body| StallTimeout::new(body, listening.stall).boxed_unsync());
         async move {
-            while service.is_full() && slow.evict_slowest(listening.slow_when_full).await {}
-            let mut response = service.handle(request).await;
+            let make_room = async || while service.is_full() && slow.evict_slowest(slow_when_full).await {};
+            let mut response = service.handle_from(Some(address), request, make_room).await;
             response.body_mut().set_busy(busy);
             Ok::<Response<_>, Infallible>(response)
         }
@@ -146,10 +198,27 @@ async fn connection(
     tokio::select! {
         _ = connection.as_mut() => {}
         () = eviction.evicted() => {}
-        () = too_slow.cancelled() => {}
+        () = too_slow.cancelled() => service.instances.connections.slow.increment(),
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+    drop(of_peer);
+}
+
+/// Counts a connection until it is dropped.
+struct OpenConnection(Service);
+
+impl OpenConnection {
+    fn new(service: &Service) -> Self {
+        service.instances.connections.open.increment();
+        Self(service.clone())
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.instances.connections.open.decrement();
     }
 }

@@ -1,8 +1,11 @@
 //! Decides which instance serves a request.
 
-use super::ServiceOptions;
+use super::callers::Callers;
+use super::counters::ConnectionCounters;
 use super::instance::{Instance, Job};
 use super::occupancy::{Occupancy, Permit};
+use super::options::ServiceOptions;
+use super::running::{Running, RunningInstance};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Sandbox};
 use fantail_sender::{Account, Sender};
@@ -20,6 +23,9 @@ pub(crate) struct Instances {
     options: ServiceOptions,
     environment: Vec<(String, String)>,
     live: Mutex<Vec<LiveInstance>>,
+    pub(super) running: Running,
+    pub(super) callers: Arc<Callers>,
+    pub(super) connections: ConnectionCounters,
 }
 
 /// An instance as its callers see it.
@@ -48,7 +54,10 @@ impl Instances {
         options: ServiceOptions,
     ) -> Self {
         let environment = options.environment();
-        Self { _compiled: compiled, component, sender, limits, options, environment, live: Mutex::default() }
+        let callers = Arc::new(Callers::new(&options.variables, options.access_log.clone()));
+        let (live, running, connections) = Default::default();
+        let _compiled = compiled;
+        Self { _compiled, component, sender, limits, options, environment, live, running, callers, connections }
     }
 
     pub(super) fn options(&self) -> &ServiceOptions {
@@ -93,6 +102,11 @@ impl Instances {
         let occupancy = Arc::<Occupancy>::default();
         let sandbox = Sandbox::new(self.limits, self.sender.clone(), &self.environment);
         let account = sandbox.account();
+        let run = self.running.start(RunningInstance {
+            memory: sandbox.memory(),
+            account: Arc::clone(&account),
+            occupancy: Arc::clone(&occupancy),
+        });
         let instance = Instance {
             component: self.component.clone(),
             sandbox,
@@ -101,8 +115,11 @@ impl Instances {
             idle: self.options.idle,
         };
         let log = Arc::clone(&self.options.log);
+        let running = self.running.clone();
         tokio::spawn(async move {
+            let _run = run;
             if let Err(error) = instance.run().await {
+                running.broke_down();
                 log(&format!("an instance broke down and was discarded: {error:#}"));
             }
         });

@@ -1,16 +1,25 @@
 //! Serves an application that exports wasi:http/handler, with instances that each serve many callers at once.
 
+mod access;
 mod answer;
+mod callers;
 mod connection;
+mod counters;
+mod exposition;
 mod idle;
 mod instance;
 mod instances;
 mod occupancy;
 mod options;
+mod peers;
+mod running;
 mod slow_clients;
 mod stall_timeout;
+mod tracked;
 
+pub use access::Access;
 pub use answer::{Answer, BrokenOff};
+pub use callers::AccessLog;
 pub use connection::{Listening, Served};
 pub(crate) use instances::Instances;
 pub use options::ServiceOptions;
@@ -18,13 +27,15 @@ pub use options::ServiceOptions;
 use crate::sandbox::Sandbox;
 use answer::{Refusal, refuse};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use instance::{Job, Reply};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tracked::Tracked;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p3::bindings::cli::environment;
@@ -39,6 +50,9 @@ pub struct Service {
 pub(crate) fn add_to_linker(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     environment::add_to_linker::<_, WasiCli>(linker, Sandbox::cli)
 }
+
+/// Where metrics are served, to whoever has a token that may read them.
+const METRICS: &str = "/metrics";
 
 /// How many instances are tried for one request: each may just have ended when the request reaches it.
 const MAX_INSTANCES_TRIED: usize = 4;
@@ -59,10 +73,62 @@ impl Service {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
+        self.handle_from(None, request, async || ()).await
+    }
+
+    /// The same for a client, which is known by its address. `make_room` is called before a request is handed to an instance.
+    async fn handle_from<B>(
+        &self,
+        peer: Option<SocketAddr>,
+        request: Request<B>,
+        make_room: impl AsyncFnOnce(),
+    ) -> Response<Answer>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        let mut tracked = Tracked::new(Arc::clone(&self.instances.callers), &request, peer);
+        let mut response = match self.answer(&mut tracked, request, make_room).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                if let Some(reason) = refusal.reason() {
+                    tracked.refused(reason);
+                }
+                refuse(refusal)
+            }
+        };
+        tracked.answered(response.status().as_u16(), response.body().size_hint().exact());
+        response.body_mut().set_tracked(tracked);
+        response
+    }
+
+    async fn answer<B>(
+        &self,
+        tracked: &mut Tracked,
+        request: Request<B>,
+        make_room: impl AsyncFnOnce(),
+    ) -> Result<Response<Answer>, Refusal>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        if tracked.path() == METRICS {
+            return match tracked.may_read_metrics() {
+                Some(true) => Ok(Answer::complete(StatusCode::OK, exposition::CONTENT_TYPE, self.metrics())),
+                Some(false) => Err(Refusal::Forbidden),
+                None => Err(Refusal::Unauthorized),
+            };
+        }
+        tracked.begin_batch().map_err(Refusal::Batches)?;
+        make_room().await;
         // The application learns that the body broke off, but not why.
         let body = |body: B| body.map_err(|_| wasmtime_wasi_http::Error::ConnectionTerminated).boxed_unsync();
         let answered = tokio::time::timeout(self.instances.options().head, self.dispatch(request.map(body))).await;
-        answered.unwrap_or(Err(Refusal::Timeout)).unwrap_or_else(refuse)
+        answered.unwrap_or(Err(Refusal::Timeout))
+    }
+
+    /// The metrics of this service in the text format of Prometheus (version 0.0.4). They contain the names of tokens.
+    pub fn metrics(&self) -> String {
+        let Instances { callers, connections, running, .. } = &*self.instances;
+        exposition::metrics(callers, connections, running.read())
     }
 
     /// An instance that ends before it has started on a request returns it, so that another one can serve it.

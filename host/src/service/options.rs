@@ -1,9 +1,13 @@
 //! The options of a service.
 
+use super::callers::AccessLog;
+use fantail_tokens::Tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The options of a service. Worst-case memory of the guests: `instances` x [`Limits::memory`](crate::Limits::memory), and the same for
+/// The options of a service. The variables `api_token` and `api_tokens` are read by the service too, for limits and metrics.
+///
+/// Worst-case memory of the guests: `instances` x [`Limits::memory`](crate::Limits::memory), and the same for
 /// each replaced instance that still has a caller.
 #[derive(Clone)]
 pub struct ServiceOptions {
@@ -22,6 +26,8 @@ pub struct ServiceOptions {
     pub head: Duration,
     /// Called with a message for each instance that breaks down. By default nothing is logged.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Called for each request of a connection when its answer has ended. It must not block. Default none.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for ServiceOptions {
@@ -34,6 +40,7 @@ impl Default for ServiceOptions {
             idle: Duration::from_secs(60),
             head: Duration::from_secs(60),
             log: Arc::new(|_| {}),
+            access_log: None,
         }
     }
 }
@@ -43,6 +50,11 @@ impl ServiceOptions {
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let key = |name: &str| format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
         let ours = (key("host_facts"), "true".to_owned());
-        self.variables.iter().map(|(name, value)| (key(name), value.clone())).chain([ours]).collect()
+        let value = |name: &str, value: &str| match Tokens::from_json(value) {
+            // The service counts batches itself, over all instances.
+            Ok(tokens) if name == "api_tokens" => tokens.without_max_batches().to_json(),
+            _ => value.to_owned(),
+        };
+        self.variables.iter().map(|(name, text)| (key(name), value(name, text))).chain([ours]).collect()
     }
 }

@@ -120,8 +120,21 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub(crate) callers: u16,
     /// Bytes that one instance may hold.
-    #[arg(long, value_name = "SIZE", default_value = "3GiB")]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub(crate) memory: bytesize::ByteSize,
+    /// A file with the tokens of callers, each with a name and limits of its own, in TOML (or JSON, if it ends in .json):
+    /// [[tokens]], name = "ci", token = "…", max_batches = 2, max_deadline = "10s", metrics = true.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Prints a line per request to standard error: time, peer, name of the token, method, path, status, bytes, duration.
+    #[arg(long)]
+    pub(crate) access_log: bool,
+    /// Connections of clients at once.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_connections: u16,
+    /// Connections of one IPv4 address, or one IPv6 network of 64 bits. Behind a proxy, give it as many as --max-connections.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_connections_per_peer: u16,
     /// Time for those being answered when the service is told to stop.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = grace)]
     pub(crate) grace: Duration,

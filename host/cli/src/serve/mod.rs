@@ -1,10 +1,14 @@
 //! `fantail serve`: serves the application without Spin.
 
-use super::arguments::Serve;
-use super::egress::{EgressError, builder};
-use super::{Exit, say};
+mod access_log;
+mod token_file;
+
+use crate::arguments::Serve;
+use crate::egress::{EgressError, builder};
+use crate::exit::{Exit, say};
 use bytes::Bytes;
 use fantail::{Limits, Listening, OriginPattern, Service, ServiceOptions};
+use fantail_tokens::{Token, TokenError, Tokens};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use std::ffi::OsString;
@@ -12,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use token_file::TokenFileError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -34,6 +39,14 @@ enum ServeError {
     NotText { name: String },
     #[error("{0}")]
     Application(String),
+    #[error("the variables api_token and api_tokens: {0}")]
+    Tokens(#[from] TokenError),
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
+    #[error("--token-file and the variable api_tokens both list tokens: use one of them")]
+    TokensTwice,
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     #[error("the variable upstreams: {0}")]
     Upstreams(#[from] fantail::PatternError),
     #[error(transparent)]
@@ -50,10 +63,21 @@ pub(crate) async fn run(serve: Serve) -> Exit {
 }
 
 async fn try_run(serve: Serve) -> Result<(), ServeError> {
-    let variables = variables(&serve.variables, std::env::vars_os())?;
-    let value = |wanted_name: &str| variables.iter().find(|(name, value)| name == wanted_name && !value.is_empty());
-    let token = value("api_token").map(|(_, token)| token.clone());
-    let upstreams = value("upstreams").map(|(_, pattern)| pattern.parse::<OriginPattern>()).transpose()?;
+    let mut variables = variables(&serve.variables, std::env::vars_os())?;
+    if let Some(path) = &serve.token_file {
+        let list = token_file::read(path)?.to_json();
+        if variables.iter().any(|(name, value)| name == "api_tokens" && !value.is_empty()) {
+            return Err(ServeError::TokensTwice);
+        }
+        variables.retain(|(name, _)| name != "api_tokens");
+        variables.push(("api_tokens".to_owned(), list));
+    }
+    let value = |wanted: &str| {
+        let variable = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
+        variable.map(|(_, value)| value.as_str())
+    };
+    let tokens = Tokens::of_variables(value("api_token"), value("api_tokens"))?;
+    let upstreams = value("upstreams").map(str::parse::<OriginPattern>).transpose()?;
     if upstreams.is_none() && serve.egress.allow.is_empty() {
         return Err(ServeError::NoOrigin);
     }
@@ -62,20 +86,28 @@ async fn try_run(serve: Serve) -> Result<(), ServeError> {
         instances: serve.instances.into(),
         callers: serve.callers.into(),
         log: Arc::new(|line| say(line)),
+        access_log: serve.access_log.then(access_log::start).transpose().map_err(ServeError::Thread)?,
         ..ServiceOptions::default()
     };
     let limits = Limits { memory: usize::try_from(serve.memory.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
     let service = builder(&serve.egress, upstreams)?.limits(limits).build_service(options)?;
-    if let Some(token) = &token {
+    for token in tokens.all() {
         check(&service, token).await?;
     }
-    let listening = Listening { grace: serve.grace, ..Listening::default() };
+    let listening = Listening {
+        grace: serve.grace,
+        connections: serve.max_connections.into(),
+        connections_per_peer: serve.max_connections_per_peer.into(),
+        ..Listening::default()
+    };
     let listen = |error| ServeError::Listen { address: serve.listen, error };
     let listener = TcpListener::bind(serve.listen).await.map_err(listen)?;
     let mut signals = Signals::new()?;
     say(format_args!("serving on http://{}/", listener.local_addr().map_err(listen)?));
-    if token.is_none() {
-        say("no token is set, so every batch is refused: --variable api_token=…, or SPIN_VARIABLE_API_TOKEN");
+    if tokens.is_empty() {
+        say(
+            "no token is set, so every batch is refused: SPIN_VARIABLE_API_TOKEN, --variable api_token=…, or --token-file",
+        );
     }
     let (stop, stopped) = oneshot::channel::<()>();
     let mut serving = pin!(service.serve(listener, listening, async { _ = stopped.await }));
@@ -95,21 +127,23 @@ async fn try_run(serve: Serve) -> Result<(), ServeError> {
 }
 
 /// Sends the application an empty batch, so that it checks its variables: errors in them are reported now, not to the first client.
-async fn check(service: &Service, token: &str) -> Result<(), ServeError> {
+async fn check(service: &Service, token: &Token) -> Result<(), ServeError> {
     let empty = Full::new(Bytes::from_static(br#"{"requests":[]}"#));
     let request = Request::post("/")
         .header("host", "localhost")
-        .header("authorization", format!("Bearer {token}"))
+        .header("authorization", format!("Bearer {}", token.token.reveal()))
         .header("content-type", "application/json")
         .body(empty)
         .map_err(|_| ServeError::Application("the variable api_token cannot be used in a header".to_owned()))?;
     let answer = service.handle(request).await;
-    if answer.status().is_success() {
+    let accepted = answer.status().is_success();
+    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if accepted {
         return Ok(());
     }
-    let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
-    Err(ServeError::Application(fantail_wire::problem_detail(&body).unwrap_or_else(|| body.into_owned())))
+    let detail = fantail_wire::problem_detail(&body).unwrap_or_else(|| body.into_owned());
+    Err(ServeError::Application(format!("token {:?}: {detail}", token.name)))
 }
 
 /// The signals that stop the process.
@@ -133,8 +167,17 @@ impl Signals {
 }
 
 /// The variables of the application, as in spin.toml.
-const KNOWN_VARIABLES: [&str; 7] =
-    ["api_token", "max_batch_bytes", "max_body_bytes", "max_concurrency", "max_deadline", "max_requests", "upstreams"];
+const KNOWN_VARIABLES: [&str; 9] = [
+    "api_token",
+    "api_tokens",
+    "max_batch_bytes",
+    "max_body_bytes",
+    "max_concurrency",
+    "max_deadline",
+    "max_requests",
+    "max_window_bytes",
+    "upstreams",
+];
 
 /// The variables of the arguments, and those of the environment that the arguments do not set.
 fn variables(
@@ -176,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_known_variables_are_those_of_spin_toml() {
-        let manifest: toml::Table = include_str!("../../../spin.toml").parse().unwrap();
+        let manifest: toml::Table = include_str!("../../../../spin.toml").parse().unwrap();
         assert!(manifest["variables"].as_table().unwrap().keys().eq(KNOWN_VARIABLES));
     }
 }
