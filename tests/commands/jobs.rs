@@ -182,6 +182,19 @@ async fn a_body_that_was_being_stored_is_asked_for_again_if_that_is_safe() {
 }
 
 #[tokio::test]
+async fn who_asks_is_not_what_is_asked() {
+    let (origin, job) = (origin().await, Job::new());
+    let object = serde_json::json!({"url": origin.url("/b")});
+    let input = format!("{}\n{object}\n", origin.url("/a"));
+    job.run(&["-A", "fantail/1.0"], &input).await;
+    let (_, stderr) = job.run(&["--resume", "-A", "fantail/2.0"], &input).await;
+    assert!(stderr.contains("skipped      2 had an outcome"), "{stderr}");
+    let named = serde_json::json!({"url": origin.url("/b"), "headers": {"user-agent": "a program"}});
+    let (_, stderr) = job.run(&["--resume"], &named.to_string()).await;
+    assert!(stderr.contains("skipped      0 had an outcome"), "{stderr}");
+}
+
+#[tokio::test]
 async fn credentials_may_change_between_runs() {
     let (origin, job) = (origin().await, Job::new());
     let input = urls(&origin, &["/a"]);

@@ -89,7 +89,7 @@ impl<S: AsyncBufRead + Send + Unpin + 'static> Lines<S> {
             return Some(self.template.item(id, text, None, Context::default()));
         }
         match request_with_context(text, id) {
-            Ok((request, context)) => Some(Item::request(id, self.template.complete(request), context)),
+            Ok((request, context)) => Some(self.template.complete(id, request, context)),
             Err(error) => malformed(readable(text), error.to_string()),
         }
     }

@@ -15,6 +15,9 @@ pub(crate) struct Template {
     method: String,
     /// For every request that has no header of the same name.
     common: Vec<Header>,
+    /// For every request that names no client. Who asks is not what is asked: a request's key does not depend on it, so that a newer version
+    /// of this program resumes what an older one began.
+    user_agent: Option<Header>,
     /// What describes the body, for requests that are given as URLs.
     described: Vec<Header>,
     body: Option<Vec<u8>>,
@@ -49,26 +52,28 @@ impl Template {
             let credentials = user.contains(':').then(|| BASE64_STANDARD.encode(user)).ok_or(TemplateError::User)?;
             given.default_to(&mut defaults, "authorization", &format!("Basic {credentials}"));
         }
+        let mut client = Vec::new();
         if !http.user_agent.is_empty() {
-            given.default_to(&mut defaults, "user-agent", &http.user_agent);
+            given.default_to(&mut client, "user-agent", &http.user_agent);
         }
         given.headers.extend(defaults);
-        Ok(Self { method, common: given.headers, described, body })
+        Ok(Self { method, common: given.headers, user_agent: client.pop(), described, body })
     }
 
     /// The request for a bare URL, with `method` in place of the template's.
     pub(crate) fn item(&self, number: u64, url: &str, method: Option<String>, context: Context) -> Item {
-        let Self { method: default, common, described, body } = self.clone();
-        let (method, headers) = (method.unwrap_or(default), [common, described].concat());
-        Item::request(number, Request { method, headers, body, ..Request::get(number, url) }, context)
+        let method = method.unwrap_or_else(|| self.method.clone());
+        let headers = [self.common.as_slice(), &self.described].concat();
+        let request = Request { method, headers, body: self.body.clone(), ..Request::get(number, url) };
+        Item::request(number, request, context, self.user_agent.as_ref())
     }
 
-    /// The request with the common headers that it lacks.
-    pub(crate) fn complete(&self, mut request: Request) -> Request {
+    /// The request of a JSON object, with the common headers that it lacks.
+    pub(crate) fn complete(&self, number: u64, mut request: Request, context: Context) -> Item {
         let lacks = |(name, _): &&Header| !has(&request.headers, name);
         let added: Vec<Header> = self.common.iter().filter(lacks).cloned().collect();
         request.headers.extend(added);
-        request
+        Item::request(number, request, context, self.user_agent.as_ref())
     }
 }
 
@@ -103,7 +108,8 @@ impl Given {
     }
 }
 
-fn has(headers: &[Header], name: &str) -> bool {
+/// Whether there is a header of this name.
+pub(super) fn has(headers: &[Header], name: &str) -> bool {
     headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
