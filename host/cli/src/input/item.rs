@@ -1,6 +1,5 @@
 //! One request of the input, whatever its format.
 
-use super::template::has;
 use crate::key::Key;
 use fantail::{Entry, Header, Malformed};
 use fantail_engine::Request;
@@ -17,15 +16,15 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// A request. `number` is its id if the caller gave none, `user_agent` the header that it gets if it names no client.
-    pub(crate) fn request(number: u64, mut request: Request, context: Context, user_agent: Option<&Header>) -> Self {
+    /// A request. `number` is its id if the caller gave none; `user_agent` is sent too, and does not identify it.
+    pub(crate) fn request(number: u64, mut request: Request, context: Context, user_agent: Option<Header>) -> Self {
         if let Some(problem) = white_space(&request.url) {
             let readable = Readable { id: context.id, url: Some(request.url.clone()), meta: context.meta };
             return Self::malformed(number, readable, problem, Some(request.url.as_bytes()));
         }
         // The number of a line is not part of what identifies it, so that lines may move.
         let key = Key::of_request(&request, context.id.as_ref(), context.meta.as_ref());
-        request.headers.extend(user_agent.filter(|(name, _)| !has(&request.headers, name)).cloned());
+        request.headers.extend(user_agent);
         let method = Some(request.method.clone());
         let (id, repeatable) = (context.id.or(Some(Id::Number(number))), request.is_repeatable());
         Self { entry: request.into(), context: Context { id, method, ..context }, repeatable, key: Some(key) }

@@ -65,15 +65,16 @@ impl Template {
         let method = method.unwrap_or_else(|| self.method.clone());
         let headers = [self.common.as_slice(), &self.described].concat();
         let request = Request { method, headers, body: self.body.clone(), ..Request::get(number, url) };
-        Item::request(number, request, context, self.user_agent.as_ref())
+        Item::request(number, request, context, self.user_agent.clone())
     }
 
     /// The request of a JSON object, with the common headers that it lacks.
     pub(crate) fn complete(&self, number: u64, mut request: Request, context: Context) -> Item {
         let lacks = |(name, _): &&Header| !has(&request.headers, name);
+        let user_agent = self.user_agent.as_ref().filter(lacks).cloned();
         let added: Vec<Header> = self.common.iter().filter(lacks).cloned().collect();
         request.headers.extend(added);
-        Item::request(number, request, context, self.user_agent.as_ref())
+        Item::request(number, request, context, user_agent)
     }
 }
 
@@ -108,8 +109,7 @@ impl Given {
     }
 }
 
-/// Whether there is a header of this name.
-pub(super) fn has(headers: &[Header], name: &str) -> bool {
+fn has(headers: &[Header], name: &str) -> bool {
     headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
