@@ -1,6 +1,6 @@
 //! Clients that share instances, and how one of them affects the others.
 
-use super::{Edge, JSON, NDJSON, options};
+use super::{Edge, JSON, NDJSON, edge, options, with_variables};
 use crate::support::{builder, origin};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -36,6 +36,30 @@ async fn a_slow_client_is_cut_off_when_a_new_one_needs_its_place() {
         1,
         "one was cut off, the others received everything"
     );
+}
+
+/// As many as all instances together have places for.
+#[tokio::test]
+async fn v1_sixty_four_clients_that_read_nothing_shut_nobody_out_and_hold_bounded_memory() {
+    const CEILINGS: [(&str, &str); 2] = [("max_window_bytes", "1048576"), ("max_body_bytes", "262144")];
+    let origin = origin().await;
+    let edge = edge(ServiceOptions { instances: 4, ..with_variables(&CEILINGS) }).await;
+    let urls = vec![origin.url("/bytes/250000"); 200];
+    let batch = json!({"policy": {"concurrency": 4}, "requests": urls}).to_string();
+    let slow = join_all((0..64).map(|_| edge.post(JSON, batch.clone()))).await;
+    assert!(slow.iter().all(|reply| reply.status == 200));
+    let healthy = async {
+        while edge.request(Method::GET, "/healthz", &[], futures::stream::empty()).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), healthy).await.expect("before all of them are cut off anyway");
+    let headers = [("authorization", "Bearer secret")];
+    let metrics = edge.request(Method::GET, "/metrics", &headers, futures::stream::empty()).await.text().await;
+    let memory = metrics.lines().find_map(|line| line.strip_prefix("fantail_instance_memory_bytes ")).unwrap();
+    // 98 MB when this was written; the 200 bodies of each client are 3.2 GB.
+    assert!(memory.parse::<u64>().unwrap() < 192 << 20, "{memory}");
+    drop(slow);
 }
 
 /// Outcomes that were ready are delivered; the problem reports that others are lost.

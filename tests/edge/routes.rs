@@ -62,7 +62,7 @@ async fn unknown_paths_and_methods_are_refused() {
 
 /// Connections that send nothing cannot exhaust the limit.
 #[tokio::test]
-async fn silent_connections_are_closed_when_a_request_needs_their_place() {
+async fn v2_silent_connections_are_closed_when_a_request_needs_their_place() {
     let edge = Edge::listen(builder(), options(), Listening { connections: 4, ..Listening::default() }).await;
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -74,7 +74,7 @@ async fn silent_connections_are_closed_when_a_request_needs_their_place() {
 
 /// One peer cannot exhaust the limit of all, and what it has too many is closed.
 #[tokio::test]
-async fn a_peer_has_no_more_connections_than_it_may() {
+async fn v3_a_peer_has_no_more_connections_than_it_may() {
     let listening = Listening { connections_per_peer: 2, ..Listening::default() };
     let edge = Edge::listen(builder(), options(), listening).await;
     // Requests that wait for more lines keep two connections busy.

@@ -38,7 +38,7 @@ async fn each_token_has_its_own_ceilings() {
 }
 
 #[tokio::test]
-async fn a_token_with_all_its_batches_under_way_is_told_to_retry_and_others_are_served() {
+async fn v4_a_token_with_all_its_batches_under_way_is_told_to_retry_and_others_are_served() {
     let (edge, origin) = (edge(two_tokens()).await, origin().await);
     let hanging = json!({"requests": [origin.url("/hang")]});
     let mut under_way = vec![post(&edge, ALPHA, hanging.clone()).await, post(&edge, ALPHA, hanging.clone()).await];
