@@ -46,6 +46,22 @@ async fn the_first_line_may_be_a_policy_and_numbering_starts_after_it() {
 }
 
 #[tokio::test]
+async fn ids_that_are_texts_and_objects_of_the_client_come_back_as_they_were_written() {
+    let (edge, origin) = (edge(options()).await, origin().await);
+    let good = format!("{{\"id\":\"a\",\"url\":{:?},\"meta\":{{\"n\": 1.50}}}}", origin.url("/ok"));
+    let malformed = "{\"id\":\"b\",\"ulr\":\"x\",\"meta\":{\"n\": 2.50}}";
+    let text = edge.post(NDJSON, format!("{good}\n{malformed}")).await.text().await;
+    for (start, end) in [
+        ("{\"id\":\"a\",\"method\":\"GET\",", "\"meta\":{\"n\": 1.50}}"),
+        ("{\"id\":\"b\",", "\"meta\":{\"n\": 2.50}}"),
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(start) && line.ends_with(end)), "{text}");
+    }
+    let batch = edge.post(JSON, format!("{{\"requests\":[{good}]}}")).await.text().await;
+    assert!(batch.starts_with("{\"id\":\"a\",") && batch.contains("\"meta\":{\"n\": 1.50}}\n"), "{batch}");
+}
+
+#[tokio::test]
 async fn a_malformed_line_is_a_failed_outcome_and_the_batch_goes_on() {
     let (edge, origin) = (edge(options()).await, origin().await);
     let ok = origin.url("/ok");

@@ -8,9 +8,9 @@ use fantail_wire::{Body, Outcome, Response};
 fantail_conversions::types!();
 fantail_conversions::guest_setters!();
 
-/// The outcome of the request that its caller knows as `id`.
-pub(crate) fn outcome(id: u64, outcome: wit::Outcome) -> Outcome {
-    let wit::Outcome { id: _, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
+/// The outcome. Its id is the component's.
+pub(crate) fn outcome(outcome: wit::Outcome) -> Outcome {
+    let wit::Outcome { id, url, attempts, hops, timing, last_attempt, result, facts: _ } = outcome;
     let result = result.map_err(Convert::convert).map(|wit::Response { status, headers, body }| {
         let body = match body {
             wit::Body::Bytes(bytes) => Body::Bytes(bytes),
@@ -19,5 +19,13 @@ pub(crate) fn outcome(id: u64, outcome: wit::Outcome) -> Outcome {
         };
         Response { status, headers, body }
     });
-    Outcome { id, url, attempts, hops, timing: timing.convert(), last_attempt: last_attempt.convert(), result }
+    Outcome {
+        id: id.into(),
+        url,
+        attempts,
+        hops,
+        timing: timing.convert(),
+        last_attempt: last_attempt.convert(),
+        result,
+    }
 }

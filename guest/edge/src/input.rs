@@ -4,12 +4,11 @@ use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
 use crate::client::ClientGone;
 use crate::convert;
-use crate::ids::Ids;
 use crate::intake::{Body, Requests};
 use crate::lines::{Cut, Line, Lines};
 use crate::malformed::placeholder;
-use fantail_engine::Request;
-use fantail_wire::{Problem, readable};
+use crate::pending::{Asked, Pending};
+use fantail_wire::{Context, Problem, Readable, readable};
 
 /// Requests pushed at once at most.
 const MAX_PUSHED: usize = 256;
@@ -17,20 +16,20 @@ const MAX_PUSHED: usize = 256;
 /// Pushes all requests, unless the batch ends before. The problem says why not all of them were accepted.
 pub(crate) async fn feed<B: Body>(
     requests: Requests<B>,
-    (batch, ids): (&Batch, &Ids),
+    (batch, pending): (&Batch, &Pending),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, ClientGone> {
     let fed = match requests {
         Requests::List(requests) => {
             let mut requests = requests.into_iter();
             // The first ones are pushed without asking for room: most lists are no longer.
-            if push(batch, ids, requests.by_ref().take(MAX_PUSHED)) {
-                hand_over(batch, ids, requests).await;
+            if push(batch, pending, requests.by_ref().take(MAX_PUSHED)) {
+                hand_over(batch, pending, requests).await;
             }
             Ok(None)
         }
         Requests::Lines { first, preceding_lines, lines } => {
-            feed_lines(first, preceding_lines, lines, (batch, ids), ceilings).await
+            feed_lines(first, preceding_lines, lines, (batch, pending), ceilings).await
         }
     };
     batch.finish();
@@ -38,10 +37,10 @@ pub(crate) async fn feed<B: Body>(
 }
 
 async fn feed_lines<B: Body>(
-    first: Option<Request>,
+    first: Option<Asked>,
     preceding_lines: u64,
     mut lines: Box<Lines<B>>,
-    (batch, ids): (&Batch, &Ids),
+    (batch, pending): (&Batch, &Pending),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, ClientGone> {
     let mut remaining = ceilings.max_requests;
@@ -56,7 +55,7 @@ async fn feed_lines<B: Body>(
         let too_many = arrived.len() as u64 > remaining;
         arrived.truncate(usize::try_from(remaining).unwrap_or(usize::MAX));
         remaining -= arrived.len() as u64;
-        if !hand_over(batch, ids, arrived.into_iter()).await {
+        if !hand_over(batch, pending, arrived.into_iter()).await {
             return Ok(None);
         }
         if too_many {
@@ -73,11 +72,11 @@ async fn feed_lines<B: Body>(
 }
 
 /// Pushes requests as the window has room for them. Returns whether the batch accepted all of them.
-async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Request>) -> bool {
+async fn hand_over(batch: &Batch, pending: &Pending, mut requests: std::vec::IntoIter<Asked>) -> bool {
     while !requests.as_slice().is_empty() {
         let room = batch.room().await;
         // No room at all means that it accepts no more.
-        if room == 0 || !push(batch, ids, requests.by_ref().take(room as usize)) {
+        if room == 0 || !push(batch, pending, requests.by_ref().take(room as usize)) {
             return false;
         }
     }
@@ -85,16 +84,18 @@ async fn hand_over(batch: &Batch, ids: &Ids, mut requests: std::vec::IntoIter<Re
 }
 
 /// Returns whether the batch accepted them.
-fn push(batch: &Batch, ids: &Ids, requests: impl IntoIterator<Item = Request>) -> bool {
-    let requests = requests.into_iter().map(|request| convert::request(ids.insert(request.id), request));
+fn push(batch: &Batch, pending: &Pending, requests: impl IntoIterator<Item = Asked>) -> bool {
+    let requests =
+        requests.into_iter().map(|(request, context)| convert::request(pending.insert(request.id, context), request));
     batch.push(requests.collect()).is_ok()
 }
 
 /// The request of a line, or a placeholder that fails if the line has none.
-fn request(line: &Line, preceding_lines: u64) -> Request {
+fn request(line: &Line, preceding_lines: u64) -> Asked {
     let malformed = |error| {
-        let id = line.text().and_then(|text| readable(text).id?.number());
-        placeholder(id.unwrap_or(line.id(preceding_lines)), &format!("line {}: {error}", line.number))
+        let Readable { id, url: _, meta } = line.text().map(readable).unwrap_or_default();
+        let placeholder = placeholder(line.place(preceding_lines), &format!("line {}: {error}", line.number));
+        (placeholder, Context { id, meta, ..Context::default() })
     };
     line.request(preceding_lines).unwrap_or_else(malformed)
 }

@@ -4,8 +4,10 @@ use crate::answer::{refuse, refuse_field};
 use crate::ceilings::Ceilings;
 use crate::lines::{Cut, Line, Lines};
 use crate::malformed::checked;
+use crate::pending::Asked;
 use bytes::Bytes;
-use fantail_engine::{Policy, Request};
+
+use fantail_engine::{BodyMode, Policy};
 use fantail_wire::{Batch, BatchError, Problem, WireError, batch_from_json, policy_from_line, request_from_line};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use spin_sdk::http::{HeaderMap, StatusCode};
@@ -31,9 +33,9 @@ pub(crate) struct Intake<B> {
 /// Requests, some of which may not have arrived.
 pub(crate) enum Requests<B> {
     /// A JSON batch, which has to be complete to be parsed.
-    List(Vec<Request>),
+    List(Vec<Asked>),
     /// Lines, of which the first has been read.
-    Lines { first: Option<Request>, preceding_lines: u64, lines: Box<Lines<B>> },
+    Lines { first: Option<Asked>, preceding_lines: u64, lines: Box<Lines<B>> },
 }
 
 impl<B: Body> Intake<B> {
@@ -79,8 +81,8 @@ async fn read_batch<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
         Err(BatchError::TooMany) => return Err(ceilings.too_many_requests()),
         Err(BatchError::Malformed(error)) => return Err(malformed(error)),
     };
-    for (place, request) in requests.iter().enumerate() {
-        if request.options.body == Some(fantail_engine::BodyMode::Unread) {
+    for (place, (request, _)) in requests.iter().enumerate() {
+        if request.options.body == Some(BodyMode::Unread) {
             let field = format!("requests[{place}].options.body");
             return Err(refuse_field(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -112,16 +114,16 @@ impl Line {
         Some(if self.number == 1 { text.trim_start_matches(BOM) } else { text })
     }
 
-    /// The request of this line. Its id is the number of the line, from 0, not counting the `preceding_lines`.
-    pub(crate) fn request(&self, preceding_lines: u64) -> Result<Request, WireError> {
-        let id = self.id(preceding_lines);
+    /// The request of this line.
+    pub(crate) fn request(&self, preceding_lines: u64) -> Result<Asked, WireError> {
         let not_text = || WireError { field: String::new(), reason: "not UTF-8".to_owned(), line: None, column: None };
         let text = self.text().ok_or_else(not_text)?;
-        let request = request_from_line(text, id, |url| Request::get(id, url))?;
-        Ok(checked(request, self.number))
+        let (request, context) = request_from_line(text, self.place(preceding_lines))?;
+        Ok((checked(request, self.number), context))
     }
 
-    pub(crate) fn id(&self, preceding_lines: u64) -> u64 {
+    /// The number of this line, from 0, not counting the `preceding_lines`. It is the id of a request that has none.
+    pub(crate) fn place(&self, preceding_lines: u64) -> u64 {
         self.number.saturating_sub(preceding_lines + 1)
     }
 }

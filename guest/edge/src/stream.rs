@@ -5,12 +5,12 @@ use crate::bindings::fantail::fetch::batch::Batch;
 use crate::ceilings::Ceilings;
 use crate::client::{Client, ClientGone};
 use crate::convert;
-use crate::ids::Ids;
 use crate::input::feed;
 use crate::intake::{Body, Requests};
 use crate::malformed;
+use crate::pending::Pending;
 use fantail_conversions::Convert;
-use fantail_wire::{Problem, problem_to_line, summary_to_line, write_outcome};
+use fantail_wire::{Problem, problem_to_line, summary_to_line, write_outcome_with};
 use futures::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use spin_sdk::time::sleep;
@@ -40,11 +40,11 @@ pub(crate) fn answer<B: Body + 'static>(
     spawn(async move {
         let _under_way = under_way;
         // When the client has gone, the batch is dropped.
-        let ids = Ids::default();
+        let pending = Pending::default();
         // The client may send more lines while no request is pending.
         batch.keep_open();
-        let feed = feed(requests, (&batch, &ids), ceilings);
-        if let Ok(client) = stream_outcomes(Client::new(body), (&batch, &ids), feed).await {
+        let feed = feed(requests, (&batch, &pending), ceilings);
+        if let Ok(client) = stream_outcomes(Client::new(body), (&batch, &pending), feed).await {
             drop(client);
             let _ = trailers.write(Ok(None)).await;
         }
@@ -85,7 +85,7 @@ enum SideEvent {
 /// Feeds the component and writes its outcomes. Returns the client after the last line.
 async fn stream_outcomes(
     client: Client,
-    (batch, ids): (&Batch, &Ids),
+    (batch, pending): (&Batch, &Pending),
     feed: impl Future<Output = Result<Option<Problem>, ClientGone>>,
 ) -> Result<Client, ClientGone> {
     let futures = FuturesUnordered::from_iter([feed.map(SideEvent::Fed).boxed_local(), probe()]);
@@ -96,10 +96,10 @@ async fn stream_outcomes(
         let mut lines = Vec::new();
         for outcome in taken {
             // The component returns one outcome for each request that was pushed.
-            let Some(id) = ids.remove(outcome.id) else { continue };
-            let mut outcome = convert::outcome(id, outcome);
+            let Some(context) = pending.remove(outcome.id) else { continue };
+            let mut outcome = convert::outcome(outcome);
             malformed_lines += u64::from(malformed::restore(&mut outcome));
-            write_outcome(outcome, &mut lines);
+            write_outcome_with(outcome, context, &mut lines);
         }
         let client = side_tasks.client().await?;
         side_tasks.futures.push(client.write(lines).map(SideEvent::Written).boxed_local());

@@ -1,6 +1,7 @@
 //! A whole batch: `{"policy":{…},"requests":[…]}`, or a line `{"policy":{…}}` before lines with requests.
 
 use crate::WireError;
+use crate::context::Context;
 use crate::error::parse;
 use crate::policy::PolicyJson;
 use crate::request::RequestJson;
@@ -16,8 +17,8 @@ use std::fmt;
 pub struct Batch {
     /// The default if the batch has none.
     pub policy: Policy,
-    /// In the order they were written.
-    pub requests: Vec<Request>,
+    /// In the order they were written, each with its index from 0 as its number, and with what is said beside it.
+    pub requests: Vec<(Request, Context)>,
 }
 
 /// Why a text is not a batch.
@@ -108,7 +109,7 @@ impl<'de> Visitor<'de> for ItemsVisitor {
     }
 }
 
-/// Parses a batch of at most `max_requests` requests. A request without an id gets its index, from 0.
+/// Parses a batch of at most `max_requests` requests.
 pub fn batch_from_json(text: &str, max_requests: u64) -> Result<Batch, BatchError> {
     REQUEST_LIMIT.set((max_requests, false));
     let BatchJson { policy: PolicyJson(policy), requests: Items(requests) } =

@@ -26,5 +26,5 @@ pub use outcome::{
 pub use policy::{policy_from_json, policy_path, policy_to_json};
 pub use problem::{Ceiling, Problem, problem_detail, problem_to_json, problem_to_line};
 pub use recorded::{Recorded, recorded_from_json};
-pub use request::{Readable, readable, request_from_json, request_from_line, request_to_json, request_with_context};
+pub use request::{Readable, readable, request_from_line, request_to_json, request_with_context};
 pub use summary::summary_to_line;

@@ -65,28 +65,18 @@ fn no_headers(headers: &Headers) -> bool {
     headers.0.is_empty()
 }
 
-/// Parses a line of input: an object, or a bare URL, which `bare` turns into a request. An object without an id gets
-/// `line`, which counts from 0.
-pub fn request_from_line(text: &str, line: u64, bare: impl FnOnce(&str) -> Request) -> Result<Request, WireError> {
+/// Parses a line of input, which is an object or a bare URL, as [`request_with_context`] does.
+pub fn request_from_line(text: &str, number: u64) -> Result<(Request, Context), WireError> {
     match text.trim() {
-        object if object.starts_with('{') => request_from_json(object, line),
-        url => Ok(bare(url)),
+        object if object.starts_with('{') => request_with_context(object, number),
+        url => RequestJson::bare(url).into_request(number),
     }
-}
-
-/// Parses an object. A request without an id gets `id`.
-pub fn request_from_json(text: &str, id: u64) -> Result<Request, WireError> {
-    parse::<RequestJson>(text)?.into_request(id)
 }
 
 /// Parses an object, with the caller's id and object beside the request, which gets `number` as its own id. The
 /// context has no start and no key.
 pub fn request_with_context(text: &str, number: u64) -> Result<(Request, Context), WireError> {
-    let mut json: RequestJson = parse(text)?;
-    let (id, meta) = (json.id.take(), json.meta.take());
-    let request = json.into_request(number)?;
-    let context = Context { id, method: Some(request.method.clone()), meta, ..Context::default() };
-    Ok((request, context))
+    parse::<RequestJson>(text)?.into_request(number)
 }
 
 /// The readable parts of a malformed request, so that its outcome can be told from others.
@@ -146,16 +136,8 @@ impl RequestJson {
         Self { id: None, method, url, headers, body: None, body_base64: None, options: None, meta: None }
     }
 
-    /// As a request whose id is a number, and that has nothing beside it.
-    pub(crate) fn into_request(self, id: u64) -> Result<Request, WireError> {
-        let id = match self.id {
-            None => id,
-            Some(Id::Number(id)) => id,
-            Some(Id::Text(_)) => return Err(WireError::at("id", "expected a whole number from 0 here, not a string")),
-        };
-        if self.meta.is_some() {
-            return Err(WireError::at("meta", "is not handed through here: use the id"));
-        }
+    /// As a request with this number, and what is said beside it.
+    pub(crate) fn into_request(self, number: u64) -> Result<(Request, Context), WireError> {
         let body = match (self.body, self.body_base64) {
             (None, None) => None,
             (Some(text), None) => Some(text.into_bytes()),
@@ -179,8 +161,9 @@ impl RequestJson {
                 PriorityJson::High => Priority::High,
             }),
         });
-        let RequestJson { method, url, headers: Headers(headers), .. } = self;
-        Ok(Request { id, method, url, headers, body, options })
+        let RequestJson { id, method, url, headers: Headers(headers), meta, .. } = self;
+        let context = Context { id, method: Some(method.clone()), meta, ..Context::default() };
+        Ok((Request { id: number, method, url, headers, body, options }, context))
     }
 }
 

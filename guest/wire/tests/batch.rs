@@ -2,7 +2,8 @@
 
 use fantail_engine::{Cause, Latency, Policy, Request, StatusCounts, Summary};
 use fantail_wire::{
-    BatchError, Ceiling, Problem, batch_from_json, policy_from_line, problem_to_json, problem_to_line, summary_to_line,
+    BatchError, Ceiling, Id, Problem, batch_from_json, policy_from_line, problem_to_json, problem_to_line,
+    summary_to_line,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +15,10 @@ fn a_batch_has_a_policy_and_requests_as_urls_or_objects() {
     let batch = batch_from_json(text, 3).unwrap();
     assert_eq!(batch_from_json(text, 2), Err(BatchError::TooMany));
     assert_eq!(batch.policy, Policy { concurrency: Some(2), ..Policy::default() });
-    let expected = [Request::get(0, "http://a.test/"), Request::get(9, "http://b.test/"), Request::get(2, "c")];
-    assert_eq!(batch.requests, expected);
+    let (requests, contexts): (Vec<_>, Vec<_>) = batch.requests.into_iter().unzip();
+    assert_eq!(requests, [Request::get(0, "http://a.test/"), Request::get(1, "http://b.test/"), Request::get(2, "c")]);
+    let ids: Vec<_> = contexts.into_iter().map(|context| context.id).collect();
+    assert_eq!(ids, [None, Some(Id::Number(9)), None]);
     assert_eq!(batch_from_json("{\"requests\":[]}", 0).unwrap().policy, Policy::default());
 }
 

@@ -1,9 +1,8 @@
-use fantail_engine::Request;
 use fantail_wire::{policy_from_json, request_from_line};
 
 /// The error for a request that cannot be parsed.
 fn error_for(text: &str) -> String {
-    request_from_line(text, 0, |url| Request::get(0, url)).unwrap_err().to_string()
+    request_from_line(text, 0).unwrap_err().to_string()
 }
 
 #[test]
@@ -17,9 +16,7 @@ fn a_field_of_the_wrong_kind_is_named_with_its_path() {
     for (text, start) in [
         (r#"{"url":5}"#, "url: invalid type: integer `5`, expected a string"),
         (r#"{"url":"x","id":-1}"#, "id: invalid type: integer `-1`, expected a whole number from 0 or a string"),
-        (r#"{"url":"x","id":"a"}"#, "id: expected a whole number from 0 here"),
         (r#"{"url":"x","meta":5}"#, "meta: expected an object"),
-        (r#"{"url":"x","meta":{}}"#, "meta: is not handed through here"),
         (r#"{"url":"x","headers":{"accept":5}}"#, "headers.accept: a string, a list of strings, or"),
         (r#"{"url":"x","options":{"timeout":"soon"}}"#, "options.timeout: expected a time such as"),
         (

@@ -1,16 +1,19 @@
 use fantail_engine::{Facts, Protocol, Request, Timing};
 use fantail_wire::{
-    Body, Context, Meta, Outcome, Recorded, Response, outcome_to_json, outcome_with_context, recorded_from_json,
+    Body, Context, Id, Meta, Outcome, Recorded, Response, outcome_to_json, outcome_with_context, recorded_from_json,
     request_from_line, request_with_context, write_outcome_with,
 };
 use std::time::Duration;
 
 #[test]
 fn a_line_is_a_url_or_an_object() {
-    let read = |line| request_from_line(line, 3, |url| Request::get(3, url));
-    assert_eq!(read(" http://origin.test/ \r"), Ok(Request::get(3, "http://origin.test/")));
-    assert_eq!(read(r#"{"url":"http://origin.test/"}"#), Ok(Request::get(3, "http://origin.test/")));
-    assert_eq!(read(r#"{"id":9,"url":"x"}"#).unwrap().id, 9);
+    let read = |line| request_from_line(line, 3).unwrap();
+    let context = Context { method: Some("GET".to_owned()), ..Context::default() };
+    let expected = (Request::get(3, "http://origin.test/"), context);
+    assert_eq!(read(" http://origin.test/ \r"), expected);
+    assert_eq!(read(r#"{"url":"http://origin.test/"}"#), expected);
+    let (request, context) = read(r#"{"id":9,"url":"x"}"#);
+    assert_eq!((request.id, context.id), (3, Some(Id::Number(9))));
 }
 
 #[test]

@@ -3,8 +3,8 @@ use fantail_engine::{
     RequestOptions, Sent, Timing, Until,
 };
 use fantail_wire::{
-    Body, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json, request_from_json,
-    request_from_line, request_to_json,
+    Body, Id, Outcome, Response, outcome_from_json, outcome_to_json, policy_from_json, policy_to_json,
+    request_from_line, request_to_json, request_with_context,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -158,7 +158,8 @@ proptest! {
     fn requests_are_read_back_as_they_were_written(request in request()) {
         let line = request_to_json(&request);
         prop_assert!(!line.contains('\n'));
-        prop_assert_eq!(request_from_json(&line, 0), Ok(request));
+        let (read, context) = request_with_context(&line, request.id).unwrap();
+        prop_assert_eq!((read, context.id), (request.clone(), Some(Id::Number(request.id))));
     }
 
     #[test]
@@ -175,7 +176,7 @@ proptest! {
 
     #[test]
     fn no_text_whatever_breaks_the_reader(text in any::<String>(), id in any::<u64>()) {
-        let _ = request_from_line(&text, id, |url| Request::get(id, url));
+        let _ = request_from_line(&text, id);
         let _ = policy_from_json(&text);
         let _ = outcome_from_json(&text);
     }
