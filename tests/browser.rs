@@ -31,6 +31,8 @@ impl Browser {
     }
 
     async fn click(&self, selector: &str) {
+        // Rows are drawn with the next frame.
+        self.until(&format!("return document.querySelector('{selector}') !== null")).await;
         self.run(&format!("document.querySelector('{selector}').click()")).await;
     }
 
@@ -97,6 +99,11 @@ async fn one_by_one(browser: &Browser, origin: &Origin) {
     until(origin, |counts| counts.in_flight == 0).await;
     let hints = browser.run("return document.getElementById('hints').innerText").await;
     assert!(hints.as_str().unwrap().contains("The line is not a request"), "{hints}");
+
+    // Time that no measurement covers belongs to the part that did not end.
+    let hanging = format!("{{\"url\":{:?},\"options\":{{\"timeout\":\"300ms\"}}}}", origin.url("/hang"));
+    send(browser, &hanging, "secret").await;
+    browser.until("return /to the head: (2|3)\\d\\d ms/.test(document.querySelector('#canvas .bar')?.title)").await;
 
     // What a server sends is text, whatever it looks like.
     let markup =

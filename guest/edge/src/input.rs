@@ -28,8 +28,8 @@ pub(crate) async fn feed<B: Body>(
             }
             Ok(None)
         }
-        Requests::Lines { first, preceding_lines, lines } => {
-            feed_lines(first, preceding_lines, lines, (batch, pending), ceilings).await
+        Requests::Lines { read, preceding_lines, lines } => {
+            feed_lines(read, preceding_lines, lines, (batch, pending), ceilings).await
         }
     };
     batch.finish();
@@ -37,14 +37,13 @@ pub(crate) async fn feed<B: Body>(
 }
 
 async fn feed_lines<B: Body>(
-    first: Option<Asked>,
+    mut arrived: Vec<Asked>,
     preceding_lines: u64,
     mut lines: Box<Lines<B>>,
     (batch, pending): (&Batch, &Pending),
     ceilings: Ceilings,
 ) -> Result<Option<Problem>, ClientGone> {
     let mut remaining = ceilings.max_requests;
-    let mut arrived = Vec::from_iter(first);
     loop {
         // Requests that have arrived are pushed before waiting for more.
         while arrived.len() < MAX_PUSHED

@@ -34,8 +34,8 @@ pub(crate) struct Intake<B> {
 pub(crate) enum Requests<B> {
     /// A JSON batch, which has to be complete to be parsed.
     List(Vec<Asked>),
-    /// Lines, of which the first has been read.
-    Lines { first: Option<Asked>, preceding_lines: u64, lines: Box<Lines<B>> },
+    /// Lines, of which the first may have been read.
+    Lines { read: Vec<Asked>, preceding_lines: u64, lines: Box<Lines<B>> },
 }
 
 impl<B: Body> Intake<B> {
@@ -100,12 +100,15 @@ async fn first_line<B: Body>(body: B, ceilings: Ceilings) -> Result<Intake<B>, P
     let policy = first.as_ref().and_then(|line| Some((line.number, policy_from_line(line.text()?)?)));
     if let Some((number, policy)) = policy {
         let policy = policy.map_err(|error| malformed(WireError { line: Some(number), ..error }))?;
-        return Ok(Intake { policy, requests: Requests::Lines { first: None, preceding_lines: number, lines } });
+        return Ok(Intake { policy, requests: Requests::Lines { read: Vec::new(), preceding_lines: number, lines } });
     }
     let first = first
         .map(|line| line.request(0).map_err(|error| malformed(WireError { line: Some(line.number), ..error })))
         .transpose()?;
-    Ok(Intake { policy: Policy::default(), requests: Requests::Lines { first, preceding_lines: 0, lines } })
+    Ok(Intake {
+        policy: Policy::default(),
+        requests: Requests::Lines { read: Vec::from_iter(first), preceding_lines: 0, lines },
+    })
 }
 
 impl Line {

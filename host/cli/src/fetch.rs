@@ -108,7 +108,7 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
             (run::run(outcomes, &plan, progress, &mut [&mut details], &mut sink).await, sink.exports)
         }
     };
-    if fetch.job.resumes() {
+    if fetch.job.resumes() && !fetch.output.display.quiet {
         say(format_args!("skipped      {} had an outcome", count(skipped.count())));
     }
     let exit = summarise(&ended, &details, &settings, fetch, summary_file);

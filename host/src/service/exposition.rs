@@ -30,7 +30,8 @@ pub(super) fn metrics(callers: &Callers, connections: &ConnectionCounters, insta
 
 fn requests(text: &mut Exposition, callers: &Callers) {
     const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-    let simple: [(&str, &str, &str, fn(&CallerCounters) -> &Counter); 4] = [
+    type Of = fn(&CallerCounters) -> &Counter;
+    let simple: [(&str, &str, &str, Of); 4] = [
         ("http_requests_in_flight", "gauge", "Requests whose answers have not ended, by token.", |c| &c.in_flight),
         ("http_incomplete_total", "counter", "Answers that broke off or were not read to their end.", |c| {
             &c.incomplete

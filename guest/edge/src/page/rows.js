@@ -14,6 +14,7 @@ const SPANS = {
   upload: "sending the body",
   head: "to the head",
   body: "reading the body",
+  own: "in Fantail itself, and from one part to the next",
 };
 
 /** The most characters of a body or a detail that a row keeps. */
@@ -52,8 +53,14 @@ function bytesOf({ body, body_base64: binary }) {
   return (binary.length / 4) * 3 - (binary.endsWith("==") ? 2 : binary.endsWith("=") ? 1 : 0);
 }
 
-/** The parts of the time in microseconds. What is in no part went to earlier attempts, and to what this application did itself. */
-function spansOf({ timing, last_attempt: last = {} }) {
+/** The part in which a request was when it failed, by the failure's phase. */
+const FAILED_IN = { queue: "slot", resolve: "resolve", connect: "connect", tls: "tls", head: "head", body: "body" };
+
+/**
+ * The parts of the time in microseconds. What is in none of them went to earlier attempts, if there were any; or to the part that did not end, as
+ * it has no measurement; or to Fantail itself.
+ */
+function spansOf({ attempts, hops = [], timing, error, last_attempt: last = {} }) {
   const known = {
     slot: timing.queued_us,
     wait: last.queued_us,
@@ -65,7 +72,9 @@ function spansOf({ timing, last_attempt: last = {} }) {
     body: timing.body_us,
   };
   const sum = Object.values(known).reduce((sum, part) => sum + (part ?? 0), 0);
-  const parts = { ...known, earlier: Math.max(0, timing.total_us - sum) };
+  const failedIn = FAILED_IN[error?.phase];
+  const rest = attempts > 1 || hops.length > 0 ? "earlier" : failedIn && !known[failedIn] ? failedIn : "own";
+  const parts = { ...known, [rest]: Math.max(0, timing.total_us - sum) };
   return Object.keys(SPANS).map((name) => [name, parts[name] ?? 0]).filter(([, micros]) => micros > 0);
 }
 

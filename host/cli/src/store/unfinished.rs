@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use tempfile::NamedTempFile;
 
 /// The permissions of a new file, from which the process's umask takes some.
@@ -84,8 +85,9 @@ fn unnamed(folder: &Path) -> Option<File> {
 
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = open(folder, flags, Mode::from_raw_mode(MODE)).ok()?;
-    // Without /proc it could not be linked.
-    Path::new(&by_descriptor(&file)).exists().then(|| file.into())
+    // Looked for once: a look at /proc takes as long as a small file.
+    static LINKABLE: OnceLock<bool> = OnceLock::new();
+    LINKABLE.get_or_init(|| Path::new(&by_descriptor(&file)).exists()).then(|| file.into())
 }
 
 #[cfg(not(target_os = "linux"))]
