@@ -45,6 +45,9 @@ async fn csv_has_a_row_of_names_and_as_many_fields_in_each_row() {
     let told = ["status", "cause", "body_bytes", "retryable"].map(|name| field(&rows[1], name));
     assert_eq!(told, ["", "connection-terminated", "", "true"]);
     assert!(field(&rows[0], "total_us").parse::<u64>().unwrap() > 0);
+    assert!(field(&rows[0], "started_us").parse::<u64>().unwrap() > 0);
+    assert_eq!(field(&rows[1], "method"), "GET");
+    assert_eq!((field(&rows[1], "key").len(), field(&rows[1], "meta")), (24, String::new()));
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use crate::store::Stored;
 use csv::WriterBuilder;
 use fantail::Protocol;
-use fantail_wire::Body;
+use fantail_wire::{Body, Meta};
 use std::io;
 use std::time::Duration;
 
-/// The names of the columns. Spans are in microseconds.
-const NAMES: [&str; 18] = [
+/// The names of the columns. Spans are in microseconds, `meta` is an object in JSON.
+const NAMES: [&str; 22] = [
     "id",
     "url",
     "status",
@@ -27,6 +27,10 @@ const NAMES: [&str; 18] = [
     "body_file",
     "remote",
     "protocol",
+    "method",
+    "started_us",
+    "key",
+    "meta",
 ];
 
 /// Prints outcomes as rows, the first after the names of the columns.
@@ -47,7 +51,7 @@ impl Csv {
 }
 
 fn row(stored: &Stored) -> [String; NAMES.len()] {
-    let outcome = &stored.outcome;
+    let Stored { outcome, context, .. } = stored;
     let (response, failure) = (outcome.result.as_ref().ok(), outcome.result.as_ref().err());
     let timing = outcome.timing;
     let micros = |span: Duration| span.as_micros().to_string();
@@ -64,7 +68,7 @@ fn row(stored: &Stored) -> [String; NAMES.len()] {
         Protocol::Http2 => "h2",
     });
     [
-        stored.context.id.as_ref().map_or_else(|| outcome.id.to_string(), ToString::to_string),
+        context.id.as_ref().map_or_else(|| outcome.id.to_string(), ToString::to_string),
         outcome.url.clone(),
         or_empty(status.map(|status| status.to_string())),
         named(failure.map(|failure| failure.cause.name())),
@@ -82,5 +86,9 @@ fn row(stored: &Stored) -> [String; NAMES.len()] {
         or_empty(file),
         or_empty(facts.remote.map(|remote| remote.to_string())),
         named(protocol),
+        or_empty(context.method.clone()),
+        or_empty(context.started_us.map(|started| started.to_string())),
+        or_empty(context.key.clone()),
+        named(context.meta.as_ref().map(Meta::as_str)),
     ]
 }
