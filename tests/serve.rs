@@ -122,7 +122,25 @@ async fn a_token_file_gives_callers_names_and_limits() {
     assert_eq!(server.post_with("0123456789abcdef", &two).await.status(), 413);
     let metrics = client().get(format!("{}metrics", server.url)).bearer_auth("0123456789abcdef");
     let metrics = metrics.send().await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("fantail_http_responses_total{token=\"ci\",class=\"4xx\"} 1"), "{metrics}");
+    for class in ["2xx", "4xx"] {
+        let line = format!("fantail_http_responses_total{{token=\"ci\",class=\"{class}\"}} 1\n");
+        assert!(metrics.contains(&line), "without the check at start: {metrics}");
+    }
+}
+
+/// More lines than the pipe and the queue for it have room for.
+#[tokio::test]
+async fn a_standard_error_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
+    let arguments = ["--allow", "http://a.test", "--variable", "api_token=secret", "--access-log"];
+    let mut server = Server::start(&arguments, &[]).await;
+    let (client, url) = (client(), format!("{}healthz", server.url));
+    for _ in 0..6_000 {
+        assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
+    }
+    drop(client);
+    server.signal("-TERM").await;
+    let status = timeout(Duration::from_secs(10), server.process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]

@@ -57,8 +57,9 @@ async fn ids_that_are_texts_and_objects_of_the_client_come_back_as_they_were_wri
     ] {
         assert!(text.lines().any(|line| line.starts_with(start) && line.ends_with(end)), "{text}");
     }
-    let batch = edge.post(JSON, format!("{{\"requests\":[{good}]}}")).await.text().await;
-    assert!(batch.starts_with("{\"id\":\"a\",") && batch.contains("\"meta\":{\"n\": 1.50}}\n"), "{batch}");
+    let indented = good.replace("{\"n\"", "{\r\n  \"n\"");
+    let batch = edge.post(JSON, format!("{{\"requests\":[{indented}]}}")).await.text().await;
+    assert!(batch.starts_with("{\"id\":\"a\",") && batch.contains("\"meta\":{    \"n\": 1.50}}\n"), "{batch}");
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use super::tokens::{ALPHA, BETA, post, two_tokens};
 use super::{Edge, edge};
-use crate::support::{origin, refused_url};
-use fantail::ServiceOptions;
+use crate::support::{builder, origin, refused_url};
+use fantail::{Listening, ServiceOptions};
 use http::Method;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::TcpStream;
 
 async fn metrics(edge: &Edge, token: Option<&str>) -> (u16, String) {
     let authorization = token.map(|token| format!("Bearer {token}"));
@@ -95,4 +96,18 @@ async fn the_access_log_has_every_request_once() {
         assert!(!record.contains("s3cret") && !record.contains(ALPHA), "{record}");
     }
     assert!(records[0].contains("token: None") && records[1].contains("token: Some(\"alpha\")"), "{records:?}");
+}
+
+/// Clients that read nothing, and those that say nothing.
+#[tokio::test]
+async fn metrics_say_why_connections_were_closed_on_clients() {
+    let limit = Duration::from_millis(300);
+    let listening = Listening { slow: limit, head: limit, ..Listening::default() };
+    let (edge, origin) = (Edge::listen(builder(), two_tokens(), listening).await, origin().await);
+    let _silent = TcpStream::connect(edge.address).await.unwrap();
+    let long = vec![origin.url("/bytes/1000000"); 20];
+    let _slow = post(&edge, ALPHA, json!({"requests": long})).await;
+    let text = metrics_with(&edge, "fantail_connections_closed_total{reason=\"slow\"} 1").await;
+    // Those that asked for metrics, and said nothing after that, may be more of them.
+    assert!(text.contains("{reason=\"no-head\"}") && !text.contains("{reason=\"no-head\"} 0"), "{text}");
 }

@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// A caller's own object, kept as it was written.
+/// A caller's own object, kept as it was written, but on one line.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Meta(Box<RawValue>);
@@ -114,7 +114,15 @@ impl FromStr for Meta {
 impl<'de> Deserialize<'de> for Meta {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        if raw.get().starts_with('{') { Ok(Self(raw)) } else { Err(D::Error::custom("expected an object")) }
+        if !raw.get().starts_with('{') {
+            return Err(D::Error::custom("expected an object"));
+        }
+        if raw.get().contains(['\n', '\r']) {
+            // White space between its parts, since texts have none of these unescaped (RFC 8259, section 7). An outcome is one line.
+            let line = raw.get().replace(['\n', '\r'], " ");
+            return RawValue::from_string(line).map(Self).map_err(D::Error::custom);
+        }
+        Ok(Self(raw))
     }
 }
 

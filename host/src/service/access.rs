@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Access<'a> {
-    /// The method.
+    /// The method, at most 16 bytes of it.
     pub method: &'a str,
     /// The path without the query, at most 256 bytes of it.
     pub path: &'a str,
@@ -20,7 +20,7 @@ pub struct Access<'a> {
     /// The name of the token that was presented, if it is one.
     pub token: Option<&'a str>,
     /// The client's address, or that of a proxy in front.
-    pub peer: Option<SocketAddr>,
+    pub peer: SocketAddr,
     /// Whether the whole answer was handed to the connection.
     pub is_complete: bool,
 }

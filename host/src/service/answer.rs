@@ -14,6 +14,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use wasmtime_wasi_http::Error;
 
+/// The most bytes of the piece that ends with the summary of a batch.
+const MAX_SUMMARY: usize = 16 * 1024;
+
 /// The body of an answer. Dropping it tells the application that its client has disconnected.
 pub struct Answer {
     body: UnsyncBoxBody<Bytes, Error>,
@@ -80,7 +83,9 @@ impl Answer {
     fn passes(&mut self, piece: &Bytes) {
         if let Some(last) = piece.last() {
             self.at_line_start = *last == b'\n';
-            self.last = self.is_json_lines.then(|| piece.clone());
+            // A longer one is no summary, and need not be kept after it was sent.
+            let may_be_summary = self.is_json_lines && self.at_line_start && piece.len() <= MAX_SUMMARY;
+            self.last = may_be_summary.then(|| piece.clone());
         }
         if let Some(tracked) = &mut self.tracked {
             tracked.sent(piece.len());

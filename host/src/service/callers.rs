@@ -14,6 +14,8 @@ pub(crate) struct Callers {
     tokens: Tokens,
     /// By the token's place. The last one is for requests without a token.
     counters: Vec<CallerCounters>,
+    /// For checks, which are in no metrics.
+    pub(super) uncounted: CallerCounters,
     pub(super) log: Option<AccessLog>,
 }
 
@@ -30,7 +32,7 @@ impl Callers {
         };
         let tokens = Tokens::of_variables(value("api_token"), value("api_tokens")).unwrap_or_default();
         let counters = (0..=tokens.all().len()).map(|_| CallerCounters::default()).collect();
-        Self { tokens, counters, log }
+        Self { tokens, counters, uncounted: CallerCounters::default(), log }
     }
 
     /// Whose token a request has.

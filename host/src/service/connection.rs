@@ -6,6 +6,7 @@ use super::idle::{Connection, Idle};
 use super::peers::{Peer, PeerConnection, Peers};
 use super::slow_clients::{SlowClientGuard, SlowClients};
 use super::stall_timeout::StallTimeout;
+use super::tracked::Origin;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -94,10 +95,8 @@ impl Service {
                     Ok((tcp, address)) => {
                         served.connections += 1;
                         counters.accepted.increment();
-                        accepted_client = clients.admit(tcp, address, listening.connections_per_peer, counters);
-                        if accepted_client.is_some() && permits.available_permits() == 0 && clients.idle.evict_oldest() {
-                            counters.evicted.increment();
-                        }
+                        let is_full = permits.available_permits() == 0;
+                        accepted_client = clients.admit(tcp, address, listening.connections_per_peer, is_full, counters);
                     }
                     Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
                 },
@@ -144,12 +143,14 @@ struct Client {
 }
 
 impl Clients {
-    /// Refuses a connection by dropping it, if its peer has as many as it may and none of them is idle.
+    /// Refuses a connection by dropping it, if its peer has as many as it may and none of them is idle. If there is no room for it, the
+    /// longest idle one gives way: one of its peer, if that has as many as it may, so that a peer at its limit is at nobody else's cost.
     fn admit(
         &self,
         tcp: TcpStream,
         address: SocketAddr,
         per_peer: usize,
+        is_full: bool,
         counters: &ConnectionCounters,
     ) -> Option<Client> {
         let peer = Peer::from(address.ip());
@@ -158,6 +159,8 @@ impl Clients {
                 counters.refused.increment();
                 return None;
             }
+            counters.evicted.increment();
+        } else if is_full && self.idle.evict_oldest() {
             counters.evicted.increment();
         }
         Some(Client { tcp, address, of_peer: self.peers.connected(peer) })
@@ -186,7 +189,7 @@ async fn connection(
         let request = request.map(|body| StallTimeout::new(body, listening.stall).boxed_unsync());
         async move {
             let make_room = async || while service.is_full() && slow.evict_slowest(slow_when_full).await {};
-            let mut response = service.handle_from(Some(address), request, make_room).await;
+            let mut response = service.handle_from(Origin::Client(address), request, make_room).await;
             response.body_mut().set_busy(busy);
             Ok::<Response<_>, Infallible>(response)
         }
@@ -194,15 +197,20 @@ async fn connection(
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(listening.head).max_buf_size(MAX_BUFFER);
     let mut connection = pin!(server.serve_connection(TokioIo::new(io), answer));
-    // The error of a client that breaks its connection is reported to nobody.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = eviction.evicted() => {}
-        () = too_slow.cancelled() => service.instances.connections.slow.increment(),
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = eviction.evicted() => None,
+        () = too_slow.cancelled() => None,
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            Some(connection.await)
         }
+    };
+    // Other errors, such as those of a client that breaks its connection, are reported to nobody.
+    if too_slow.is_cancelled() {
+        service.instances.connections.slow.increment();
+    } else if ended.is_some_and(|ended| ended.is_err_and(|error| error.is_timeout())) {
+        service.instances.connections.silent.increment();
     }
     drop(of_peer);
 }

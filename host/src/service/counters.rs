@@ -118,6 +118,8 @@ pub(super) struct ConnectionCounters {
     pub(super) refused: Counter,
     /// Closed while idle, because another needed their place.
     pub(super) evicted: Counter,
+    /// Cut off because they sent no head in time.
+    pub(super) silent: Counter,
     /// Cut off because they read too slowly.
     pub(super) slow: Counter,
     /// Cut off because they did not end in time when the service stopped.

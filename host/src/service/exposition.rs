@@ -87,6 +87,7 @@ fn clients(text: &mut Exposition, connections: &ConnectionCounters) {
     for (reason, counter) in [
         ("peer-limit", &connections.refused),
         ("idle", &connections.evicted),
+        ("no-head", &connections.silent),
         ("slow", &connections.slow),
         ("grace", &connections.cut_off),
     ] {

@@ -32,10 +32,9 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use instance::{Job, Reply};
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tracked::Tracked;
+use tracked::{Origin, Tracked};
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p3::bindings::cli::environment;
@@ -73,20 +72,28 @@ impl Service {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
-        self.handle_from(None, request, async || ()).await
+        self.handle_from(Origin::Program, request, async || ()).await
     }
 
-    /// The same for a client, which is known by its address. `make_room` is called before a request is handed to an instance.
+    /// The same for a request that is in no metrics and no log, as for a check at start.
+    pub async fn check<B>(&self, request: Request<B>) -> Response<Answer>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.handle_from(Origin::Check, request, async || ()).await
+    }
+
+    /// The same for a request from anywhere. `make_room` is called before a request is handed to an instance.
     async fn handle_from<B>(
         &self,
-        peer: Option<SocketAddr>,
+        origin: Origin,
         request: Request<B>,
         make_room: impl AsyncFnOnce(),
     ) -> Response<Answer>
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
-        let mut tracked = Tracked::new(Arc::clone(&self.instances.callers), &request, peer);
+        let mut tracked = Tracked::new(Arc::clone(&self.instances.callers), &request, origin);
         let mut response = match self.answer(&mut tracked, request, make_room).await {
             Ok(response) => response,
             Err(refusal) => {

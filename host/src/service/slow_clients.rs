@@ -69,7 +69,7 @@ pub(super) struct SlowClientGuard<T> {
 }
 
 impl<T> SlowClientGuard<T> {
-    /// `evicted` is cancelled when the place is needed for another client. The caller cancels `closed` when the connection is closed.
+    /// `evicted` is cancelled when the client is too slow, or its place is needed for another. The caller cancels `closed` when the connection is closed.
     pub(super) fn new(
         io: T,
         timeout: Duration,
@@ -102,7 +102,10 @@ impl<T> SlowClientGuard<T> {
             let client = PendingClient { since, evicted: self.evicted.clone(), closed: self.closed.clone() };
             self.entry = Some(self.clients.lock().insert(client));
         }
-        self.timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.timer.as_mut().poll(cx).map(|()| {
+            self.evicted.cancel();
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 
     fn remove_entry(&mut self) {

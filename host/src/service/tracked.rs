@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::callers::{Caller, Callers};
-use super::counters::Refused;
+use super::counters::{CallerCounters, Refused};
 use bytes::Bytes;
 use http::{Method, Request};
 use serde::Deserialize;
@@ -14,13 +14,27 @@ use std::time::Instant;
 /// The most bytes of a path that are kept.
 const MAX_PATH: usize = 256;
 
+/// The most bytes of a method that are logged.
+const MAX_METHOD: usize = 16;
+
+/// From where a request comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    /// Over a connection.
+    Client(SocketAddr),
+    /// From the program that holds the service.
+    Program,
+    /// A check, which is nobody's request: it is neither counted nor logged.
+    Check,
+}
+
 /// A request in progress. It is counted and logged when it is dropped.
 pub(super) struct Tracked {
     callers: Arc<Callers>,
     caller: Caller,
     method: Method,
     path: String,
-    peer: Option<SocketAddr>,
+    origin: Origin,
     started: Instant,
     status: Option<u16>,
     bytes: u64,
@@ -32,14 +46,22 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new<B>(callers: Arc<Callers>, request: &Request<B>, peer: Option<SocketAddr>) -> Self {
+    pub(super) fn new<B>(callers: Arc<Callers>, request: &Request<B>, origin: Origin) -> Self {
         let caller = callers.identify(request.headers());
-        callers.counters(caller).in_flight.increment();
-        // Paths are ASCII.
-        let path = request.uri().path().chars().take(MAX_PATH).collect();
+        let path = request.uri().path();
+        let path = path.get(..path.floor_char_boundary(MAX_PATH)).unwrap_or_default().to_owned();
         let (method, started) = (request.method().clone(), Instant::now());
         let (status, bytes, length, ended, is_batch) = Default::default();
-        Self { callers, caller, method, path, peer, started, status, bytes, length, ended, is_batch }
+        let tracked = Self { callers, caller, method, path, origin, started, status, bytes, length, ended, is_batch };
+        tracked.counters().in_flight.increment();
+        tracked
+    }
+
+    fn counters(&self) -> &CallerCounters {
+        match self.origin {
+            Origin::Client(_) | Origin::Program => self.callers.counters(self.caller),
+            Origin::Check => &self.callers.uncounted,
+        }
     }
 
     /// Counts a batch of its token, unless that has as many as it may. The error is how many these are.
@@ -49,7 +71,7 @@ impl Tracked {
             return Ok(());
         }
         let max = token.max_batches.unwrap_or(u32::MAX);
-        let counters = self.callers.counters(self.caller);
+        let counters = self.counters();
         if !counters.batches.increment_within(max.into()) {
             return Err(max);
         }
@@ -67,13 +89,13 @@ impl Tracked {
     }
 
     pub(super) fn refused(&self, reason: Refused) {
-        self.callers.counters(self.caller).refused(reason);
+        self.counters().refused(reason);
     }
 
     pub(super) fn answered(&mut self, status: u16, length: Option<u64>) {
         self.status = Some(status);
         self.length = length;
-        self.callers.counters(self.caller).answered(status);
+        self.counters().answered(status);
     }
 
     pub(super) fn sent(&mut self, bytes: usize) {
@@ -84,7 +106,7 @@ impl Tracked {
     pub(super) fn ended(&mut self, last: Option<&Bytes>) {
         self.ended = true;
         let Some(BatchSummary { responses, by_cause }) = last.and_then(|last| summary(last)) else { return };
-        let counters = self.callers.counters(self.caller);
+        let counters = self.counters();
         counters.responses.add(responses);
         for (cause, number) in by_cause {
             counters.failed(&cause, number);
@@ -94,7 +116,7 @@ impl Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        let counters = self.callers.counters(self.caller);
+        let counters = self.counters();
         let duration = self.started.elapsed();
         // hyper does not ask a body for its end when it has sent as many bytes as it announced.
         let is_complete = self.ended || self.length == Some(self.bytes) || self.method == Method::HEAD;
@@ -107,16 +129,17 @@ impl Drop for Tracked {
         }
         counters.bytes.add(self.bytes);
         counters.micros.add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
-        // Requests of the host itself are in nobody's log.
-        if let (Some(log), Some(_)) = (&self.callers.log, self.peer) {
+        if let (Some(log), Origin::Client(peer)) = (&self.callers.log, self.origin) {
+            let method = self.method.as_str();
             log(&Access {
-                method: self.method.as_str(),
+                // Methods are ASCII (RFC 9110, section 5.6.2).
+                method: method.get(..method.len().min(MAX_METHOD)).unwrap_or_default(),
                 path: &self.path,
                 status: self.status,
                 bytes: self.bytes,
                 duration,
                 token: self.callers.token(self.caller).map(|token| token.name.as_str()),
-                peer: self.peer,
+                peer,
                 is_complete,
             });
         }
@@ -160,7 +183,7 @@ mod tests {
         let list = "{\"tokens\":[{\"name\":\"a\",\"token\":\"0123456789abcdef\",\"max_batches\":1}]}";
         let callers = Arc::new(Callers::new(&[("api_tokens".to_owned(), list.to_owned())], None));
         let request = Request::post("/?secret").header("authorization", "Bearer 0123456789abcdef").body(()).unwrap();
-        let track = |request| Tracked::new(Arc::clone(&callers), request, None);
+        let track = |request| Tracked::new(Arc::clone(&callers), request, Origin::Program);
         let (mut first, mut second) = (track(&request), track(&request));
         assert_eq!((first.begin_batch(), second.begin_batch()), (Ok(()), Err(1)));
         assert_eq!((second.path(), second.may_read_metrics()), ("/", Some(false)));

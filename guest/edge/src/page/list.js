@@ -94,7 +94,7 @@ function fill(element, row, place, scale) {
   element.row = row;
   // The header is the first row.
   element.ariaRowIndex = String(place + 2);
-  id.textContent = row.id;
+  id.textContent = id.title = row.id;
   state.textContent = row.state;
   state.className = `state ${KINDS[row.kind] ?? "odd"}`;
   time.textContent = row.total ? inTime(row.total) : "";

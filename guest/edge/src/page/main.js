@@ -129,7 +129,7 @@ function state(text, kind = "") {
 }
 
 function begin() {
-  view = Object.assign(new View(), { kind: null, text: "" });
+  view = new View();
   received = new Received();
   expected = get("requests").value.split("\n").filter((line) => line.trim() !== "").length;
   for (const id of ["summary", "hints"]) get(id).hidden = true;
@@ -147,7 +147,7 @@ function end() {
   const failed = view.kinds.get("failed") ?? 0;
   showHints(get("hints"), view.all, (cause) => {
     get("filter").value = cause;
-    filter({ kind: null, text: cause });
+    filter({ kind: "failed", text: cause });
     get("table").scrollIntoView({ block: "nearest" });
   });
   get("send").disabled = false;

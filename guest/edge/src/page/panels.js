@@ -99,7 +99,7 @@ function showDetails(dialog, row, text) {
   if (last?.started_us) last.started = new Date(last.started_us / 1_000).toISOString();
   delete last?.started_us;
   show(last, "last attempt ");
-  show(headers);
+  for (const [name, value] of Object.entries(headers)) tableRow(table, name, typeof value === "object" ? JSON.stringify(value) : value);
   const pre = dialog.querySelector("pre");
   const content = body ?? binary ?? "";
   pre.hidden = content === "";

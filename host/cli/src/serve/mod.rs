@@ -1,13 +1,14 @@
 //! `fantail serve`: serves the application without Spin.
 
-mod access_log;
+mod access_line;
+mod stderr;
 mod token_file;
 
 use crate::arguments::Serve;
 use crate::egress::{EgressError, builder};
 use crate::exit::{Exit, say};
 use bytes::Bytes;
-use fantail::{Limits, Listening, OriginPattern, Service, ServiceOptions};
+use fantail::{Access, AccessLog, Limits, Listening, OriginPattern, Service, ServiceOptions};
 use fantail_tokens::{Token, TokenError, Tokens};
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -16,6 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 use token_file::TokenFileError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -55,6 +57,9 @@ enum ServeError {
     Service(#[from] fantail::BuildError),
 }
 
+const STOPPING: &str =
+    "stopping: no more connections are accepted, answers that have begun are finished; once more to end at once";
+
 pub(crate) async fn run(serve: Serve) -> Exit {
     match try_run(serve).await {
         Ok(()) => Exit::Responses,
@@ -81,12 +86,15 @@ async fn try_run(serve: Serve) -> Result<(), ServeError> {
     if upstreams.is_none() && serve.egress.allow.is_empty() {
         return Err(ServeError::NoOrigin);
     }
+    let (stderr, written) = stderr::Stderr::start().map_err(ServeError::Thread)?;
+    let (of_service, of_requests) = (stderr.clone(), stderr.clone());
+    let log_request = move |access: &Access<'_>| of_requests.say(access_line::line(access, SystemTime::now()));
     let options = ServiceOptions {
         variables,
         instances: serve.instances.into(),
         callers: serve.callers.into(),
-        log: Arc::new(|line| say(line)),
-        access_log: serve.access_log.then(access_log::start).transpose().map_err(ServeError::Thread)?,
+        log: Arc::new(move |line| of_service.say(line.to_string())),
+        access_log: serve.access_log.then(|| Arc::new(log_request) as AccessLog),
         ..ServiceOptions::default()
     };
     let limits = Limits { memory: usize::try_from(serve.memory.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
@@ -114,15 +122,16 @@ async fn try_run(serve: Serve) -> Result<(), ServeError> {
     let served = tokio::select! {
         served = &mut serving => served,
         () = signals.next() => {
-            say("stopping: no more connections are accepted, answers that have begun are finished; once more to end at once");
             drop(stop);
+            stderr.say(STOPPING.to_owned());
             tokio::select! {
                 served = &mut serving => served,
                 () = signals.next() => return Ok(()),
             }
         }
     };
-    say(format_args!("stopped after {} connections, {} of them cut off", served.connections, served.cut_off));
+    stderr.say(format!("stopped after {} connections, {} of them cut off", served.connections, served.cut_off));
+    stderr.finish(written).await;
     Ok(())
 }
 
@@ -135,7 +144,7 @@ async fn check(service: &Service, token: &Token) -> Result<(), ServeError> {
         .header("content-type", "application/json")
         .body(empty)
         .map_err(|_| ServeError::Application("the variable api_token cannot be used in a header".to_owned()))?;
-    let answer = service.handle(request).await;
+    let answer = service.check(request).await;
     let accepted = answer.status().is_success();
     let body = answer.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if accepted {

@@ -31,10 +31,23 @@ pub(super) fn read(path: &Path) -> Result<Tokens, TokenFileError> {
 fn from_toml(text: &str, path: &Path) -> Result<Tokens, TokenFileError> {
     toml::from_str(text).map_err(|error| {
         // Only the message: the whole error shows the line, which may be that of a token.
+        let reason = without_values(error.message());
         let start = error.span().map_or(0, |span| span.start);
         let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
-        TokenFileError::Toml { path: path.to_owned(), line, reason: error.message().to_owned() }
+        TokenFileError::Toml { path: path.to_owned(), line, reason }
     })
+}
+
+/// The message without the value that was found, which may be a token.
+fn without_values(message: &str) -> String {
+    let names_a_field = |found: &str| {
+        let name = found.strip_prefix("unknown field `").and_then(|rest| rest.strip_suffix('`'));
+        name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    };
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) if !names_a_field(found) => format!("expected {expected}"),
+        _ => message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +61,9 @@ mod tests {
             (format!("[[tokens]]\nname = \"a\"\n{token}\nmax_batchs = 2\n"), 4, "max_batchs"),
             (format!("[[tokens]]\nname = \"a\"\n{token} x\n"), 3, ""),
             ("[[tokens]]\nname = \"a\"\ntoken = \"s3cret\"\n".to_owned(), 1, "at least 16"),
+            ("tokens = [\"s3cret-s3cret-s3cret\"]\n".to_owned(), 1, "expected "),
+            (format!("[[tokens]]\nname = \"a\"\n{token}\nmetrics = \"s3cret-s3cret\"\n"), 4, "expected a boolean"),
+            (format!("[[tokens]]\n{token}\ns3cret = \"a\"\n"), 3, "expected one of `name`"),
         ] {
             let error = from_toml(&text, Path::new("tokens.toml")).unwrap_err().to_string();
             assert!(error.starts_with(&format!("tokens.toml, line {line}: ")), "{error}");
