@@ -13,6 +13,7 @@ mod callers;
 mod canary;
 mod cli;
 mod composition;
+mod costs;
 mod crossing;
 mod denied;
 mod edge;

@@ -2,13 +2,13 @@
 
 use crate::compiled::Compiled;
 use crate::harness::{Harness, State};
-use crate::sandbox::{Limits, Sandboxed, Wasi, linker};
+use crate::sandbox::{Limits, Runs, Sandboxed, Wasi, linker};
 use crate::service::{Instances, Service, ServiceOptions};
 use fantail_sender::{
     Connect, Egress, Identity, PoolLimits, Proxy, Resolve, Route, Sender, SenderConfig, SystemResolver, TcpConnector,
     Timeouts, TlsSettings, Trust,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
@@ -184,10 +184,10 @@ impl Builder {
     /// Compiles the component, unless it is one of the library's own and already in use, and checks that it fits this host.
     pub fn build(self) -> Result<Harness, BuildError> {
         let default = match self.wasi {
-            Wasi::P2 => crate::COMPONENT_P2,
-            Wasi::P3 => crate::COMPONENT,
+            Wasi::P2 => (crate::COMPONENT_P2, Runs::Synchronous),
+            Wasi::P3 => (crate::COMPONENT, Runs::Asynchronous),
         };
-        let compiled = self.compiled(default)?;
+        let compiled = self.compiled(default, Compiled::any)?;
         let (instance, wasi) = link::<State>(&compiled, |_| Ok(()))?;
         let (limits, batches) = (self.limits, self.batches);
         Harness::new((compiled, instance, wasi), self.sender(), limits, batches).map_err(BuildError::Link)
@@ -195,18 +195,23 @@ impl Builder {
 
     /// Builds a service: of the application, or of the component given in its place.
     pub fn build_service(self, options: ServiceOptions) -> Result<Service, BuildError> {
-        let compiled = self.compiled(crate::APPLICATION)?;
+        let compiled = self.compiled((crate::APPLICATION, Runs::Asynchronous), Compiled::asynchronous)?;
         let (instance, _) = link(&compiled, crate::service::add_to_linker)?;
         let component = ServicePre::new(instance).map_err(BuildError::Link)?;
         let limits = self.limits;
         Ok(Service::new(Instances::new((compiled, component), self.sender(), limits, options)))
     }
 
-    fn compiled(&self, default: &'static [u8]) -> Result<Arc<Compiled>, BuildError> {
+    /// The component that was given, compiled by `compile`, or the library's own.
+    fn compiled(
+        &self,
+        (own, runs): (&'static [u8], Runs),
+        compile: fn(&[u8], Option<&Path>) -> Result<Arc<Compiled>, BuildError>,
+    ) -> Result<Arc<Compiled>, BuildError> {
         let cache = self.cache.as_deref();
         match &self.component {
-            Some(component) => Compiled::new(component, cache),
-            None => Compiled::built_in(default, cache),
+            Some(component) => compile(component, cache),
+            None => Compiled::built_in(own, runs, cache),
         }
     }
 

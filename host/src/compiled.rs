@@ -1,6 +1,6 @@
 //! Compiled components.
 
-use crate::sandbox::{config, start_ticking};
+use crate::sandbox::{Runs, config, start_ticking};
 use crate::{BuildError, cache};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,9 +17,19 @@ pub(crate) struct Compiled {
 static IN_USE: Mutex<Vec<(usize, Weak<Compiled>)>> = Mutex::new(Vec::new());
 
 impl Compiled {
-    /// Compiles a component, unless it is in the cache.
-    pub(crate) fn new(bytes: &[u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
-        let mut config = config();
+    /// Compiles any component, unless it is in the cache.
+    pub(crate) fn any(bytes: &[u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
+        // An asynchronous one is refused before anything is compiled.
+        Self::new(bytes, Runs::Synchronous, cache).or_else(|_| Self::asynchronous(bytes, cache))
+    }
+
+    /// Compiles a component that may be asynchronous, unless it is in the cache.
+    pub(crate) fn asynchronous(bytes: &[u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
+        Self::new(bytes, Runs::Asynchronous, cache)
+    }
+
+    fn new(bytes: &[u8], runs: Runs, cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
+        let mut config = config(runs);
         config.cache(cache.and_then(cache::open));
         let engine = Engine::new(&config).map_err(BuildError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(BuildError::Component)?;
@@ -28,7 +38,7 @@ impl Compiled {
     }
 
     /// One of the library's own components: compiled once for all that use it at the same time. Waits while another thread compiles it.
-    pub(crate) fn built_in(bytes: &'static [u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
+    pub(crate) fn built_in(bytes: &'static [u8], runs: Runs, cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
         let address = bytes.as_ptr() as usize;
         // No code panics while it has changed the list halfway.
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +48,7 @@ impl Compiled {
         if let Some(compiled) = existing {
             return Ok(compiled);
         }
-        let compiled = Self::new(bytes, cache)?;
+        let compiled = Self::new(bytes, runs, cache)?;
         in_use.push((address, Arc::downgrade(&compiled)));
         Ok(compiled)
     }

@@ -65,8 +65,10 @@ impl Wasi for Wasi2 {
         let sent = async move {
             let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::failed)?;
             let response = loop {
+                // First of all, since no host has a response at once.
+                ready(pending.subscribe()).await;
                 match pending.get() {
-                    None => ready(pending.subscribe()).await,
+                    None => {}
                     Some(Ok(response)) => break response.map_err(error_code::failed)?,
                     // Only a second call returns this.
                     Some(Err(())) => return Err(Failed::new(Cause::InternalError, None)),

@@ -213,7 +213,8 @@ impl Sender {
                     continue;
                 }
             };
-            match self.open(permit, context, record).await {
+            // In a place of its own: what it needs while it connects is most of what a request would need, and few requests connect.
+            match Box::pin(self.open(permit, context, record)).await {
                 Ok(lease) => return Ok((lease, true)),
                 // An additional connection could not be opened, so wait for a stream of the existing ones.
                 Err(_) if want != Want::Stream && pool.has_shared(&context.origin) => want = Want::Stream,

@@ -5,7 +5,7 @@ use fantail_facts::FailureReport;
 use fantail_sender::{Client, Origin, RequestTimeouts, SendError};
 use http_body_util::BodyExt;
 use tower_service::Service;
-use tracing::{Instrument, Span, debug, debug_span};
+use tracing::{Instrument, Level, Span, debug, debug_span, span_enabled};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// The client that one instance sends its requests with.
@@ -40,6 +40,9 @@ fn request_timeouts(options: RequestOptions) -> RequestTimeouts {
 
 /// The span of an attempt: without its headers, path and query.
 fn attempt_span(request: &http::Request<WasiBody>) -> Span {
+    if !span_enabled!(Level::DEBUG, "attempt") {
+        return Span::none();
+    }
     let method = request.method().as_str();
     match Origin::of(request.uri()) {
         Ok(origin) => {

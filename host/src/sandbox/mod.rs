@@ -142,9 +142,22 @@ impl Sandboxed for Sandbox {
     }
 }
 
-pub(crate) fn config() -> Config {
+/// What an engine runs. On one that runs asynchronous components, each call to the host is a task with allocations of its own: a third of
+/// all that a request needs over WASI 0.2 (tests/costs.rs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// Components for WASI 0.2.
+    Synchronous,
+    /// Any.
+    Asynchronous,
+}
+
+pub(crate) fn config(runs: Runs) -> Config {
     let mut config = Config::new();
-    config.wasm_component_model_async(true);
+    match runs {
+        Runs::Synchronous => config.concurrency_support(false),
+        Runs::Asynchronous => config.wasm_component_model_async(true),
+    };
     config.epoch_interruption(true);
     config.max_wasm_stack(512 * 1024);
     config
