@@ -206,7 +206,7 @@ impl Builder {
     fn compiled(
         &self,
         (own, runs): (&'static [u8], Runs),
-        compile: fn(&[u8], Option<&Path>) -> Result<Arc<Compiled>, BuildError>,
+        compile: impl FnOnce(&[u8], Option<&Path>) -> Result<Arc<Compiled>, BuildError>,
     ) -> Result<Arc<Compiled>, BuildError> {
         let cache = self.cache.as_deref();
         match &self.component {
