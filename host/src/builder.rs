@@ -13,9 +13,6 @@ use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-/// The export that identifies a component for WASI 0.2.
-const EXPORT_P2: &str = "fantail:fetch-p2/batch@0.1.0";
-
 /// Builds a [`Harness`] or a [`Service`].
 pub struct Builder {
     egress: Egress,
@@ -223,16 +220,16 @@ impl Builder {
     }
 }
 
-/// Links a component with what it may import. Its exports tell for which version of WASI it is.
+/// Links a component with what it may import.
 fn link<T: Sandboxed>(
-    Compiled { engine, component }: &Compiled,
+    compiled: &Compiled,
     extend: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
 ) -> Result<(InstancePre<T>, Wasi), BuildError> {
-    let wasi = if component.get_export_index(None, EXPORT_P2).is_some() { Wasi::P2 } else { Wasi::P3 };
+    let wasi = compiled.wasi();
     let link = || {
-        let mut linker = linker(engine, wasi)?;
+        let mut linker = linker(&compiled.engine, wasi)?;
         extend(&mut linker)?;
-        linker.instantiate_pre(component)
+        linker.instantiate_pre(&compiled.component)
     };
     Ok((link().map_err(BuildError::Link)?, wasi))
 }

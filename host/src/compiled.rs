@@ -1,11 +1,14 @@
 //! Compiled components.
 
-use crate::sandbox::{Runs, config, start_ticking};
+use crate::sandbox::{Runs, Wasi, config, start_ticking};
 use crate::{BuildError, cache};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+/// The export that identifies a component for WASI 0.2.
+const EXPORT_P2: &str = "fantail:fetch-p2/batch@0.1.0";
 
 /// A compiled component, in an engine of its own.
 pub(crate) struct Compiled {
@@ -17,10 +20,19 @@ pub(crate) struct Compiled {
 static IN_USE: Mutex<Vec<(usize, Weak<Compiled>)>> = Mutex::new(Vec::new());
 
 impl Compiled {
-    /// Compiles any component, unless it is in the cache.
+    /// Compiles a component for either version of WASI, unless it is in the cache.
     pub(crate) fn any(bytes: &[u8], cache: Option<&Path>) -> Result<Arc<Self>, BuildError> {
         // An asynchronous one is refused before anything is compiled.
-        Self::new(bytes, Runs::Synchronous, cache).or_else(|_| Self::asynchronous(bytes, cache))
+        match Self::new(bytes, Runs::Synchronous, cache) {
+            Ok(compiled) if compiled.wasi() == Wasi::P2 => Ok(compiled),
+            Ok(_) | Err(_) => Self::asynchronous(bytes, cache),
+        }
+    }
+
+    /// The version of WASI that it is for, which its exports tell.
+    pub(crate) fn wasi(&self) -> Wasi {
+        let exports_p2 = self.component.get_export_index(None, EXPORT_P2).is_some();
+        if exports_p2 { Wasi::P2 } else { Wasi::P3 }
     }
 
     /// Compiles a component that may be asynchronous, unless it is in the cache.
