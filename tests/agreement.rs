@@ -1,7 +1,7 @@
 //! The simulation and real sockets agree: the same scenarios, run with simulated origins on a virtual clock and with real
 //! origins through the component, have the same outcomes.
 
-use crate::support::{by_id, harness, run};
+use crate::support::{by_id, deaf_socket, harness, run};
 use bytes::Bytes;
 use fantail::{Failure, Harness, Order, Summary};
 use fantail_engine::Request;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
 /// Real origins that follow a scenario.
@@ -23,17 +23,26 @@ struct Origins {
     urls: Vec<String>,
     /// Aborted on drop.
     _tasks: JoinSet<()>,
+    /// The ports of those that refuse connections.
+    _dead: Vec<TcpSocket>,
 }
 
 impl Origins {
     async fn start(scenario: &Scenario) -> Self {
-        let (mut urls, mut tasks) = (Vec::new(), JoinSet::new());
-        for _ in 0..scenario.origins() {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            urls.push((format!("http://{}", listener.local_addr().unwrap()), listener));
+        let (mut urls, mut listeners, mut dead, mut tasks) = (Vec::new(), Vec::new(), Vec::new(), JoinSet::new());
+        for origin in 0..scenario.origins() {
+            let address = if scenario.is_dead(origin) {
+                dead.push(deaf_socket());
+                dead.last().unwrap().local_addr()
+            } else {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr();
+                listeners.push((origin, listener));
+                address
+            };
+            urls.push(format!("http://{}", address.unwrap()));
         }
-        let (urls, listeners): (Vec<String>, Vec<TcpListener>) = urls.into_iter().unzip();
-        for (origin, listener) in listeners.into_iter().enumerate().filter(|(origin, _)| !scenario.is_dead(*origin)) {
+        for (origin, listener) in listeners {
             let scenario_origin = Arc::new(ScenarioOrigin {
                 scenario: scenario.clone(),
                 origin,
@@ -50,7 +59,7 @@ impl Origins {
                 }
             });
         }
-        Self { urls, _tasks: tasks }
+        Self { urls, _tasks: tasks, _dead: dead }
     }
 }
 

@@ -114,8 +114,18 @@ pub(crate) fn build_guest(package: &str) -> Vec<u8> {
 
 /// A URL on a loopback port where connections are refused.
 pub(crate) async fn refused_url() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}/", listener.local_addr().unwrap())
+    let socket = deaf_socket();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    // Kept to the end of the process.
+    std::mem::forget(socket);
+    url
+}
+
+/// A socket on a loopback port that does not listen: connections are refused, and no other test gets its port meanwhile.
+pub(crate) fn deaf_socket() -> tokio::net::TcpSocket {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// Waits until the origin's counts satisfy `condition` and returns how long that took.
