@@ -12,14 +12,7 @@ impl Browser {
     /// Stores what a page offers for download in this folder.
     async fn keep_downloads(&self, folder: &Path) {
         let parameters = json!({"behavior": "allow", "downloadPath": folder});
-        self.post("goog/cdp/execute", json!({"cmd": "Browser.setDownloadBehavior", "params": parameters})).await;
-    }
-
-    /// As on a screen of this width, in pixels.
-    async fn width(&self, width: u32) {
-        let parameters = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
-        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": parameters});
-        self.post("goog/cdp/execute", command).await;
+        self.chromium("Browser.setDownloadBehavior", parameters).await;
     }
 
     /// Types into an element.
@@ -63,7 +56,7 @@ async fn the_page_shows_outcomes_as_they_arrive() {
     let (edge, origin, browser) = (edge(options()).await, origin().await, Browser::start().await);
     browser.keep_downloads(downloads.path()).await;
     browser.open(&format!("http://{}/", edge.address)).await;
-    browser.width(1_280).await;
+    browser.device(1_280, "light").await;
     one_by_one(&browser, &origin).await;
     ten_thousand(&browser, &origin, downloads.path()).await;
     on_a_phone(&browser).await;
@@ -183,7 +176,7 @@ async fn until_first(browser: &Browser, start: &str) {
 }
 
 async fn on_a_phone(browser: &Browser) {
-    browser.width(390).await;
+    browser.device(390, "light").await;
     browser.until("return getComputedStyle(document.getElementById('header')).display == 'none'").await;
     let card = "const row = document.querySelector('#canvas .row').getBoundingClientRect(); \
                 return row.width <= 390 && row.height > 90 && document.documentElement.scrollWidth <= 390";

@@ -51,6 +51,19 @@ impl Browser {
         self.post("execute/sync", json!({"script": script, "args": []})).await
     }
 
+    /// A screen of this width, as of a device, and the colours that its owner prefers.
+    pub(crate) async fn device(&self, width: u32, scheme: &str) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700});
+        self.chromium("Emulation.setDeviceMetricsOverride", metrics).await;
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.chromium("Emulation.setEmulatedMedia", json!({"features": features})).await;
+    }
+
+    /// Sends one of Chromium's own commands, for what WebDriver does not have.
+    pub(crate) async fn chromium(&self, command: &str, parameters: Value) -> Value {
+        self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
+    }
+
     pub(crate) async fn quit(self) {
         self.client.delete(&self.session).send().await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! How many batches each token has under way in this instance.
 
 use crate::answer::refuse;
-use fantail_tokens::Token;
+use fantail_tokens::{Token, all_under_way};
 use fantail_wire::Problem;
 use spin_sdk::http::StatusCode;
 use std::collections::BTreeMap;
@@ -23,8 +23,7 @@ impl UnderWay {
         let mut batches = lock();
         let count = batches.entry(token.name.clone()).or_default();
         if *count >= max {
-            let detail = format!("this token has {max} batches under way, which is all that it may: try again");
-            return Err(refuse(StatusCode::TOO_MANY_REQUESTS, detail));
+            return Err(refuse(StatusCode::TOO_MANY_REQUESTS, all_under_way(max)));
         }
         *count += 1;
         Ok(Self { name: Some(token.name.clone()) })

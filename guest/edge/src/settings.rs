@@ -2,8 +2,7 @@
 
 use crate::answer::refuse;
 use crate::ceilings::Ceilings;
-use crate::token;
-use fantail_tokens::{Token, Tokens};
+use fantail_tokens::{LIST_VARIABLE, TOKEN_VARIABLE, Token, Tokens};
 use fantail_wire::Problem;
 use futures::future::{try_join, try_join_all};
 use spin_sdk::http::StatusCode;
@@ -11,9 +10,9 @@ use spin_sdk::variables::{self, Error};
 
 /// The tokens. Variables are read for every batch, so that they can be changed while the application runs.
 pub(crate) async fn tokens() -> Result<Tokens, Problem> {
-    let (single, list) = try_join(variable(token::SINGLE), variable(token::LIST)).await?;
+    let (single, list) = try_join(variable(TOKEN_VARIABLE), variable(LIST_VARIABLE)).await?;
     Tokens::of_variables(single.as_deref(), list.as_deref())
-        .map_err(|error| misconfigured(token::LIST, &error.to_string()))
+        .map_err(|error| misconfigured(LIST_VARIABLE, &error.to_string()))
 }
 
 impl Ceilings {
@@ -63,12 +62,12 @@ mod tests {
         let passed_on = manifest["component"]["edge"]["variables"].as_table().unwrap();
         let mut declared = manifest["variables"].as_table().unwrap().clone();
         assert!(declared.remove("upstreams").unwrap()["required"].as_bool().unwrap(), "for the host, not for us");
-        let names: Vec<&str> = [token::SINGLE, token::LIST].into_iter().chain(Ceilings::VARIABLES).collect();
+        let names: Vec<&str> = [TOKEN_VARIABLE, LIST_VARIABLE].into_iter().chain(Ceilings::VARIABLES).collect();
         let mut ceilings = Ceilings { max_requests: 1, max_concurrency: 1, ..Ceilings::default() };
         for name in &names {
             assert_eq!(passed_on[*name], Value::from(format!("{{{{ {name} }}}}")));
             let default = declared.remove(*name).unwrap()["default"].as_str().unwrap().to_owned();
-            if ![token::SINGLE, token::LIST].contains(name) {
+            if ![TOKEN_VARIABLE, LIST_VARIABLE].contains(name) {
                 ceilings.set(name, &default).unwrap();
             }
         }
@@ -79,7 +78,7 @@ mod tests {
     #[test]
     fn spin_toml_keeps_the_tokens_secret_and_unset() {
         let manifest: Table = include_str!("../../../spin.toml").parse().unwrap();
-        for name in [token::SINGLE, token::LIST] {
+        for name in [TOKEN_VARIABLE, LIST_VARIABLE] {
             let token = &manifest["variables"][name];
             assert_eq!((token["secret"].as_bool(), token["default"].as_str()), (Some(true), Some("")));
         }

@@ -5,12 +5,6 @@ use fantail_tokens::{Token, Tokens, bearer};
 use fantail_wire::Problem;
 use spin_sdk::http::{HeaderMap, StatusCode};
 
-/// The variable that holds one token without limits of its own.
-pub(crate) const SINGLE: &str = "api_token";
-
-/// The variable that holds a list of tokens in JSON.
-pub(crate) const LIST: &str = "api_tokens";
-
 /// The token in the `authorization` header.
 pub(crate) fn presented<'a>(tokens: &'a Tokens, headers: &HeaderMap) -> Result<&'a Token, Problem> {
     if tokens.is_empty() {

@@ -6,5 +6,5 @@
 mod list;
 mod secret;
 
-pub use list::{MAX_TOKENS, Token, TokenError, Tokens};
+pub use list::{LIST_VARIABLE, MAX_TOKENS, TOKEN_VARIABLE, Token, TokenError, Tokens, all_under_way};
 pub use secret::{Secret, bearer};

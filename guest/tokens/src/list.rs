@@ -14,6 +14,12 @@ const MIN_TOKEN: usize = 16;
 /// The most characters of a name.
 const MAX_NAME: usize = 64;
 
+/// The variable that holds one token without limits of its own.
+pub const TOKEN_VARIABLE: &str = "api_token";
+
+/// The variable that holds a list of tokens in JSON.
+pub const LIST_VARIABLE: &str = "api_tokens";
+
 /// The name of the token that is given on its own, without a list.
 const SINGLE: &str = "default";
 
@@ -145,6 +151,15 @@ impl Tokens {
         Ok(tokens)
     }
 
+    /// The same of a list of variables, which may have others too.
+    pub fn among(variables: &[(String, String)]) -> Result<Self, TokenError> {
+        let value = |wanted: &str| {
+            let variable = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
+            variable.map(|(_, value)| value.as_str())
+        };
+        Self::of_variables(value(TOKEN_VARIABLE), value(LIST_VARIABLE))
+    }
+
     /// Parses the JSON form.
     pub fn from_json(text: &str) -> Result<Self, TokenError> {
         // The message of the parser may quote a token.
@@ -182,6 +197,11 @@ impl Tokens {
         }
         usize::try_from(found).ok().filter(|place| *place < self.0.len())
     }
+}
+
+/// What a caller is told whose token has all its batches under way.
+pub fn all_under_way(max_batches: u32) -> String {
+    format!("this token has {max_batches} batches under way, which is all that it may: try again")
 }
 
 impl Token {

@@ -5,6 +5,7 @@ use super::idle::Busy;
 use super::occupancy::Permit;
 use super::tracked::Tracked;
 use bytes::Bytes;
+use fantail_tokens::all_under_way;
 use fantail_wire::Problem;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -201,10 +202,7 @@ impl Refusal {
 pub(super) fn refuse(refusal: Refusal) -> Response<Answer> {
     let (status, detail) = match refusal {
         Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "every instance is full: try again".to_owned()),
-        Refusal::Batches(max) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("this token has {max} batches under way, which is all that it may: try again"),
-        ),
+        Refusal::Batches(max) => (StatusCode::TOO_MANY_REQUESTS, all_under_way(max)),
         Refusal::Timeout => (StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time".to_owned()),
         Refusal::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "the application broke down".to_owned()),
         Refusal::Application(reason) => {

@@ -26,11 +26,7 @@ pub(super) struct Caller(usize);
 impl Callers {
     /// If the tokens cannot be used, there are none: the application, which reads them too, then refuses every batch.
     pub(super) fn new(variables: &[(String, String)], log: Option<AccessLog>) -> Self {
-        let value = |wanted: &str| {
-            let variable = variables.iter().find(|(name, _)| name == wanted);
-            variable.map(|(_, value)| value.as_str())
-        };
-        let tokens = Tokens::of_variables(value("api_token"), value("api_tokens")).unwrap_or_default();
+        let tokens = Tokens::among(variables).unwrap_or_default();
         let counters = (0..=tokens.all().len()).map(|_| CallerCounters::default()).collect();
         Self { tokens, counters, uncounted: CallerCounters::default(), log }
     }

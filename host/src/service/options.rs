@@ -1,7 +1,7 @@
 //! The options of a service.
 
 use super::callers::AccessLog;
-use fantail_tokens::Tokens;
+use fantail_tokens::{LIST_VARIABLE, Tokens};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,10 +50,10 @@ impl ServiceOptions {
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let key = |name: &str| format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase());
         let ours = (key("host_facts"), "true".to_owned());
-        let value = |name: &str, value: &str| match Tokens::from_json(value) {
+        let value = |name: &str, value: &str| {
+            let tokens = (name == LIST_VARIABLE).then(|| Tokens::from_json(value).ok()).flatten();
             // The service counts batches itself, over all instances.
-            Ok(tokens) if name == "api_tokens" => tokens.without_max_batches().to_json(),
-            _ => value.to_owned(),
+            tokens.map_or_else(|| value.to_owned(), |tokens| tokens.without_max_batches().to_json())
         };
         self.variables.iter().map(|(name, text)| (key(name), value(name, text))).chain([ours]).collect()
     }

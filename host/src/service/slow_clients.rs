@@ -69,7 +69,8 @@ pub(super) struct SlowClientGuard<T> {
 }
 
 impl<T> SlowClientGuard<T> {
-    /// `evicted` is cancelled when the client is too slow, or its place is needed for another. The caller cancels `closed` when the connection is closed.
+    /// `evicted` is cancelled when the client is too slow, or its place is needed for another. The caller cancels `closed` when the
+    /// connection is closed.
     pub(super) fn new(
         io: T,
         timeout: Duration,

@@ -42,22 +42,18 @@ impl Template {
         let mut given = Given::parse(&http.headers)?;
         let mut described = Vec::new();
         if !http.json.is_empty() {
-            given.default_to(&mut described, "content-type", "application/json");
-            given.default_to(&mut described, "accept", "application/json");
+            described.extend(given.default("content-type", "application/json"));
+            described.extend(given.default("accept", "application/json"));
         } else if body.is_some() {
-            given.default_to(&mut described, "content-type", "application/x-www-form-urlencoded");
+            described.extend(given.default("content-type", "application/x-www-form-urlencoded"));
         }
-        let mut defaults = Vec::new();
+        let user_agent = given.default("user-agent", &http.user_agent).filter(|_| !http.user_agent.is_empty());
         if let Some(user) = &http.user {
             let credentials = user.contains(':').then(|| BASE64_STANDARD.encode(user)).ok_or(TemplateError::User)?;
-            given.default_to(&mut defaults, "authorization", &format!("Basic {credentials}"));
+            let authorization = given.default("authorization", &format!("Basic {credentials}"));
+            given.headers.extend(authorization);
         }
-        let mut client = Vec::new();
-        if !http.user_agent.is_empty() {
-            given.default_to(&mut client, "user-agent", &http.user_agent);
-        }
-        given.headers.extend(defaults);
-        Ok(Self { method, common: given.headers, user_agent: client.pop(), described, body })
+        Ok(Self { method, common: given.headers, user_agent, described, body })
     }
 
     /// The request for a bare URL, with `method` in place of the template's.
@@ -101,11 +97,10 @@ impl Given {
         Ok(Self { headers, left_out })
     }
 
-    /// Adds a header to `headers`, unless `-H` says otherwise.
-    fn default_to(&self, headers: &mut Vec<Header>, name: &str, value: &str) {
-        if !has(&self.headers, name) && !self.left_out.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-            headers.push((name.to_owned(), value.as_bytes().to_vec()));
-        }
+    /// A header, unless `-H` says otherwise.
+    fn default(&self, name: &str, value: &str) -> Option<Header> {
+        let decided = has(&self.headers, name) || self.left_out.iter().any(|other| other.eq_ignore_ascii_case(name));
+        (!decided).then(|| (name.to_owned(), value.as_bytes().to_vec()))
     }
 }
 

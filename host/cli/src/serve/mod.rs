@@ -9,12 +9,13 @@ use crate::egress::{EgressError, builder};
 use crate::exit::{Exit, say};
 use bytes::Bytes;
 use fantail::{Access, AccessLog, Limits, Listening, OriginPattern, Service, ServiceOptions};
-use fantail_tokens::{Token, TokenError, Tokens};
+use fantail_tokens::{LIST_VARIABLE, TOKEN_VARIABLE, Token, TokenError, Tokens};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -70,19 +71,11 @@ pub(crate) async fn run(serve: Serve) -> Exit {
 async fn try_run(serve: Serve) -> Result<(), ServeError> {
     let mut variables = variables(&serve.variables, std::env::vars_os())?;
     if let Some(path) = &serve.token_file {
-        let list = token_file::read(path)?.to_json();
-        if variables.iter().any(|(name, value)| name == "api_tokens" && !value.is_empty()) {
-            return Err(ServeError::TokensTwice);
-        }
-        variables.retain(|(name, _)| name != "api_tokens");
-        variables.push(("api_tokens".to_owned(), list));
+        add_tokens(&mut variables, path)?;
     }
-    let value = |wanted: &str| {
-        let variable = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
-        variable.map(|(_, value)| value.as_str())
-    };
-    let tokens = Tokens::of_variables(value("api_token"), value("api_tokens"))?;
-    let upstreams = value("upstreams").map(str::parse::<OriginPattern>).transpose()?;
+    let tokens = Tokens::among(&variables)?;
+    let upstreams = variables.iter().find(|(name, value)| name == "upstreams" && !value.is_empty());
+    let upstreams = upstreams.map(|(_, value)| value.parse::<OriginPattern>()).transpose()?;
     if upstreams.is_none() && serve.egress.allow.is_empty() {
         return Err(ServeError::NoOrigin);
     }
@@ -135,6 +128,17 @@ async fn try_run(serve: Serve) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Adds the tokens of a file, as the variable that lists them.
+fn add_tokens(variables: &mut Vec<(String, String)>, path: &Path) -> Result<(), ServeError> {
+    let list = token_file::read(path)?.to_json();
+    if variables.iter().any(|(name, value)| name == LIST_VARIABLE && !value.is_empty()) {
+        return Err(ServeError::TokensTwice);
+    }
+    variables.retain(|(name, _)| name != LIST_VARIABLE);
+    variables.push((LIST_VARIABLE.to_owned(), list));
+    Ok(())
+}
+
 /// Sends the application an empty batch, so that it checks its variables: errors in them are reported now, not to the first client.
 async fn check(service: &Service, token: &Token) -> Result<(), ServeError> {
     let empty = Full::new(Bytes::from_static(br#"{"requests":[]}"#));
@@ -177,8 +181,8 @@ impl Signals {
 
 /// The variables of the application, as in spin.toml.
 const KNOWN_VARIABLES: [&str; 9] = [
-    "api_token",
-    "api_tokens",
+    TOKEN_VARIABLE,
+    LIST_VARIABLE,
     "max_batch_bytes",
     "max_body_bytes",
     "max_concurrency",
