@@ -31,7 +31,7 @@ async fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("0.2") => figures(Wasi::P2).await,
         Some("0.3") => figures(Wasi::P3).await,
-        _ => ["0.2", "0.3"].into_iter().for_each(origin_process::run_child),
+        _ => ["0.2", "0.3"].into_iter().for_each(run_child),
     }
 }
 
@@ -223,4 +223,11 @@ fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1_024
+}
+
+/// Runs this program in a child process with this argument.
+fn run_child(argument: &str) {
+    let program = std::env::current_exe().expect("this program has a path");
+    let status = std::process::Command::new(program).arg(argument).status().expect("this program can run");
+    assert!(status.success(), "{argument}: {status}");
 }

@@ -37,13 +37,6 @@ impl Drop for OriginProcess {
     }
 }
 
-/// Runs this program in a child process with this argument.
-pub(crate) fn run_child(argument: &str) {
-    let program = std::env::current_exe().expect("this program has a path");
-    let status = Command::new(program).arg(argument).status().expect("this program can run");
-    assert!(status.success(), "{argument}: {status}");
-}
-
 /// If this process was started as the origin, serves until its input ends and returns true.
 pub(crate) async fn serve_if_origin() -> bool {
     if std::env::args().nth(1).as_deref() != Some(ROLE) {

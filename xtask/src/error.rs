@@ -11,6 +11,9 @@ pub(crate) enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// Instructions could not be counted, or there are more or fewer than before.
+    #[error("instructions: {0}")]
+    Instructions(String),
     /// No toolchain can build WebAssembly.
     #[error(transparent)]
     Toolchain(#[from] ToolchainMissing),

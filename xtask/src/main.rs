@@ -2,6 +2,7 @@
 
 mod deny;
 mod error;
+mod instructions;
 mod package;
 mod packages;
 mod phases;
@@ -42,6 +43,9 @@ enum Command {
     Package,
     /// Measures the component beside native clients, and the application beside a fan-out written by hand, on Spin too where it is on PATH.
     Bench {
+        /// Only counts the instructions of each layer (needs valgrind), and fails if they differ by 3 % from tests/benches/instructions.txt.
+        #[arg(long)]
+        check: bool,
         /// Passed on to Criterion.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -69,7 +73,8 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Package => package::package().map(|()| ExitCode::SUCCESS),
-        Command::Bench { arguments } => bench(&["fan_out", "application", "spin"], &arguments),
+        Command::Bench { check: true, .. } => instructions::check().map(|()| ExitCode::SUCCESS),
+        Command::Bench { check: false, arguments } => bench(&["fan_out", "application", "spin"], &arguments),
         Command::Figures => {
             let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
             run(&mut cargo(engine))?;
