@@ -53,3 +53,4 @@ mod twin;
 mod unread;
 mod webdriver;
 mod windows;
+mod workers;

@@ -21,6 +21,7 @@ pub struct Builder {
     wasi: Wasi,
     limits: Limits,
     batches: usize,
+    workers: usize,
     pool: PoolLimits,
     timeouts: Timeouts,
     tls: TlsSettings,
@@ -60,6 +61,7 @@ impl Builder {
             wasi: Wasi::default(),
             limits: Limits::default(),
             batches: Self::BATCHES,
+            workers: 1,
             pool: PoolLimits::default(),
             timeouts: Timeouts::default(),
             tls: TlsSettings { http2: true, ..TlsSettings::default() },
@@ -104,6 +106,19 @@ impl Builder {
     /// what [`Limits`] allows one instance. For a service, [`ServiceOptions::instances`] is the limit.
     pub fn batches(mut self, max: usize) -> Self {
         self.batches = max;
+        self
+    }
+
+    /// On how many threads a harness runs each batch: the one that polls it, and for each further one a thread of its own with an instance, a
+    /// store and connections of its own. Default 1. At least 1.
+    ///
+    /// The instances take requests from one input and their outcomes come as one stream, in the order that the policy asks for. Each has its part
+    /// of the policy's limits: of the requests in flight, in all and per origin, of the rate, the retries and the windows; so together they stay
+    /// within it. A policy whose rules are about other requests (`until`, `coalesce`, a breaker, an adaptive limit) is run by one instance, as
+    /// is one with less than 16 requests in flight. The limits of an instance and of the pool hold for each.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
         self
     }
 
@@ -186,8 +201,8 @@ impl Builder {
         };
         let compiled = self.compiled(default, Compiled::any)?;
         let (instance, wasi) = link::<State>(&compiled, |_| Ok(()))?;
-        let (limits, batches) = (self.limits, self.batches);
-        Harness::new((compiled, instance, wasi), self.sender(), limits, batches).map_err(BuildError::Link)
+        let Self { limits, batches, workers, .. } = self;
+        Harness::new((compiled, instance, wasi), || self.sender(), limits, batches, workers)
     }
 
     /// Builds a service: of the application, or of the component given in its place.
@@ -212,11 +227,17 @@ impl Builder {
         }
     }
 
-    fn sender(self) -> Sender {
-        let Self { egress, resolver, transports, tls, timeouts, pool, .. } = self;
-        let Self { route, http2_prior_knowledge, decompress, .. } = self;
-        let config = SenderConfig { egress, resolver, transports, tls, route, http2_prior_knowledge, decompress };
-        Sender::new(config, timeouts, pool)
+    fn sender(&self) -> Sender {
+        let config = SenderConfig {
+            egress: self.egress.clone(),
+            resolver: Arc::clone(&self.resolver),
+            transports: Arc::clone(&self.transports),
+            tls: self.tls.clone(),
+            route: self.route.clone(),
+            http2_prior_knowledge: self.http2_prior_knowledge,
+            decompress: self.decompress,
+        };
+        Sender::new(config, self.timeouts, self.pool)
     }
 }
 

@@ -3,17 +3,19 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
+mod mocked;
 mod native;
 mod origin_process;
 mod programs;
 mod turns;
 
-use fantail::{Egress, Harness, Policy, Wasi};
+use fantail::{Egress, Harness, Policy, PoolLimits, Wasi};
 use fantail_engine::Request;
 use futures::StreamExt;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use mocked::Mocked;
 use native::NativeEngine;
 use origin_process::OriginProcess;
 use std::future::Future;
@@ -26,6 +28,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Requests in one round.
 const ROUND: u64 = 10_000;
+
+/// Keeps every connection from one round to the next, as hyper-util's client does.
+fn pool() -> PoolLimits {
+    PoolLimits { max_idle: 8_192, ..PoolLimits::default() }
+}
 
 /// Microseconds in a second.
 const US: (&str, f64) = ("us", 1e6);
@@ -40,6 +47,7 @@ fn main() {
     clients(&runtime, &url);
     in_flight(&runtime, &url);
     policies(&runtime, &url);
+    workers(&runtime);
     programs::print(&origin);
 }
 
@@ -100,8 +108,8 @@ fn policies(runtime: &Runtime, url: &str) {
     let all = Policy {
         retries: Some(2),
         hedge: Some(fantail::Hedge::Auto),
-        rate: Some(1_000_000),
-        burst: Some(1_000_000),
+        rate: Some(100_000),
+        burst: Some(100_000),
         per_origin_floor: Some(50),
         breaker_percent: Some(50),
         ..policy(100)
@@ -111,6 +119,19 @@ fn policies(runtime: &Runtime, url: &str) {
     let mut variants: [Variant<'_>; 2] =
         [("none", Box::new(|| time(runtime, none.round(url)))), ("all", Box::new(|| time(runtime, all.round(url))))];
     turns::print("rules of the policy, WASI 0.2", US, ROUND, "none", &mut variants);
+}
+
+/// One worker beside two, with a network that is in memory: what they share is the input and the reader.
+fn workers(runtime: &Runtime) {
+    let [one, two] = [1, 2].map(|workers| {
+        let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
+        let harness = Harness::builder(egress).workers(workers).pool(pool()).connector(Mocked).build();
+        Component { harness: harness.expect("a harness"), policy: policy(100) }
+    });
+    let url = "http://127.0.0.1:80/";
+    let mut variants: [Variant<'_>; 2] =
+        [("one", Box::new(|| time(runtime, one.round(url)))), ("two", Box::new(|| time(runtime, two.round(url))))];
+    turns::print("workers, network in memory", US, ROUND, "one", &mut variants);
 }
 
 fn policy(in_flight: u32) -> Policy {
@@ -131,7 +152,8 @@ struct Component {
 impl Component {
     fn new(wasi: Wasi, policy: Policy) -> Self {
         let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
-        Self { harness: Harness::builder(egress).wasi(wasi).build().expect("a harness"), policy }
+        let harness = Harness::builder(egress).wasi(wasi).pool(pool()).build();
+        Self { harness: harness.expect("a harness"), policy }
     }
 
     async fn round(&self, url: &str) -> u64 {

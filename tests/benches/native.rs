@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use fantail_engine::{Engine, Failed, Instant, Policy, Request, Settings};
 use fantail_sender::{
-    Account, Allowance, Client, Egress, PoolLimits, RequestTimeouts, ResponseBody, Route, SendError, Sender,
-    SenderConfig, SystemResolver, TcpConnector, Timeouts, TlsSettings,
+    Account, Allowance, Client, Egress, RequestTimeouts, ResponseBody, Route, SendError, Sender, SenderConfig,
+    SystemResolver, TcpConnector, Timeouts, TlsSettings,
 };
 use fantail_shell::{Answered, Batch, Head, Incoming, More, Upload, Url, Wasi};
 use futures::FutureExt;
@@ -36,7 +36,7 @@ impl NativeEngine {
             http2_prior_knowledge: false,
             decompress: false,
         };
-        let sender = Sender::new(config, Timeouts::default(), PoolLimits::default());
+        let sender = Sender::new(config, Timeouts::default(), crate::pool());
         let account = Account::new(Allowance { bytes: u64::MAX, body: u64::MAX });
         CLIENT.set(Some(Client::new(sender, Arc::new(account))));
         Self { policy: Policy { host_facts: Some(true), ..policy } }

@@ -52,6 +52,29 @@ impl Summary {
         self.body_bytes = own.body_bytes;
         self.peak_in_flight = own.peak_in_flight;
     }
+
+    /// Adds what another component of the same batch counted of that; for the peak, this is the most that it can have been.
+    pub fn add_inner(&mut self, other: &Summary) {
+        self.attempts += other.attempts;
+        self.retries += other.retries;
+        self.hedges += other.hedges;
+        self.hedges_won += other.hedges_won;
+        self.coalesced += other.coalesced;
+        self.body_bytes += other.body_bytes;
+        self.peak_in_flight += other.peak_in_flight;
+    }
+
+    /// Adds what a host counted of another part of the same batch.
+    fn add_outer(&mut self, other: &Summary) {
+        self.requests += other.requests;
+        self.responses += other.responses;
+        self.failures += other.failures;
+        for (cause, count) in &other.by_cause {
+            *self.by_cause.entry(*cause).or_default() += count;
+        }
+        self.by_status.add(other.by_status);
+        self.attempts += other.attempts;
+    }
 }
 
 /// Responses by class of status (RFC 9110, section 15).
@@ -67,6 +90,15 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    fn add(&mut self, other: Self) {
+        self.informational += other.informational;
+        self.successful += other.successful;
+        self.redirection += other.redirection;
+        self.client_error += other.client_error;
+        self.server_error += other.server_error;
+        self.other += other.other;
+    }
+
     fn count(&mut self, status: u16) {
         let class = match status / 100 {
             1 => &mut self.informational,
@@ -157,6 +189,13 @@ impl Tally {
                 *self.summary.by_cause.entry(failure.cause).or_default() += 1;
             }
         }
+    }
+
+    /// Adds what was counted of another part of the same batch.
+    pub fn add(&mut self, other: Tally) {
+        self.summary.add_outer(&other.summary);
+        // Both have the same bounds.
+        let _ = self.latency.add(&other.latency);
     }
 
     /// The batch has ended.

@@ -76,7 +76,7 @@ async fn try_run(fetch: &Fetch, verbose: bool) -> Result<Exit, FetchError> {
     let ExportOptions { report, har, har_with_headers } = &fetch.exports;
     let exports = Exports::create(report.as_deref(), har.as_deref(), *har_with_headers)?;
     let items = items(fetch).await?;
-    let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).build()?;
+    let harness = builder(&fetch.egress, None)?.wasi(fetch.wasi).workers(fetch.workers()).build()?;
     let job = open_job(fetch).await?;
     let (mut done, file) = job.map_or_else(Default::default, |job| (job.done, Some(job.file)));
     let (in_flight, skipped) = (InFlight::default(), done.skipped());

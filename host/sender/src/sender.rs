@@ -61,6 +61,19 @@ pub struct Connections {
     pub open: usize,
 }
 
+impl Connections {
+    /// Together with those of another sender.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            opened: self.opened + other.opened,
+            reused: self.reused + other.reused,
+            idle: self.idle + other.idle,
+            open: self.open + other.open,
+        }
+    }
+}
+
 /// What all tries of one request share.
 struct SendContext<'a> {
     origin: Origin,

@@ -5,11 +5,12 @@ use super::input::Input;
 use super::ledger::not_handed_over;
 use super::reasons::reason;
 use super::receipt::Receipt;
+use super::report::{End, Finished};
 use super::state::State;
-use super::{Component, End, Outbox, Report, p2, p3};
+use super::workers::Worker;
+use super::{Component, Outbox, p2, p3};
 use crate::sandbox::watch;
 use fantail_engine::{Cause, Policy};
-use fantail_sender::Account;
 use futures::channel::oneshot;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,17 +31,26 @@ pub(super) struct Batch {
     /// Receives the report of the batch.
     pub(super) report: oneshot::Sender<Finished>,
     /// Released after the store is dropped.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) permit: Option<Arc<OwnedSemaphorePermit>>,
+    /// Kept running until the batch has ended, even if the harness is dropped before.
+    pub(super) workers: Arc<Vec<Worker>>,
 }
-
-/// The report of a batch, and the account that its unread bodies are still charged to.
-pub(super) type Finished = (Report, Arc<Account>);
 
 impl Batch {
     /// Runs the batch to its end. Every request that is read from the input gets one outcome, whatever the component does.
     pub(super) async fn run(self) {
         // Declared first, so that the permit is dropped last.
-        let Batch { permit: _permit, component, policy, state, mut input, channels, cancelled, report } = self;
+        let Batch {
+            permit: _permit,
+            workers: _workers,
+            component,
+            policy,
+            state,
+            mut input,
+            channels,
+            cancelled,
+            report,
+        } = self;
         let outcomes = channels.outcomes.clone();
         let (wall, busy, started) = (state.sandbox.limits.wall, state.sandbox.busy.clone(), Instant::now());
         let mut store = Store::new(component.engine(), state);
@@ -117,6 +127,9 @@ async fn resolve_remaining(
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }
+    if matches!(end, End::Broken(_)) {
+        input.leave_to_others();
+    }
     while matches!(end, End::Broken(_)) && !input.is_ended() {
         let entry = tokio::select! {
             entry = input.next() => entry,
@@ -135,12 +148,15 @@ fn send_report(state: &mut State, input: &Input, end: End, started: Instant, rep
     let receipt = Receipt::of(&state.sandbox, started.elapsed());
     let finished = matches!(end, End::Finished(_));
     debug!(finished, received = receipt.received, sent = receipt.sent, opened = receipt.opened, "over");
-    let elapsed = state.started.map_or(Duration::ZERO, |started| started.elapsed());
-    let mut summary = state.tally.close(elapsed, input.is_ended());
-    if let Some(inner) = end.component_summary() {
-        summary.adopt_inner(inner);
-    }
-    let connections = state.sandbox.sender().connections();
+    let finished = Finished {
+        tally: std::mem::take(&mut state.tally),
+        elapsed: state.started.map_or(Duration::ZERO, |started| started.elapsed()),
+        input_ended: input.is_ended(),
+        connections: state.sandbox.sender().connections(),
+        receipt,
+        end,
+        account: state.sandbox.account(),
+    };
     // The receiver may have been dropped.
-    let _ = report.send((Report { summary, connections, receipt, end }, state.sandbox.account()));
+    let _ = report.send(finished);
 }

@@ -1,5 +1,6 @@
 //! The input of a batch.
 
+use super::deal::Dealt;
 use super::ledger::Numbered;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -8,15 +9,32 @@ use std::task::{Context, Poll, ready};
 
 /// The input of a batch. It outlives the component, so that the requests that remain in it get outcomes too.
 pub(super) struct Input {
-    input: BoxStream<'static, Numbered>,
+    input: Source,
     /// Read from the stream, and not taken yet.
     peeked: Option<Numbered>,
     ended: bool,
 }
 
+/// Where the input of an instance comes from.
+pub(super) enum Source {
+    /// It is the batch's.
+    Whole(BoxStream<'static, Numbered>),
+    /// Other instances have a part of it, too.
+    Dealt(Dealt),
+}
+
 impl Input {
-    pub(super) fn new(input: BoxStream<'static, Numbered>) -> Self {
+    pub(super) fn new(input: Source) -> Self {
         Self { input, peeked: None, ended: false }
+    }
+
+    /// The instance has broken down: nobody else reads what it has not read, unless other instances do.
+    pub(super) fn leave_to_others(&mut self) {
+        if let Source::Dealt(dealt) = &self.input
+            && !dealt.leave()
+        {
+            self.ended = true;
+        }
     }
 
     /// Whether the input is known to have ended.
@@ -36,7 +54,10 @@ impl Input {
     /// Ready when an entry can be taken or the input has ended.
     pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.peeked.is_none() && !self.ended {
-            self.peeked = ready!(self.input.poll_next_unpin(cx));
+            self.peeked = ready!(match &mut self.input {
+                Source::Whole(input) => input.poll_next_unpin(cx),
+                Source::Dealt(dealt) => dealt.poll_next_unpin(cx),
+            });
             self.ended = self.peeked.is_none();
         }
         Poll::Ready(())

@@ -1,46 +1,57 @@
-//! Hosts the component: one instance per batch, in its own store, under limits that hold whatever the component does.
+//! Hosts the component: one instance per batch, or one per batch and worker, each in its own store, under limits that hold whatever the component does.
 
 mod batch;
 mod body;
 mod channels;
+mod deal;
 mod input;
+mod lanes;
 mod ledger;
 mod outcomes;
 mod p2;
 mod p3;
 mod reasons;
 mod receipt;
+mod report;
 mod state;
+mod workers;
 
 pub use body::{Body, UnreadBody};
 pub use ledger::{Entry, Malformed};
 pub use outcomes::{Canceller, Outcomes};
 pub use receipt::Receipt;
+pub use report::{End, Report};
 
-use crate::Response;
 use crate::bindings::{p2::FantailPre as P2Pre, p3::FantailPre as P3Pre};
 use crate::compiled::Compiled;
 use crate::sandbox::{Limits, Wasi};
+use crate::{BuildError, Response};
 use batch::Batch;
 use channels::Channels;
-use fantail_engine::{Policy, Summary, WINDOW_BYTES};
+use deal::Deal;
+use fantail_engine::{Order, Policy, WINDOW_BYTES};
 use fantail_sender::{Connections, Sender};
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
-use input::Input;
-use outcomes::Running;
+use input::{Input, Source};
+use lanes::Lanes;
+use outcomes::{Instance, Running};
 pub(crate) use state::State;
+use std::io;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span};
 use wasmtime::component::InstancePre;
+use workers::{Worker, shares};
 
 /// The compiled component, with the sender that its instances share. Cheap to clone.
 #[derive(Clone)]
 pub struct Harness {
     component: Component,
     sender: Sender,
+    /// Threads that run a part of each batch that can be divided.
+    workers: Arc<Vec<Worker>>,
     limits: Limits,
     /// One permit for each batch that may run.
     permits: Arc<Semaphore>,
@@ -61,39 +72,11 @@ type Outbox = mpsc::Sender<Outcome>;
 /// What became of one request.
 pub type Outcome = fantail_engine::Outcome<Response>;
 
-/// What became of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Counted by the harness from the outcomes, not taken from the component. What cannot be seen from outside
-    /// ([`Summary::adopt_inner`]) is taken from the component's own summary, and zero if there is none ([`End::component_summary`]).
-    pub summary: Summary,
-    /// Connections used by the harness so far, by all its batches.
-    pub connections: Connections,
-    /// What the batch has used.
-    pub receipt: Receipt,
-    /// How the batch ended.
-    pub end: End,
-}
-
-/// How a batch ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The component finished it, with its own summary unless it violated the protocol.
-    Finished(Option<Box<Summary>>),
-    /// The reader cancelled it. Has the component's own summary, unless it did not stop in time ([`Limits::stall`]).
-    Cancelled(Option<Box<Summary>>),
-    /// The component trapped, exceeded a limit, or took too long. Has the reason as text.
-    Broken(String),
-}
-
-impl End {
-    /// The component's own summary. Without it, what only the component can count is unknown.
-    pub fn component_summary(&self) -> Option<&Summary> {
-        match self {
-            End::Finished(summary) | End::Cancelled(summary) => summary.as_deref(),
-            End::Broken(_) => None,
-        }
-    }
+/// An instance that was started.
+struct Started {
+    instance: Instance,
+    outcomes: mpsc::Receiver<Outcome>,
+    policy_result: oneshot::Receiver<Result<(), PolicyRefused>>,
 }
 
 /// The policy was refused. Nothing was read and nothing was sent.
@@ -122,62 +105,110 @@ impl Harness {
         crate::Builder::new(egress)
     }
 
-    /// A harness of what the builder has compiled and linked.
+    /// A harness of what the builder has compiled and linked, with a sender for each worker.
     pub(crate) fn new(
         (compiled, instance, wasi): (Arc<Compiled>, InstancePre<State>, Wasi),
-        sender: Sender,
+        sender: impl Fn() -> Sender,
         limits: Limits,
         batches: usize,
-    ) -> wasmtime::Result<Self> {
+        workers: usize,
+    ) -> Result<Self, BuildError> {
         let permits = Arc::new(Semaphore::new(batches.clamp(1, Semaphore::MAX_PERMITS)));
         let component = match wasi {
-            Wasi::P2 => Component::P2(P2Pre::new(instance)?),
-            Wasi::P3 => Component::P3(P3Pre::new(instance)?),
+            Wasi::P2 => P2Pre::new(instance).map(Component::P2),
+            Wasi::P3 => P3Pre::new(instance).map(Component::P3),
         };
-        Ok(Self { component, sender, limits, permits, _compiled: compiled })
+        let component = component.map_err(BuildError::Link)?;
+        let workers = (1..workers).map(|_| Worker::start(sender())).collect::<io::Result<_>>();
+        let workers = Arc::new(workers.map_err(BuildError::Thread)?);
+        Ok(Self { component, sender: sender(), workers, limits, permits, _compiled: compiled })
     }
 
-    /// Starts a batch in a new instance. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if some may be malformed; they are read
-    /// lazily, as the component asks for more. The id of a request without one is its position in the stream, from 0. Must be called inside
-    /// a tokio runtime, which then runs the batch. Waits while as many batches run as [`Builder::batches`](crate::Builder::batches) allows.
+    /// Starts a batch in a new instance; in several, if the harness has workers. `requests` are [`Request`](crate::Request)s, or [`Entry`]s if
+    /// some may be malformed; they are read lazily, as the component asks for more. The id of a request without one is its position in the
+    /// stream, from 0. Must be called inside a tokio runtime, which then runs the batch. Waits while as many batches run as
+    /// [`Builder::batches`](crate::Builder::batches) allows.
     pub async fn fetch<S>(&self, requests: S, policy: &Policy) -> Result<Outcomes, PolicyRefused>
     where
         S: Stream<Item: Into<Entry>> + Send + 'static,
     {
         self.check(policy)?;
         // The semaphore is never closed, so this never fails.
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        let (demand, demanded) = oneshot::channel();
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok().map(Arc::new);
         let cancelled = CancellationToken::new();
+        let numbered = requests.enumerate().map(|(index, entry)| entry.into().numbered(index as u64)).boxed();
+        let in_order = policy.order == Some(Order::Input);
+        let policies = shares(&self.with_defaults(policy), self.workers.len() + 1);
+        let deal = match policies.len() {
+            1 => Err(numbered),
+            instances => Ok(Deal::new(numbered, instances, in_order)),
+        };
+        let (deal, sources) = match deal {
+            Ok(deal) => {
+                let sources = (0..policies.len()).map(|place| Source::Dealt(deal.dealt(place))).collect();
+                (Some(deal), sources)
+            }
+            Err(input) => (None, vec![Source::Whole(input)]),
+        };
+        let (mut instances, mut receivers, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, (policy, source)) in policies.into_iter().zip(sources).enumerate() {
+            let started = self.start(place, policy, source, &cancelled, permit.clone());
+            instances.push(started.instance);
+            receivers.push(started.outcomes);
+            results.push(started.policy_result);
+        }
+        let canceller = Some(Canceller { batch: cancelled.drop_guard() });
+        let outcomes = Outcomes { lanes: Lanes::new(receivers, deal, in_order), canceller, instances };
+        for result in results {
+            match result.await {
+                Ok(Err(refused)) => return Err(refused),
+                // The component broke down before it answered: the outcomes say so.
+                Ok(Ok(())) | Err(_) => {}
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Starts an instance: the first one here, the others each on the thread of a worker.
+    fn start(
+        &self,
+        place: usize,
+        policy: Policy,
+        source: Source,
+        cancelled: &CancellationToken,
+        permit: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> Started {
+        let worker = place.checked_sub(1).and_then(|place| self.workers.get(place));
+        let sender = worker.map_or(&self.sender, |worker| &worker.sender);
+        let (demand, demanded) = oneshot::channel();
         let (outcomes, outcomes_reader) = mpsc::channel(MAX_BUFFERED_OUTCOMES);
         let (policy_result, policy_result_reader) = oneshot::channel();
         let (report, report_reader) = oneshot::channel();
-        let numbered = requests.enumerate().map(|(index, entry)| entry.into().numbered(index as u64));
         let batch = Batch {
             component: self.component.clone(),
-            // Our sender answers requests for facts.
-            policy: self.with_defaults(policy),
-            state: State::new(self.limits, self.sender.clone(), cancelled.clone()),
-            input: Input::new(numbered.boxed()),
+            policy,
+            state: State::new(self.limits, sender.clone(), cancelled.clone()),
+            input: Input::new(source),
             channels: Channels { demanded, outcomes, policy_result },
             cancelled: cancelled.clone(),
             report,
             permit,
+            workers: Arc::clone(&self.workers),
         };
-        let batch = Running(Some(tokio::spawn(batch.run().instrument(debug_span!("batch"))).abort_handle()));
-        let canceller = Some(Canceller { batch: cancelled.drop_guard() });
-        let reader =
-            Outcomes { demand: Some(demand), canceller, outcomes: outcomes_reader, report: report_reader, batch };
-        match policy_result_reader.await {
-            Ok(Err(refused)) => Err(refused),
-            // The component broke down before it answered: the outcomes say so.
-            Ok(Ok(())) | Err(_) => Ok(reader),
-        }
+        let run = batch.run().instrument(debug_span!("batch"));
+        let task = match worker {
+            Some(worker) => worker.runtime.spawn(run),
+            None => tokio::spawn(run),
+        };
+        let task = Running(Some(task.abort_handle()));
+        let instance = Instance { demand: Some(demand), report: report_reader, task };
+        Started { instance, outcomes: outcomes_reader, policy_result: policy_result_reader }
     }
 
     /// The connections used so far, by all batches.
     pub fn connections(&self) -> Connections {
-        self.sender.connections()
+        let workers = self.workers.iter().map(|worker| worker.sender.connections());
+        workers.fold(self.sender.connections(), Connections::and)
     }
 
     /// The policy as the component gets it: with facts, which our sender provides, and by default a window of at most a quarter of the
@@ -207,12 +238,5 @@ impl Component {
             Component::P2(component) => component.engine(),
             Component::P3(component) => component.engine(),
         }
-    }
-}
-
-impl Report {
-    fn broken_reason(reason: &str) -> Self {
-        let end = End::Broken(reason.to_owned());
-        Self { summary: Summary::default(), connections: Connections::default(), receipt: Receipt::default(), end }
     }
 }

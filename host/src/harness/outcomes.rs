@@ -1,35 +1,42 @@
 //! The reader's end of a batch.
 
-use super::batch::Finished;
-use super::{Outcome, Report};
+use super::Outcome;
+use super::lanes::Lanes;
+use super::report::{Finished, Report};
 use futures::Stream;
 use futures::channel::oneshot;
+use futures::future::join_all;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::DropGuard;
 
 /// The outcomes of a batch, one per request. Nothing is read and nothing is sent before it is first polled. It must be polled inside
 /// the tokio runtime that it was created in. Dropping it before its end ends the batch immediately, connections and unread bodies
 /// included. After its end, unread bodies continue on their own.
-#[derive(Debug)]
 pub struct Outcomes {
-    pub(super) demand: Option<oneshot::Sender<()>>,
+    pub(super) lanes: Lanes,
     pub(super) canceller: Option<Canceller>,
-    pub(super) outcomes: mpsc::Receiver<Outcome>,
-    pub(super) report: oneshot::Receiver<Finished>,
-    pub(super) batch: Running,
+    /// Of each instance.
+    pub(super) instances: Vec<Instance>,
 }
 
-/// Aborts the task of a batch when it is dropped, unless the batch has ended.
+/// The reader's end of one instance.
+pub(super) struct Instance {
+    pub(super) demand: Option<oneshot::Sender<()>>,
+    pub(super) report: oneshot::Receiver<Finished>,
+    pub(super) task: Running,
+}
+
+/// Aborts the task of an instance when it is dropped, unless the batch has ended.
 #[derive(Debug)]
 pub(super) struct Running(pub(super) Option<AbortHandle>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(batch) = &self.0 {
-            batch.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
         }
     }
 }
@@ -44,25 +51,31 @@ impl Outcomes {
     /// those up to now: unread bodies may add more later.
     pub async fn report(mut self) -> Report {
         // No further outcome will be read.
-        self.demand = None;
-        self.outcomes.close();
-        let report = (&mut self.report).await;
+        self.lanes.close();
+        let reports = self.instances.iter_mut().map(|instance| {
+            instance.demand = None;
+            &mut instance.report
+        });
+        let finished = join_all(reports).await;
         self.end();
-        match report {
-            Ok((mut report, account)) => {
-                report.receipt.charge(&account.usage());
-                report
-            }
-            Err(_) => Report::broken_reason("the task that ran the batch ended early"),
-        }
+        let mut report = Report::of(finished.into_iter().map(Result::ok));
+        // One instance knows only when it was told of the end.
+        report.summary.input_ended = self.lanes.input_ended().unwrap_or(report.summary.input_ended);
+        report
     }
 
     /// From here on only unread bodies keep the batch running.
     fn end(&mut self) {
-        self.batch.0 = None;
+        self.instances.iter_mut().for_each(|instance| instance.task.0 = None);
         if let Some(Canceller { batch }) = self.canceller.take() {
             let _ = batch.disarm();
         }
+    }
+}
+
+impl fmt::Debug for Outcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcomes").field("instances", &self.instances.len()).finish_non_exhaustive()
     }
 }
 
@@ -78,11 +91,13 @@ impl Stream for Outcomes {
     type Item = Outcome;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        if let Some(demand) = self.demand.take() {
-            // The batch may already have ended: then its outcomes say why.
-            let _ = demand.send(());
+        for instance in &mut self.instances {
+            if let Some(demand) = instance.demand.take() {
+                // The batch may already have ended: then its outcomes say why.
+                let _ = demand.send(());
+            }
         }
-        let outcome = ready!(self.outcomes.poll_recv(cx));
+        let outcome = ready!(self.lanes.poll_next(cx));
         if outcome.is_none() {
             self.end();
         }

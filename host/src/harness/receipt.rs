@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Receipt {
     /// Instances that ran it.
     pub instances: u32,
-    /// Bytes of the instance's memories, which never shrink.
+    /// Bytes of the instances' memories, which never shrink.
     pub memory: u64,
     /// How long the instance ran: its own computation, and the synchronous work of the host for it.
     pub busy: Duration,
@@ -42,6 +42,21 @@ impl Receipt {
             received: used.network.received,
             sent: used.network.sent,
             elapsed,
+        }
+    }
+
+    /// Together with that of another instance of the same batch, which ran beside it.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            instances: self.instances + other.instances,
+            memory: self.memory + other.memory,
+            busy: self.busy + other.busy,
+            host_calls: self.host_calls + other.host_calls,
+            opened: self.opened + other.opened,
+            reused: self.reused + other.reused,
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+            elapsed: self.elapsed.max(other.elapsed),
         }
     }
 

@@ -83,6 +83,10 @@ pub(crate) struct Fetch {
     /// The version of WASI whose component is run: 0.2 or 0.3. Both do the same; 0.2 costs less here.
     #[arg(long, value_name = "VERSION", default_value = "0.2", value_parser = wasi)]
     pub(crate) wasi: Wasi,
+    /// Threads that share the requests, each with an instance and connections of its own. Limits are divided among them;
+    /// one does all if the policy cannot be divided [default: as many as there are processors, 4 at most].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) workers: Option<u16>,
     #[command(flatten)]
     pub(crate) http: Http,
     #[command(flatten)]
@@ -151,6 +155,9 @@ pub(crate) struct Demo {
     pub(crate) display: Display,
 }
 
+/// Threads at most that nobody asked for.
+const MAX_WORKERS: usize = 4;
+
 /// More than anybody needs, and far too short for an overflow when it is added to the current time.
 const MAX_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -165,6 +172,14 @@ fn wasi(text: &str) -> Result<Wasi, &'static str> {
         "0.2" => Ok(Wasi::P2),
         "0.3" => Ok(Wasi::P3),
         _ => Err("expected 0.2 or 0.3"),
+    }
+}
+
+impl Fetch {
+    /// On how many threads the requests are sent.
+    pub(crate) fn workers(&self) -> usize {
+        let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_WORKERS));
+        self.workers.map_or_else(available, usize::from)
     }
 }
 
