@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
 mod origin;
+mod turns;
 
 use bytes::Bytes;
 use component_builder::{build, target_dir};
@@ -16,15 +17,13 @@ use hyper_util::rt::TokioExecutor;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use turns::Variant;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Requests in flight.
 const CONCURRENCY: u32 = 64;
-
-/// Rounds of each variant, whose median is printed.
-const ROUNDS: usize = 9;
 
 /// Body size in bytes, and requests per round.
 const SIZES: [(usize, usize); 5] = [(11, 2_000), (1_024, 2_000), (16_384, 1_000), (100_000, 300), (1 << 20, 60)];
@@ -36,22 +35,13 @@ fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let variants = Variants::new();
     let base = origin::start().trim_end_matches("/ok").to_owned();
-    println!("{:>9} {:>18} {:>12} {:>10}", "bytes", "", "us/request", "x by hand");
+    let (runtime, variants) = (&runtime, &variants);
     for (size, count) in SIZES {
-        let url = format!("{base}/bytes/{size}");
-        let mut times = VARIANTS.map(|_| Vec::new());
-        for _ in 0..ROUNDS {
-            for (variant, times) in VARIANTS.iter().zip(&mut times) {
-                times.push(variants.time(&runtime, variant, &url, count, size));
-            }
-        }
-        let medians = times.map(|mut times| {
-            times.sort_unstable();
-            times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / count as f64)
-        });
-        for (variant, median) in VARIANTS.iter().zip(medians) {
-            println!("{size:>9} {variant:>18} {median:>12.1} {:>10.2}", median / medians[0]);
-        }
+        let url = &format!("{base}/bytes/{size}");
+        let mut measured = VARIANTS
+            .map(|name| -> Variant<'_> { (name, Box::new(move || variants.time(runtime, name, url, count, size))) });
+        let title = format!("a request of a batch, {CONCURRENCY} in flight, {size} bytes");
+        turns::print(&title, ("us", 1e6), count as u64, "by hand", &mut measured);
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn print(origin: &OriginProcess) {
     let one = origin.url("/ok");
     let mut variants: [Variant<'_>; 2] = [
         ("curl", Box::new(|| wall(curl().arg(&one)))),
-        ("fantail fetch", Box::new(|| wall(fantail().args(["--format", "json"]).arg(&one)))),
+        ("fantail fetch", Box::new(|| wall(fantail().args(["--format", "ndjson"]).arg(&one)))),
     ];
     turns::print("one URL, from start to end", ("ms", 1e3), 1, "curl", &mut variants);
     // curl reads a list of `url = "..."`, and fantail one of URLs.

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
 mod origin;
+mod turns;
 
 use component_builder::{build, target_dir};
 use std::os::unix::process::CommandExt;
@@ -10,12 +11,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use turns::Variant;
 
 /// Upstreams per batch, and the size of their bodies in bytes.
 const BATCHES: [(usize, usize); 5] = [(20, 1_024), (100, 1_024), (500, 1_024), (20, 100_000), (100, 100_000)];
-
-/// Rounds of each application, whose median is printed.
-const ROUNDS: usize = 15;
 
 /// Numbers of concurrent callers.
 const CALLERS: [usize; 2] = [1, 16];
@@ -29,29 +28,14 @@ fn main() {
     let base = origin::start().trim_end_matches("/ok").to_owned();
     let applications = [Application::fantail(), Application::by_hand()];
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    println!(
-        "{:>8} {:>10} {:>8} {:>14} {:>12} {:>10}",
-        "callers", "upstreams", "bytes", "application", "by hand", "x by hand"
-    );
     for callers in CALLERS {
         for (count, size) in BATCHES {
-            let urls = vec![format!("{base}/bytes/{size}"); count];
-            let mut times = [Vec::new(), Vec::new()];
-            for _ in 0..ROUNDS {
-                for (application, times) in applications.iter().zip(&mut times) {
-                    times.push(application.time(&runtime, &client, &urls, callers));
-                }
-            }
-            let [fantail, by_hand] = times.map(|mut times| {
-                times.sort_unstable();
-                times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
-            });
-            println!(
-                "{callers:>8} {count:>10} {size:>8} {:>11.1} ms {:>9.1} ms {:>10.2}",
-                fantail * 1e3,
-                by_hand * 1e3,
-                by_hand / fantail
-            );
+            let urls = &vec![format!("{base}/bytes/{size}"); count];
+            let [fantail, by_hand] =
+                applications.each_ref().map(|application| || application.time(&runtime, &client, urls, callers));
+            let mut variants: [Variant<'_>; 2] = [("by hand", Box::new(by_hand)), ("application", Box::new(fantail))];
+            let title = format!("Spin, {callers} callers with a batch of {count}, {size} bytes each");
+            turns::print(&title, ("ms", 1e3), 1, "by hand", &mut variants);
         }
     }
 }

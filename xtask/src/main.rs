@@ -41,14 +41,12 @@ enum Command {
     Test,
     /// Leaves the library's packages in target/packaging/package, and builds each outside of this workspace.
     Package,
-    /// Measures the component beside native clients, and the application beside a fan-out written by hand, on Spin too where it is on PATH.
+    /// Prints tables of what a request costs: beside native clients and the engine natively, by requests in flight, policy and workers; the
+    /// programs beside `curl`; the application beside a fan-out written by hand, on Spin too where it is on PATH. Takes half an hour.
     Bench {
         /// Only counts the instructions of each layer (needs valgrind), and fails if they differ by 3 % from tests/benches/instructions.txt.
         #[arg(long)]
         check: bool,
-        /// Passed on to Criterion.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
     },
     /// Prints figures of the engine and of the harness: how late timeouts are, what hedging saves, what a request costs.
     Figures,
@@ -73,8 +71,8 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test => test::test(),
         Command::Package => package::package().map(|()| ExitCode::SUCCESS),
-        Command::Bench { check: true, .. } => instructions::check().map(|()| ExitCode::SUCCESS),
-        Command::Bench { check: false, arguments } => bench(&["fan_out", "application", "spin"], &arguments),
+        Command::Bench { check: true } => instructions::check().map(|()| ExitCode::SUCCESS),
+        Command::Bench { check: false } => benchmarks(),
         Command::Figures => {
             let engine = ["run", "--locked", "--release", "--package", "fantail-engine", "--example", "figures"];
             run(&mut cargo(engine))?;
@@ -89,6 +87,21 @@ fn main() -> ExitCode {
         say(format_args!("error: {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// Everything that is compared, with the commit and the machine.
+fn benchmarks() -> Result<ExitCode, Error> {
+    let said = |program: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).current_dir(root()).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpus.lines().find_map(|line| Some(line.strip_prefix("model name")?.trim_start_matches([' ', '\t', ':'])));
+    let (commit, compiler) = (said("git", &["rev-parse", "--short", "HEAD"]), said("rustc", &["--version"]));
+    say(format_args!("commit {commit}, {compiler}, {processors} x {}", model.unwrap_or("an unknown processor")));
+    bench(&["costs", "application", "spin"], &[])
 }
 
 fn bench(names: &[&str], arguments: &[String]) -> Result<ExitCode, Error> {

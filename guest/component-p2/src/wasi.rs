@@ -7,6 +7,7 @@ use crate::incoming::Incoming;
 use crate::reactor::ready;
 use crate::{error_code, outgoing};
 use fantail_engine::{Cause, Instant, Request, Settings};
+use fantail_facts::{EVENTS, Timeouts};
 use fantail_shell::{Answered, Failed, Head, Upload, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -15,20 +16,21 @@ use std::time::Duration;
 use url::Url;
 
 pub(crate) struct Wasi2 {
-    connect_timeout: Duration,
-    head_timeout: Duration,
-    idle_timeout: Duration,
+    timeouts: Timeouts,
+    /// As a host that reports facts reads them beside an attempt's number.
+    written: String,
 }
 
 impl Wasi2 {
     /// The options of one request, which takes ownership of them.
     fn options(&self) -> http::RequestOptions {
+        let Timeouts { connect, head, idle } = self.timeouts;
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).ok();
         let options = http::RequestOptions::new();
         // A host that does not support one of these returns an error. The engine's own timeouts apply in any case.
-        let _ = options.set_connect_timeout(nanos(self.connect_timeout));
-        let _ = options.set_first_byte_timeout(nanos(self.head_timeout));
-        let _ = options.set_between_bytes_timeout(nanos(self.idle_timeout));
+        let _ = options.set_connect_timeout(nanos(connect));
+        let _ = options.set_first_byte_timeout(nanos(head));
+        let _ = options.set_between_bytes_timeout(nanos(idle));
         options
     }
 }
@@ -37,8 +39,9 @@ impl Wasi for Wasi2 {
     type Incoming = Incoming;
 
     fn new(settings: &Settings) -> Self {
-        let Settings { connect_timeout, head_timeout, idle_timeout, .. } = *settings;
-        Self { connect_timeout, head_timeout, idle_timeout }
+        let Settings { connect_timeout: connect, head_timeout: head, idle_timeout: idle, .. } = *settings;
+        let timeouts = Timeouts { connect, head, idle };
+        Self { timeouts, written: format!(" {timeouts}") }
     }
 
     fn now() -> Instant {
@@ -60,10 +63,15 @@ impl Wasi for Wasi2 {
         url: &Url,
         attempt_number: Option<&str>,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, upload) = outgoing::prepare(request, url, attempt_number)?;
-        let options = self.options();
+        // Four calls to the host for each request, which one that reports facts does not need.
+        let (attempt, options) = match attempt_number {
+            Some(EVENTS) => (Some(EVENTS.to_owned()), None),
+            Some(number) => (Some([number, &self.written].concat()), None),
+            None => (None, Some(self.options())),
+        };
+        let (outgoing, upload) = outgoing::prepare(request, url, attempt.as_deref())?;
         let sent = async move {
-            let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(error_code::failed)?;
+            let pending = outgoing_handler::handle(outgoing, options).map_err(error_code::failed)?;
             let response = loop {
                 // First of all, since no host has a response at once.
                 ready(pending.subscribe()).await;

@@ -1,8 +1,8 @@
 //! What a component and the host that sends its requests tell each other beyond wasi:http, in headers and in the text
 //! of an error.
 //!
-//! - A request with the header [`ATTEMPT`] asks for facts; its value is the attempt's number. The host removes the
-//!   header.
+//! - A request with the header [`ATTEMPT`] asks for facts; its value is an [`Attempt`]: its number and, over WASI 0.2, its
+//!   timeouts in place of wasi:http's options, which would have to be made for each request. The host removes the header.
 //! - The response has the header [`FACTS`], which only the host can set: it removes any that the peer sent.
 //! - Its failures, those of its body included, are wasi:http's `internal-error` with a text that [`write_failure`] makes.
 //! - A request whose number is [`EVENTS`] is not sent. Its response has the header [`FACTS`] and a body that does not
@@ -21,9 +21,11 @@
 //! assert_eq!(fantail_facts::read(&text), facts);
 //! ```
 
+mod attempt;
 mod failure;
 mod field;
 
+pub use attempt::{Attempt, Timeouts};
 pub use failure::{FailureReport, read_failure, write_failure};
 pub use field::{read, write};
 

@@ -1,8 +1,10 @@
 //! The facts of one attempt.
 
 use crate::error::SendError;
+use crate::timeouts::RequestTimeouts;
 use crate::watch::Watch;
 use fantail_engine::{Facts, Phase, Protocol, Sent};
+use fantail_facts::Attempt;
 use http::{HeaderMap, HeaderValue, header::HeaderName};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +21,8 @@ pub(crate) const FACTS: HeaderName = HeaderName::from_static(fantail_facts::FACT
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FactsRequest {
     Nothing,
-    /// The facts of the attempt with this number.
-    Facts(u64),
+    /// The facts of this attempt.
+    Facts(Attempt),
     Events,
 }
 
@@ -30,9 +32,16 @@ impl FactsRequest {
         let Some(value) = headers.remove(ATTEMPT) else { return Self::Nothing };
         match value.to_str() {
             Ok(fantail_facts::EVENTS) => Self::Events,
-            Ok(number) => number.parse().map_or(Self::Nothing, Self::Facts),
+            Ok(attempt) => attempt.parse().map_or(Self::Nothing, Self::Facts),
             Err(_) => Self::Nothing,
         }
+    }
+
+    /// The timeouts that came with it.
+    pub(crate) fn timeouts(self) -> Option<RequestTimeouts> {
+        let Self::Facts(Attempt { timeouts: Some(timeouts), .. }) = self else { return None };
+        let fantail_facts::Timeouts { connect, head, idle } = timeouts;
+        Some(RequestTimeouts { connect: Some(connect), head: Some(head), idle: Some(idle) })
     }
 }
 
@@ -51,7 +60,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn new(requested: FactsRequest, watch: Arc<Watch>) -> Self {
-        let number = if let FactsRequest::Facts(number) = requested { Some(number) } else { None };
+        let number = if let FactsRequest::Facts(attempt) = requested { Some(attempt.number) } else { None };
         let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok();
         let facts = Facts { started: number.and_then(|_| now()), queued: Some(Duration::ZERO), ..Facts::default() };
         Self { number, facts, sent: Sent::No, sending_since: None, sent_before: Sent::No, watch }

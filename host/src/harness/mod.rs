@@ -160,10 +160,9 @@ impl Harness {
         let canceller = Some(Canceller { batch: cancelled.drop_guard() });
         let outcomes = Outcomes { lanes: Lanes::new(receivers, deal, in_order), canceller, instances };
         for result in results {
-            match result.await {
-                Ok(Err(refused)) => return Err(refused),
-                // The component broke down before it answered: the outcomes say so.
-                Ok(Ok(())) | Err(_) => {}
+            // If the component broke down before it answered, the outcomes say so.
+            if let Ok(Err(refused)) = result.await {
+                return Err(refused);
             }
         }
         Ok(outcomes)

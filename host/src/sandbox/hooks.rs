@@ -22,7 +22,11 @@ impl WasiHttpHooks for Hooks {
         _processed: Transmission,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let span = attempt_span(&request);
-        let sent = self.0.call(request_timeouts(options.unwrap_or_default()).on(request));
+        // What is among extensions is in a map of its own, which a request without options does not need.
+        let sent = self.0.call(match options {
+            Some(options) => request_timeouts(options).on(request),
+            None => request,
+        });
         let sent = async move {
             let response = sent.await.map_err(to_wasi_error)?;
             debug!(status = response.status().as_u16(), "head");

@@ -3,7 +3,6 @@
 mod busy;
 mod hooks;
 mod limits;
-mod poll;
 mod watchdog;
 mod workarounds;
 
@@ -41,7 +40,6 @@ pub(crate) struct Sandbox {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
-    responses: poll::Responses,
     meter: Meter,
     pub(crate) limits: Limits,
     /// How many calls the instance has made to the host.
@@ -81,7 +79,6 @@ impl Sandbox {
             wasi: WasiCtx::builder().envs(environment).build(),
             http,
             hooks: Hooks(Client::new(sender, Arc::new(Account::new(allowance)))),
-            responses: poll::Responses::default(),
             host_calls: 0,
             meter: Meter::new(limits),
             limits,
@@ -177,7 +174,6 @@ pub(crate) fn linker<T: Sandboxed>(engine: &Engine, wasi: Wasi) -> wasmtime::Res
             io::poll::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
             io::streams::add_to_linker::<T, HasTable>(&mut linker, |data| data.ctx().table)?;
             monotonic_clock::add_to_linker::<T, WasiClocks>(&mut linker, T::clocks)?;
-            poll::replace(&mut linker)?;
         }
         Wasi::P3 => {
             wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;

@@ -1,7 +1,7 @@
 //! Does the work of some requests in one layer, without a network, for a tool that counts instructions: `cargo xtask bench --check`.
 //! `instructions engine|wire|shell <requests>`
 
-#![allow(clippy::expect_used, reason = "an example")]
+#![allow(clippy::expect_used, clippy::panic, reason = "an example")]
 
 mod mock;
 
