@@ -102,7 +102,7 @@ impl Builder {
         self
     }
 
-    /// The most batches that one harness runs at once, at least one; further ones wait to start. Worst-case memory: that many times
+    /// The most batches that one harness runs at once, at least one; further ones wait to start. Worst-case memory: for each, `workers` times
     /// what [`Limits`] allows one instance. For a service, [`ServiceOptions::instances`] is the limit.
     pub fn batches(mut self, max: usize) -> Self {
         self.batches = max;

@@ -10,7 +10,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Counted by the harness from the outcomes, not taken from the component. What cannot be seen from outside
-    /// ([`Summary::adopt_inner`]) is taken from the component's own summary, and zero if there is none ([`End::component_summary`]).
+    /// ([`Summary::adopt_inner`]) is taken from the component's own summary, and zero if there is none ([`End::component_summary`]). With several
+    /// workers, the peak of requests in flight is the sum of their peaks: there were never more.
     pub summary: Summary,
     /// Connections used by the harness so far, by all its batches.
     pub connections: Connections,
