@@ -72,13 +72,14 @@ fn clients(runtime: &Runtime, url: &str) {
 /// Many requests in flight beside few.
 fn in_flight(runtime: &Runtime, url: &str) {
     for many in [1_000, 4_000] {
-        let hyper = &Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+        let hyper =
+            [64, many].map(|count| (Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>(), count));
         let natively = [64, many].map(|in_flight| NativeEngine::new(policy(in_flight)));
         let [p2, p3] = [Wasi::P2, Wasi::P3].map(|wasi| [64, many].map(|count| Component::new(wasi, policy(count))));
         print_few_and_many(
             many,
             "hyper-util",
-            [64, many].map(|count| move || time(runtime, with_hyper(hyper, url, count as usize))),
+            hyper.each_ref().map(|(client, count)| || time(runtime, with_hyper(client, url, *count as usize))),
         );
         print_few_and_many(
             many,

@@ -15,13 +15,14 @@ use std::sync::Arc;
 use tower_service::Service;
 
 thread_local! {
-    /// What the batches of this thread send with.
+    /// What the batch of this thread sends with.
     static CLIENT: RefCell<Option<Client>> = const { RefCell::new(None) };
 }
 
-/// Sends with a sender of its own, on the thread that made it.
+/// Sends with a sender of its own.
 pub(crate) struct NativeEngine {
     policy: Policy,
+    client: Client,
 }
 
 impl NativeEngine {
@@ -38,12 +39,13 @@ impl NativeEngine {
         };
         let sender = Sender::new(config, Timeouts::default(), crate::pool());
         let account = Account::new(Allowance { bytes: u64::MAX, body: u64::MAX });
-        CLIENT.set(Some(Client::new(sender, Arc::new(account))));
-        Self { policy: Policy { host_facts: Some(true), ..policy } }
+        let client = Client::new(sender, Arc::new(account));
+        Self { policy: Policy { host_facts: Some(true), ..policy }, client }
     }
 
     /// Sends this many requests to `url`, and returns how many had a response.
     pub(crate) async fn round(&self, url: &str, count: u64) -> u64 {
+        CLIENT.set(Some(self.client.clone()));
         let (mut batch, caller) = Batch::<Native>::new(Engine::new(&self.policy).expect("a good policy"));
         caller.keep_open();
         let (mut pushed, mut responses) = (0, 0);

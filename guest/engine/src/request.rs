@@ -190,8 +190,10 @@ pub(crate) fn check_host(url: &Url) -> Result<(), String> {
 }
 
 /// Headers that belong to the connection and that callers must not set (RFC 9110, sections 7.2 and 7.6.1).
-const FORBIDDEN: [&str; 10] = [
+const FORBIDDEN: [&str; 11] = [
     "connection",
+    // With it, the component asks its host for facts.
+    "fantail-attempt",
     "host",
     "http2-settings",
     "keep-alive",

@@ -20,7 +20,8 @@ use tokio::time::Instant;
 /// Sends requests for one account. A request for events to the same client is answered with a stream that says when each request is
 /// sent. Cheap to clone.
 ///
-/// A request may have [`RequestTimeouts`] among its extensions, or with the header that asks for facts. Dropping the future, or the response's body, cancels the request.
+/// A request may have [`RequestTimeouts`] among its extensions, or else with the header that asks for facts. Dropping the future, or the
+/// response's body, cancels the request.
 #[derive(Clone)]
 pub struct Client {
     sender: Sender,
@@ -81,7 +82,7 @@ where
         if requested == FactsRequest::Events {
             return Box::pin(std::future::ready(Ok(self.read_events())));
         }
-        let timeouts = requested.timeouts().or_else(|| request.extensions().get().copied()).unwrap_or_default();
+        let timeouts = request.extensions().get().copied().or_else(|| requested.timeouts()).unwrap_or_default();
         let watch = Watch::new(Instant::now(), self.sender.limits().informational);
         let request = RequestBody::wrap(request, &self.account, &watch);
         Box::pin(self.clone().send(request, timeouts, Record::new(requested, watch)))

@@ -29,7 +29,10 @@ pub(crate) enum FactsRequest {
 impl FactsRequest {
     /// Removes the header from a request's head, so that it is not sent to the peer.
     pub(crate) fn take(headers: &mut HeaderMap) -> Self {
-        let Some(value) = headers.remove(ATTEMPT) else { return Self::Nothing };
+        // The last one is the component's own, whatever a caller may have set.
+        let last = headers.get_all(ATTEMPT).iter().next_back().cloned();
+        let Some(value) = last else { return Self::Nothing };
+        headers.remove(ATTEMPT);
         match value.to_str() {
             Ok(fantail_facts::EVENTS) => Self::Events,
             Ok(attempt) => attempt.parse().map_or(Self::Nothing, Self::Facts),

@@ -76,6 +76,7 @@ impl Batch {
             },
             () = tokio::time::sleep(wall) => End::Broken(format!("the batch took longer than {wall:?}")),
         };
+        input.leave();
         if let End::Broken(reason) = &end {
             // Unread bodies that are interrupted report the reason.
             let _ = store.data().broken_reason.set(reason.clone());
@@ -126,9 +127,6 @@ async fn resolve_remaining(
         let outcome = open.without_answer(cause, detail);
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
-    }
-    if matches!(end, End::Broken(_)) {
-        input.leave_to_others();
     }
     while matches!(end, End::Broken(_)) && !input.is_ended() {
         let entry = tokio::select! {

@@ -14,6 +14,8 @@ const SLACK: usize = 4;
 
 /// The input of all instances of a batch, and what each holds of it.
 pub(super) struct Deal {
+    /// Locked while it is polled and until what it gave is recorded. The reader never waits for it.
+    input: Mutex<BoxStream<'static, Numbered>>,
     dealing: Mutex<Dealing>,
     waiting: Arc<Waiting>,
 }
@@ -22,7 +24,6 @@ pub(super) struct Deal {
 struct Waiting(Mutex<Vec<Option<Waker>>>);
 
 struct Dealing {
-    input: BoxStream<'static, Numbered>,
     has_ended: bool,
     hands: Vec<Hand>,
     /// To which instance each request went, in the order of the input; from the first whose outcome has not been taken. Empty unless
@@ -33,13 +34,20 @@ struct Dealing {
 }
 
 /// What one instance has of the input.
-#[derive(Clone)]
+#[derive(Default)]
 struct Hand {
     /// Requests whose outcomes have not been taken.
     held: usize,
-    /// Whether it waits for more. At first each will.
+    /// How many it can have in flight.
+    slots: usize,
+    /// Whether it has room for more, as far as it has said. At first each has.
     asks: bool,
+    /// It waits for others, not for the input.
+    is_held_back: bool,
+    /// It takes no more.
     has_left: bool,
+    /// It will not even look at the input again.
+    is_gone: bool,
 }
 
 /// The input of one instance. Dropping it leaves the rest to the others.
@@ -58,8 +66,14 @@ impl ArcWake for Waiting {
 
 impl Waiting {
     fn set(&self, place: usize, waker: Option<Waker>) {
-        if let Some(slot) = self.lock().get_mut(place) {
-            *slot = waker;
+        let before = self.lock().get_mut(place).map(|slot| std::mem::replace(slot, waker));
+        // Dropped here, when nothing is locked.
+        drop(before);
+    }
+
+    fn wake_one(&self, place: usize) {
+        if let Some(Some(waker)) = self.lock().get(place) {
+            waker.wake_by_ref();
         }
     }
 
@@ -69,12 +83,14 @@ impl Waiting {
 }
 
 impl Deal {
-    pub(super) fn new(input: BoxStream<'static, Numbered>, instances: usize, in_order: bool) -> Arc<Self> {
+    /// For instances with so many slots each.
+    pub(super) fn new(input: BoxStream<'static, Numbered>, slots: &[usize], in_order: bool) -> Arc<Self> {
         let sequence = in_order.then(VecDeque::new);
-        let hands = vec![Hand { held: 0, asks: true, has_left: false }; instances];
-        let dealing = Mutex::new(Dealing { input, has_ended: false, hands, sequence, reader: None });
-        let waiting = Arc::new(Waiting(Mutex::new(vec![None; instances])));
-        Arc::new(Self { dealing, waiting })
+        let hand = |slots: &usize| Hand { slots: *slots, asks: true, ..Hand::default() };
+        let hands = slots.iter().map(hand).collect();
+        let dealing = Mutex::new(Dealing { has_ended: false, hands, sequence, reader: None });
+        let waiting = Arc::new(Waiting(Mutex::new(vec![None; slots.len()])));
+        Arc::new(Self { input: Mutex::new(input), dealing, waiting })
     }
 
     pub(super) fn dealt(self: &Arc<Self>, place: usize) -> Dealt {
@@ -105,9 +121,14 @@ impl Deal {
         if let Some(sequence) = &mut dealing.sequence {
             sequence.pop_front();
         }
+        let is_held_back = dealing.hands.get(place).is_some_and(|hand| hand.is_held_back);
+        drop(dealing);
+        if is_held_back {
+            self.waiting.wake_one(place);
+        }
     }
 
-    /// No code panics while it is locked, but for the caller's stream: then the input is over.
+    /// Nothing panics while it is locked.
     fn lock(&self) -> MutexGuard<'_, Dealing> {
         self.dealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,52 +137,71 @@ impl Deal {
     fn poll_deal(&self, place: usize, cx: &Context<'_>) -> Poll<Option<Numbered>> {
         // First, so that no waking is missed.
         self.waiting.set(place, Some(cx.waker().clone()));
-        let entry = {
-            let mut dealing = self.lock();
-            dealing.set_asks(place, true);
-            if dealing.must_wait(place) {
-                return Poll::Pending;
-            }
-            let entry = ready!(dealing.poll_input(&mut Context::from_waker(&waker_ref(&self.waiting))));
-            dealing.set_asks(place, false);
-            match &entry {
-                Some(_) => dealing.record(place),
-                None => dealing.has_ended = true,
-            }
-            entry
-        };
+        // An input that has panicked has ended.
+        let Ok(mut input) = self.input.lock() else { return Poll::Ready(None) };
+        if ready!(self.lock().poll_turn(place)) {
+            return Poll::Ready(None);
+        }
+        let entry = ready!(input.poll_next_unpin(&mut Context::from_waker(&waker_ref(&self.waiting))));
+        self.lock().record(place, entry.is_some());
+        drop(input);
         self.waiting.set(place, None);
         // Another may have waited for this one.
         Waiting::wake_by_ref(&self.waiting);
         Poll::Ready(entry)
     }
 
+    /// An instance has no room, until it polls again.
+    fn pause(&self, place: usize) {
+        self.lock().set_asks(place, false);
+        self.waiting.set(place, None);
+        Waiting::wake_by_ref(&self.waiting);
+    }
+
     /// An instance reads no more. Returns whether the rest is nobody else's.
     fn leave(&self, place: usize) -> bool {
         let is_last = self.lock().leave(place);
-        self.waiting.set(place, None);
-        Waiting::wake_by_ref(&self.waiting);
+        self.pause(place);
         is_last
+    }
+
+    /// After the last instance, nobody holds the caller's stream.
+    fn go(&self, place: usize) {
+        self.leave(place);
+        if self.lock().go(place) {
+            let empty = futures::stream::empty().boxed();
+            let input = self.input.lock().map(|mut input| std::mem::replace(&mut *input, empty));
+            drop(input);
+        }
     }
 }
 
 impl Dealing {
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<Numbered>> {
-        if self.has_ended { Poll::Ready(None) } else { self.input.poll_next_unpin(cx) }
-    }
-
-    /// Whether another instance that asks for requests has fewer.
-    fn must_wait(&self, place: usize) -> bool {
-        let held = self.hands.get(place).map_or(0, |hand| hand.held);
-        let others = self.hands.iter().enumerate().filter(|(other, hand)| *other != place && !hand.has_left);
-        !self.has_ended && others.into_iter().any(|(_, hand)| hand.asks && hand.held + SLACK <= held)
-    }
-
-    fn record(&mut self, place: usize) {
+    /// Whether the input has ended, if it is the turn of this instance.
+    fn poll_turn(&mut self, place: usize) -> Poll<bool> {
+        self.set_asks(place, true);
+        let must_wait = self.must_wait(place);
         if let Some(hand) = self.hands.get_mut(place) {
+            hand.is_held_back = must_wait;
+        }
+        if must_wait { Poll::Pending } else { Poll::Ready(self.has_ended) }
+    }
+
+    /// Whether another instance that has room has free slots, which this one has not, or far fewer requests.
+    fn must_wait(&self, place: usize) -> bool {
+        let Some(own) = self.hands.get(place) else { return false };
+        let mut others = self.hands.iter().enumerate().filter(|(other, hand)| *other != place && hand.asks);
+        let before = |hand: &Hand| hand.held + SLACK <= own.held || (own.held >= own.slots && hand.held < hand.slots);
+        !self.has_ended && others.any(|(_, hand)| before(hand))
+    }
+
+    /// The input gave this instance a request, or ended.
+    fn record(&mut self, place: usize, is_request: bool) {
+        self.has_ended |= !is_request;
+        if let Some(hand) = self.hands.get_mut(place).filter(|_| is_request) {
             hand.held += 1;
         }
-        if let Some(sequence) = &mut self.sequence {
+        if let Some(sequence) = self.sequence.as_mut().filter(|_| is_request) {
             sequence.push_back(place);
         }
         self.reader.take().into_iter().for_each(Waker::wake);
@@ -169,8 +209,16 @@ impl Dealing {
 
     fn set_asks(&mut self, place: usize, asks: bool) {
         if let Some(hand) = self.hands.get_mut(place) {
-            hand.asks = asks;
+            hand.asks = asks && !hand.has_left;
         }
+    }
+
+    /// Returns whether all are gone.
+    fn go(&mut self, place: usize) -> bool {
+        if let Some(hand) = self.hands.get_mut(place) {
+            hand.is_gone = true;
+        }
+        self.hands.iter().all(|hand| hand.is_gone)
     }
 
     /// Returns whether all have left.
@@ -183,7 +231,12 @@ impl Dealing {
 }
 
 impl Dealt {
-    /// The instance has broken down. Returns whether there is no other to read the rest.
+    /// The instance has no room for more.
+    pub(super) fn pause(&self) {
+        self.deal.pause(self.place);
+    }
+
+    /// The instance takes no more. Returns whether there is no other to read the rest.
     pub(super) fn leave(&self) -> bool {
         self.deal.leave(self.place)
     }
@@ -199,7 +252,7 @@ impl Stream for Dealt {
 
 impl Drop for Dealt {
     fn drop(&mut self) {
-        self.deal.leave(self.place);
+        self.deal.go(self.place);
     }
 }
 
@@ -211,7 +264,7 @@ mod tests {
 
     fn deal(count: u64, in_order: bool) -> Arc<Deal> {
         let requests = (0..count).map(|id| Ok(Request::get(id, "http://origin.test/")));
-        Deal::new(futures::stream::iter(requests).boxed(), 2, in_order)
+        Deal::new(futures::stream::iter(requests).boxed(), &[6, 6], in_order)
     }
 
     /// How many it gets without waiting.
@@ -220,12 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_waits_while_another_that_asks_has_fewer() {
+    fn an_instance_waits_while_another_with_room_has_far_fewer_or_free_slots() {
         let deal = deal(20, false);
         let [mut first, mut second] = [0, 1].map(|place| deal.dealt(place));
         assert_eq!(take_all(&mut first), SLACK, "the second has none yet");
-        assert_eq!(take_all(&mut second), 2 * SLACK, "now the first has fewer");
-        assert_eq!(take_all(&mut first), 2 * SLACK);
+        assert_eq!(take_all(&mut second), 6, "its slots, then the first has free ones");
+        assert_eq!(take_all(&mut first), 2 + SLACK, "its slots, and then as many ahead");
+        second.pause();
+        assert_eq!(take_all(&mut first), 4, "the second has no room");
         assert_eq!(take_all(&mut second), 0, "there is nothing left");
     }
 
@@ -246,7 +301,7 @@ mod tests {
             cx.waker().wake_by_ref();
             if std::mem::replace(&mut asked, true) { Poll::Ready(None) } else { Poll::Pending }
         });
-        let deal = Deal::new(input.boxed(), 2, false);
+        let deal = Deal::new(input.boxed(), &[6, 6], false);
         let mut dealt = deal.dealt(0);
         assert!(dealt.next().now_or_never().is_none());
         assert_eq!(dealt.next().now_or_never(), Some(None));

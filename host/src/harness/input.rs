@@ -28,8 +28,15 @@ impl Input {
         Self { input, peeked: None, ended: false }
     }
 
-    /// The instance has broken down: nobody else reads what it has not read, unless other instances do.
-    pub(super) fn leave_to_others(&mut self) {
+    /// The instance has no room for more, so that others need not wait for it.
+    pub(super) fn pause(&self) {
+        if let Source::Dealt(dealt) = &self.input {
+            dealt.pause();
+        }
+    }
+
+    /// The instance takes no more. What it has not taken is left to the other instances, if there are any.
+    pub(super) fn leave(&mut self) {
         if let Source::Dealt(dealt) = &self.input
             && !dealt.leave()
         {

@@ -1,4 +1,5 @@
-//! Hosts the component: one instance per batch, or one per batch and worker, each in its own store, under limits that hold whatever the component does.
+//! Hosts the component: one instance per batch, or one per batch and worker, each in its own store, under limits that hold whatever
+//! the component does.
 
 mod batch;
 mod body;
@@ -139,16 +140,14 @@ impl Harness {
         let numbered = requests.enumerate().map(|(index, entry)| entry.into().numbered(index as u64)).boxed();
         let in_order = policy.order == Some(Order::Input);
         let policies = shares(&self.with_defaults(policy), self.workers.len() + 1);
-        let deal = match policies.len() {
-            1 => Err(numbered),
-            instances => Ok(Deal::new(numbered, instances, in_order)),
-        };
-        let (deal, sources) = match deal {
-            Ok(deal) => {
-                let sources = (0..policies.len()).map(|place| Source::Dealt(deal.dealt(place))).collect();
+        let (deal, sources) = match policies.len() {
+            1 => (None, vec![Source::Whole(numbered)]),
+            instances => {
+                let slots = policies.iter().map(|policy| policy.concurrency.unwrap_or(1) as usize);
+                let deal = Deal::new(numbered, &slots.collect::<Vec<_>>(), in_order);
+                let sources = (0..instances).map(|place| Source::Dealt(deal.dealt(place))).collect();
                 (Some(deal), sources)
             }
-            Err(input) => (None, vec![Source::Whole(input)]),
         };
         let (mut instances, mut receivers, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (policy, source)) in policies.into_iter().zip(sources).enumerate() {

@@ -13,7 +13,7 @@ pub struct Report {
     /// ([`Summary::adopt_inner`]) is taken from the component's own summary, and zero if there is none ([`End::component_summary`]). With several
     /// workers, the peak of requests in flight is the sum of their peaks: there were never more.
     pub summary: Summary,
-    /// Connections used by the harness so far, by all its batches.
+    /// Connections used so far by the senders that the batch used, by all batches.
     pub connections: Connections,
     /// What the batch has used.
     pub receipt: Receipt,

@@ -90,6 +90,9 @@ impl State {
             bytes += request.size();
             requests.push((number, request));
         }
+        if requests.len() == room {
+            input.pause();
+        }
         let is_last = input.is_ended() || remaining == requests.len();
         let is_full = bytes >= PUSH_BYTES;
         Handover { wants_more: requests.len() < room && !is_full, is_full, is_last, requests }

@@ -2,13 +2,16 @@
 
 use fantail_engine::{Policy, Settings, Until};
 use fantail_sender::Sender;
-use std::io;
-use std::thread;
+use std::sync::mpsc;
+use std::{io, thread};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 /// Slots of a batch that are worth an instance of their own.
 const MIN_SLOTS: u32 = 8;
+
+/// The least that a policy's window of bytes may be.
+const MIN_WINDOW_BYTES: u64 = 64 << 10;
 
 /// A thread with a runtime of its own, and a sender whose connections are driven there. Ends when it is dropped.
 pub(super) struct Worker {
@@ -19,15 +22,22 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start(sender: Sender) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel::<()>());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
         thread::Builder::new().name("fantail-worker".to_owned()).spawn(move || {
-            // Resolves when the worker is dropped.
-            let _ = runtime.block_on(stopped);
-            // A read of the input that is still under way must not keep the thread.
-            runtime.shutdown_background();
+            match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => {
+                    let _ = tell.send(Ok(runtime.handle().clone()));
+                    // Resolves when the worker is dropped.
+                    let _ = runtime.block_on(stopped);
+                    // A read of the input that is still under way must not keep the thread.
+                    runtime.shutdown_background();
+                }
+                Err(error) => _ = tell.send(Err(error)),
+            }
         })?;
-        Ok(Self { runtime: handle, sender, _stop: stop })
+        let runtime = told.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
+        Ok(Self { runtime, sender, _stop: stop })
     }
 }
 
@@ -52,7 +62,11 @@ fn parts(settings: &Settings, workers: usize) -> u32 {
         return 1;
     }
     let rated = rate.map_or(u32::MAX, |rate| rate.min(burst));
-    let most = [concurrency / MIN_SLOTS, per_origin, window, max_unread, rated].into_iter().min().unwrap_or(1);
+    let repeats = settings.retries > 0 || settings.hedge.is_some();
+    let repeated = if repeats && settings.retry_per_second > 0 { settings.retry_per_second } else { u32::MAX };
+    let bytes = u32::try_from(settings.window_bytes / MIN_WINDOW_BYTES).unwrap_or(u32::MAX);
+    let most = [concurrency / MIN_SLOTS, per_origin, window, max_unread, rated, repeated, bytes];
+    let most = most.into_iter().min().unwrap_or(1);
     most.min(u32::try_from(workers).unwrap_or(u32::MAX)).max(1)
 }
 
@@ -66,7 +80,7 @@ fn part(policy: &Policy, settings: &Settings, place: u32, parts: u32) -> Policy 
         rate: settings.rate.map(share),
         burst: settings.rate.map(|_| share(settings.burst)).or(policy.burst),
         window: Some(share(settings.window)),
-        window_bytes: Some((settings.window_bytes / u64::from(parts)).max(64 << 10)),
+        window_bytes: Some(settings.window_bytes / u64::from(parts)),
         max_unread: Some(share(settings.max_unread)),
         retry_per_second: Some(share(settings.retry_per_second)),
         ..policy.clone()
@@ -105,6 +119,8 @@ mod tests {
             Policy { concurrency: Some(15), ..Policy::default() },
             Policy { per_origin: Some(1), ..Policy::default() },
             Policy { rate: Some(1_000), ..Policy::default() },
+            Policy { window_bytes: Some(100 << 10), ..Policy::default() },
+            Policy { retries: Some(1), retry_per_second: Some(1), ..Policy::default() },
             Policy { breaker_percent: Some(50), ..Policy::default() },
             Policy { per_origin_floor: Some(2), ..Policy::default() },
             Policy { until: Some(Until::FirstFailure), ..Policy::default() },
