@@ -44,7 +44,7 @@ pub enum BuildError {
     /// The component imports something that the host does not provide, or lacks the export that the host needs.
     #[error("the component does not fit this host: {0:#}")]
     Link(wasmtime::Error),
-    /// The watchdog's thread could not be started.
+    /// The watchdog's thread, or a worker's, could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
@@ -114,8 +114,12 @@ impl Builder {
     ///
     /// The instances take requests from one input and their outcomes come as one stream, in the order that the policy asks for. Each has its part
     /// of the policy's limits: of the requests in flight, in all and per origin, of the rate, the retries and the windows; so together they stay
-    /// within it. A policy whose rules are about other requests (`until`, `coalesce`, a breaker, an adaptive limit) is run by one instance, as
-    /// is one with less than 16 requests in flight. The limits of an instance and of the pool hold for each.
+    /// within it. The percentage of retries, and `hedge: auto`, are about the requests of each. There are fewer instances if a part of a limit would
+    /// be nothing, or less than 8 requests in flight; and one if rules are about other requests (`until`, `coalesce`, a breaker, an
+    /// adaptive limit). [`Limits`] and [`PoolLimits`] hold for each.
+    ///
+    /// The input, the resolver and the connector are polled on the workers' runtimes too, which have one thread each, and what they spawn there ends
+    /// with the harness and its batches.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);

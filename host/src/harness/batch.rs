@@ -1,4 +1,4 @@
-//! One batch: one instance of the component in its own store, dropped at the end.
+//! One instance that runs a batch, or a part of it, in its own store, dropped at the end.
 
 use super::channels::{Channels, DidNotStop};
 use super::input::Input;
