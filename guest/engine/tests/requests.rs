@@ -74,7 +74,16 @@ fn q1_headers_with_control_characters_are_refused() {
 
 #[test]
 fn q2_headers_of_the_connection_cannot_be_set_by_callers() {
-    for name in ["Host", "connection", "Transfer-Encoding", "upgrade", "proxy-authorization", "te", "keep-alive"] {
+    for name in [
+        "Host",
+        "connection",
+        "Transfer-Encoding",
+        "upgrade",
+        "proxy-authorization",
+        "te",
+        "keep-alive",
+        "Fantail-Attempt",
+    ] {
         let failure = failure(with_header(name, b"v"));
         assert!(detail(failure).contains("belongs to the connection"), "{name}");
     }
