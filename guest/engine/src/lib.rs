@@ -84,8 +84,8 @@ pub use failure::{Failure, Fault, Phase, Sent};
 pub use origins::Origins;
 pub use outcome::{Outcome, Timing};
 pub use policy::{
-    BodyMode, Bounds, FIELDS, Field, Hedge, MAX_BODY, MAX_TIMEOUT, Order, Policy, PolicyError, Settings, Until, Value,
-    WINDOW_BYTES,
+    BodyMode, Bounds, FIELDS, Field, Hedge, MAX_BODY, MAX_TIMEOUT, MIN_WINDOW_BYTES, Order, Policy, PolicyError,
+    Settings, Until, Value, WINDOW_BYTES,
 };
 pub use request::{
     Header, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL, Priority, Request, RequestOptions, without_credentials,

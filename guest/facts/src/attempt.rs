@@ -61,10 +61,10 @@ impl FromStr for Attempt {
     fn from_str(text: &str) -> Result<Self, NotAnAttempt> {
         let mut numbers = text.split(' ').map(|number| number.parse::<u64>().map_err(|_| NotAnAttempt));
         let number = numbers.next().ok_or(NotAnAttempt)??;
-        let spans: Vec<Duration> = numbers.map(|nanos| nanos.map(Duration::from_nanos)).collect::<Result<_, _>>()?;
-        let timeouts = match *spans.as_slice() {
-            [] => None,
-            [connect, head, idle] => Some(Timeouts { connect, head, idle }),
+        let mut span = || Ok(numbers.next().transpose()?.map(Duration::from_nanos));
+        let timeouts = match (span()?, span()?, span()?, span()?) {
+            (None, ..) => None,
+            (Some(connect), Some(head), Some(idle), None) => Some(Timeouts { connect, head, idle }),
             _ => return Err(NotAnAttempt),
         };
         Ok(Self { number, timeouts })

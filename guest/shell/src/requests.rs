@@ -36,8 +36,11 @@ macro_rules! requests {
             attempt_number: Option<&str>,
         ) -> Result<http::Fields, $crate::Failed> {
             let length = $crate::announced_length(request);
-            if request.headers.is_empty() && length.is_none() && attempt_number.is_none() {
-                return Ok(http::Fields::new());
+            if length.is_none() && attempt_number.is_none() {
+                return match request.headers.as_slice() {
+                    [] => Ok(http::Fields::new()),
+                    headers => http::Fields::from_list(headers).map_err(header_error),
+                };
             }
             let length = length.map(|length| ("content-length", length.to_string()));
             let number = attempt_number.map(|number| ($crate::ATTEMPT, number.to_owned()));

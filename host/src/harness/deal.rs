@@ -12,10 +12,8 @@ use std::task::{Context, Poll, Waker, ready};
 /// How many more requests than another that asks for some an instance may hold: enough that they seldom wait for each other.
 const SLACK: usize = 4;
 
-/// The input of all instances of a batch, and what each holds of it.
+/// What each instance of a batch holds of the input. The reader has it too.
 pub(super) struct Deal {
-    /// Locked while it is polled and until what it gave is recorded. The reader never waits for it.
-    input: Mutex<BoxStream<'static, Numbered>>,
     dealing: Mutex<Dealing>,
     waiting: Arc<Waiting>,
 }
@@ -42,17 +40,15 @@ struct Hand {
     slots: usize,
     /// Whether it has room for more, as far as it has said. At first each has.
     asks: bool,
-    /// It waits for others, not for the input.
-    is_held_back: bool,
     /// It takes no more.
     has_left: bool,
-    /// It will not even look at the input again.
-    is_gone: bool,
 }
 
 /// The input of one instance. Dropping it leaves the rest to the others.
 pub(super) struct Dealt {
     deal: Arc<Deal>,
+    /// Locked while it is polled and until what it gave is recorded. The reader never waits for it, and the last instance drops it.
+    input: Arc<Mutex<BoxStream<'static, Numbered>>>,
     place: usize,
 }
 
@@ -83,18 +79,17 @@ impl Waiting {
 }
 
 impl Deal {
-    /// For instances with so many slots each.
-    pub(super) fn new(input: BoxStream<'static, Numbered>, slots: &[usize], in_order: bool) -> Arc<Self> {
+    /// For instances with so many slots each: the input of each, too.
+    pub(super) fn new(input: BoxStream<'static, Numbered>, slots: &[usize], in_order: bool) -> (Arc<Self>, Vec<Dealt>) {
         let sequence = in_order.then(VecDeque::new);
         let hand = |slots: &usize| Hand { slots: *slots, asks: true, ..Hand::default() };
         let hands = slots.iter().map(hand).collect();
         let dealing = Mutex::new(Dealing { has_ended: false, hands, sequence, reader: None });
         let waiting = Arc::new(Waiting(Mutex::new(vec![None; slots.len()])));
-        Arc::new(Self { input: Mutex::new(input), dealing, waiting })
-    }
-
-    pub(super) fn dealt(self: &Arc<Self>, place: usize) -> Dealt {
-        Dealt { deal: Arc::clone(self), place }
+        let (deal, input) = (Arc::new(Self { dealing, waiting }), Arc::new(Mutex::new(input)));
+        let dealt = |place| Dealt { deal: Arc::clone(&deal), input: Arc::clone(&input), place };
+        let dealt = (0..slots.len()).map(dealt).collect();
+        (deal, dealt)
     }
 
     /// Whether the input was read to its end.
@@ -115,15 +110,15 @@ impl Deal {
     /// The reader has taken an outcome of this instance, or there will be none for the request that is next in order.
     pub(super) fn taken(&self, place: usize) {
         let mut dealing = self.lock();
+        let was_held_back = dealing.must_wait(place);
         if let Some(hand) = dealing.hands.get_mut(place) {
             hand.held = hand.held.saturating_sub(1);
         }
         if let Some(sequence) = &mut dealing.sequence {
             sequence.pop_front();
         }
-        let is_held_back = dealing.hands.get(place).is_some_and(|hand| hand.is_held_back);
         drop(dealing);
-        if is_held_back {
+        if was_held_back {
             self.waiting.wake_one(place);
         }
     }
@@ -133,29 +128,13 @@ impl Deal {
         self.dealing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next request for an instance, if it is its turn.
-    fn poll_deal(&self, place: usize, cx: &Context<'_>) -> Poll<Option<Numbered>> {
-        // First, so that no waking is missed.
-        self.waiting.set(place, Some(cx.waker().clone()));
-        // An input that has panicked has ended.
-        let Ok(mut input) = self.input.lock() else { return Poll::Ready(None) };
-        if ready!(self.lock().poll_turn(place)) {
-            return Poll::Ready(None);
-        }
-        let entry = ready!(input.poll_next_unpin(&mut Context::from_waker(&waker_ref(&self.waiting))));
-        self.lock().record(place, entry.is_some());
-        drop(input);
-        self.waiting.set(place, None);
-        // Another may have waited for this one.
-        Waiting::wake_by_ref(&self.waiting);
-        Poll::Ready(entry)
-    }
-
     /// An instance has no room, until it polls again.
     fn pause(&self, place: usize) {
-        self.lock().set_asks(place, false);
-        self.waiting.set(place, None);
-        Waiting::wake_by_ref(&self.waiting);
+        let has_asked = self.lock().set_asks(place, false);
+        if has_asked {
+            self.waiting.set(place, None);
+            Waiting::wake_by_ref(&self.waiting);
+        }
     }
 
     /// An instance reads no more. Returns whether the rest is nobody else's.
@@ -164,27 +143,13 @@ impl Deal {
         self.pause(place);
         is_last
     }
-
-    /// After the last instance, nobody holds the caller's stream.
-    fn go(&self, place: usize) {
-        self.leave(place);
-        if self.lock().go(place) {
-            let empty = futures::stream::empty().boxed();
-            let input = self.input.lock().map(|mut input| std::mem::replace(&mut *input, empty));
-            drop(input);
-        }
-    }
 }
 
 impl Dealing {
     /// Whether the input has ended, if it is the turn of this instance.
     fn poll_turn(&mut self, place: usize) -> Poll<bool> {
         self.set_asks(place, true);
-        let must_wait = self.must_wait(place);
-        if let Some(hand) = self.hands.get_mut(place) {
-            hand.is_held_back = must_wait;
-        }
-        if must_wait { Poll::Pending } else { Poll::Ready(self.has_ended) }
+        if self.must_wait(place) { Poll::Pending } else { Poll::Ready(self.has_ended) }
     }
 
     /// Whether another instance that has room has free slots, which this one has not, or far fewer requests.
@@ -195,30 +160,21 @@ impl Dealing {
         !self.has_ended && others.any(|(_, hand)| before(hand))
     }
 
-    /// The input gave this instance a request, or ended.
-    fn record(&mut self, place: usize, is_request: bool) {
-        self.has_ended |= !is_request;
-        if let Some(hand) = self.hands.get_mut(place).filter(|_| is_request) {
+    /// The input gave this instance a request.
+    fn record(&mut self, place: usize) {
+        if let Some(hand) = self.hands.get_mut(place) {
             hand.held += 1;
         }
-        if let Some(sequence) = self.sequence.as_mut().filter(|_| is_request) {
+        if let Some(sequence) = &mut self.sequence {
             sequence.push_back(place);
         }
         self.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    fn set_asks(&mut self, place: usize, asks: bool) {
-        if let Some(hand) = self.hands.get_mut(place) {
-            hand.asks = asks && !hand.has_left;
-        }
-    }
-
-    /// Returns whether all are gone.
-    fn go(&mut self, place: usize) -> bool {
-        if let Some(hand) = self.hands.get_mut(place) {
-            hand.is_gone = true;
-        }
-        self.hands.iter().all(|hand| hand.is_gone)
+    /// Returns whether it asked before.
+    fn set_asks(&mut self, place: usize, asks: bool) -> bool {
+        let hand = self.hands.get_mut(place);
+        hand.is_some_and(|hand| std::mem::replace(&mut hand.asks, asks && !hand.has_left))
     }
 
     /// Returns whether all have left.
@@ -246,13 +202,30 @@ impl Stream for Dealt {
     type Item = Numbered;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Numbered>> {
-        self.deal.poll_deal(self.place, cx)
+        let Self { deal, input, place } = &*self;
+        // First, so that no waking is missed.
+        deal.waiting.set(*place, Some(cx.waker().clone()));
+        // An input that has panicked has ended.
+        let Ok(mut input) = input.lock() else { return Poll::Ready(None) };
+        if ready!(deal.lock().poll_turn(*place)) {
+            return Poll::Ready(None);
+        }
+        let entry = ready!(input.poll_next_unpin(&mut Context::from_waker(&waker_ref(&deal.waiting))));
+        match &entry {
+            Some(_) => deal.lock().record(*place),
+            None => deal.lock().has_ended = true,
+        }
+        drop(input);
+        deal.waiting.set(*place, None);
+        // Another may have waited for this one.
+        Waiting::wake_by_ref(&deal.waiting);
+        Poll::Ready(entry)
     }
 }
 
 impl Drop for Dealt {
     fn drop(&mut self) {
-        self.deal.go(self.place);
+        self.deal.leave(self.place);
     }
 }
 
@@ -262,9 +235,14 @@ mod tests {
     use fantail_engine::Request;
     use futures::FutureExt;
 
-    fn deal(count: u64, in_order: bool) -> Arc<Deal> {
+    fn deal(count: u64, in_order: bool) -> (Arc<Deal>, [Dealt; 2]) {
         let requests = (0..count).map(|id| Ok(Request::get(id, "http://origin.test/")));
-        Deal::new(futures::stream::iter(requests).boxed(), &[6, 6], in_order)
+        two(futures::stream::iter(requests).boxed(), in_order)
+    }
+
+    fn two(input: BoxStream<'static, Numbered>, in_order: bool) -> (Arc<Deal>, [Dealt; 2]) {
+        let (deal, dealt) = Deal::new(input, &[6, 6], in_order);
+        (deal, dealt.try_into().ok().expect("two"))
     }
 
     /// How many it gets without waiting.
@@ -274,8 +252,7 @@ mod tests {
 
     #[test]
     fn an_instance_waits_while_another_with_room_has_far_fewer_or_free_slots() {
-        let deal = deal(20, false);
-        let [mut first, mut second] = [0, 1].map(|place| deal.dealt(place));
+        let (_, [mut first, mut second]) = deal(20, false);
         assert_eq!(take_all(&mut first), SLACK, "the second has none yet");
         assert_eq!(take_all(&mut second), 6, "its slots, then the first has free ones");
         assert_eq!(take_all(&mut first), 2 + SLACK, "its slots, and then as many ahead");
@@ -286,8 +263,7 @@ mod tests {
 
     #[test]
     fn an_instance_that_leaves_is_not_waited_for() {
-        let deal = deal(20, false);
-        let [mut first, second] = [0, 1].map(|place| deal.dealt(place));
+        let (_, [mut first, second]) = deal(20, false);
         assert!(!second.leave(), "the first is there");
         drop(second);
         assert_eq!(take_all(&mut first), 20);
@@ -301,16 +277,14 @@ mod tests {
             cx.waker().wake_by_ref();
             if std::mem::replace(&mut asked, true) { Poll::Ready(None) } else { Poll::Pending }
         });
-        let deal = Deal::new(input.boxed(), &[6, 6], false);
-        let mut dealt = deal.dealt(0);
+        let (_, [mut dealt, _other]) = two(input.boxed(), false);
         assert!(dealt.next().now_or_never().is_none());
         assert_eq!(dealt.next().now_or_never(), Some(None));
     }
 
     #[test]
     fn the_order_of_the_input_is_known_by_who_has_what() {
-        let deal = deal(10, true);
-        let [mut first, mut second] = [0, 1].map(|place| deal.dealt(place));
+        let (deal, [mut first, mut second]) = deal(10, true);
         assert_eq!((take_all(&mut first), take_all(&mut second)), (SLACK, 10 - SLACK));
         let cx = Context::from_waker(Waker::noop());
         let sequence: Vec<_> = std::iter::from_fn(|| {

@@ -30,7 +30,7 @@ use crate::{BuildError, Response};
 use batch::Batch;
 use channels::Channels;
 use deal::Deal;
-use fantail_engine::{Order, Policy, WINDOW_BYTES};
+use fantail_engine::{MIN_WINDOW_BYTES, Order, Policy, WINDOW_BYTES};
 use fantail_sender::{Connections, Sender};
 use futures::channel::oneshot;
 use futures::{Stream, StreamExt};
@@ -142,11 +142,10 @@ impl Harness {
         let policies = shares(&self.with_defaults(policy), self.workers.len() + 1);
         let (deal, sources) = match policies.len() {
             1 => (None, vec![Source::Whole(numbered)]),
-            instances => {
+            _ => {
                 let slots = policies.iter().map(|policy| policy.concurrency.unwrap_or(1) as usize);
-                let deal = Deal::new(numbered, &slots.collect::<Vec<_>>(), in_order);
-                let sources = (0..instances).map(|place| Source::Dealt(deal.dealt(place))).collect();
-                (Some(deal), sources)
+                let (deal, dealt) = Deal::new(numbered, &slots.collect::<Vec<_>>(), in_order);
+                (Some(deal), dealt.into_iter().map(Source::Dealt).collect())
             }
         };
         let (mut instances, mut receivers, mut results) = (Vec::new(), Vec::new(), Vec::new());
@@ -213,7 +212,7 @@ impl Harness {
     /// instance's memory.
     fn with_defaults(&self, policy: &Policy) -> Policy {
         let quarter = (self.limits.memory / 4) as u64;
-        let window_bytes = policy.window_bytes.unwrap_or_else(|| WINDOW_BYTES.min(quarter).max(64 << 10));
+        let window_bytes = policy.window_bytes.unwrap_or_else(|| WINDOW_BYTES.min(quarter).max(MIN_WINDOW_BYTES));
         Policy { host_facts: Some(true), window_bytes: Some(window_bytes), ..policy.clone() }
     }
 

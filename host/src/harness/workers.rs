@@ -1,6 +1,6 @@
 //! Threads that run a part of each batch, and the part that each runs.
 
-use fantail_engine::{Policy, Settings, Until};
+use fantail_engine::{MIN_WINDOW_BYTES, Policy, Settings, Until};
 use fantail_sender::Sender;
 use std::sync::mpsc;
 use std::{io, thread};
@@ -9,9 +9,6 @@ use tokio::sync::oneshot;
 
 /// Slots of a batch that are worth an instance of their own.
 const MIN_SLOTS: u32 = 8;
-
-/// The least that a policy's window of bytes may be.
-const MIN_WINDOW_BYTES: u64 = 64 << 10;
 
 /// A thread with a runtime of its own, and a sender whose connections are driven there. Ends when it is dropped.
 pub(super) struct Worker {

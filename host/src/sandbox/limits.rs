@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
-/// What one instance, which runs one batch or a worker's part of it, may use. If it exceeds a limit the instance is ended; its open requests get
-/// `internal-error` outcomes, and nothing outside it is affected.
+/// What one instance, which runs one batch or a worker's part of it, may use. If it exceeds a limit the instance is ended; its open
+/// requests get `internal-error` outcomes, and nothing outside it is affected.
 ///
 /// Worst-case memory of the host for one instance: `memory` + `table_elements` x 16 B + `hostcall_bytes` + `handles` x 200 B +
 /// `resources` x 100 B + `handed_over` x 100 B, beside the connections (see [`PoolLimits`](crate::PoolLimits)).

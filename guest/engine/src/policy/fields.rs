@@ -2,7 +2,7 @@
 //! interface, the JSON form, the options of the command line, and the tables in README and in the interface.
 
 use super::bounds::{Bounds, checked};
-use super::{BodyMode, FieldValue, Hedge, MAX_BODY, Order, PolicyError, Until, Value, WINDOW_BYTES};
+use super::{BodyMode, FieldValue, Hedge, MAX_BODY, MIN_WINDOW_BYTES, Order, PolicyError, Until, Value, WINDOW_BYTES};
 use std::time::Duration;
 
 /// One field of a policy, for code that reads, writes or documents policies.
@@ -171,7 +171,7 @@ fields! { $
     /// Maximum requests read whose outcomes have not been taken: waiting, in flight, or finished.
     window: count = (concurrency * 2) "twice `concurrency`", within Bounds::count(1, 65_536), json "limits.window", option "window";
     /// Maximum bytes that these requests and outcomes hold in memory together.
-    window_bytes: size = WINDOW_BYTES "128 MiB", within Bounds::bytes(64 << 10, 1 << 30), json "limits.window_bytes", option "window-bytes";
+    window_bytes: size = WINDOW_BYTES "128 MiB", within Bounds::bytes(MIN_WINDOW_BYTES, 1 << 30), json "limits.window_bytes", option "window-bytes";
     /// How bodies are handled: `discard`, `bytes` or `unread`.
     body: body_mode = (BodyMode::Bytes) "`bytes`", json "body", option "body";
     /// Maximum bytes kept of one body. A longer body is a failure.

@@ -95,6 +95,9 @@ impl Settings {
 /// The default of [`Policy::window_bytes`]: a quarter of the memory that a harness gives an instance.
 pub const WINDOW_BYTES: u64 = 128 << 20;
 
+/// The least that [`Policy::window_bytes`] may be.
+pub const MIN_WINDOW_BYTES: u64 = 64 << 10;
+
 /// Bytes that may be kept of one body at most. An outcome with its body passes from one component to another, or to its
 /// host, in one call, and wasmtime lets 128 MiB pass by default.
 pub const MAX_BODY: u64 = 64 << 20;
