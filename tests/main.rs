@@ -18,6 +18,8 @@ mod crossing;
 mod denied;
 mod edge;
 mod egress;
+#[cfg(feature = "call-hook")]
+mod events;
 mod example;
 mod facts;
 mod fairness;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
+mod memory;
 mod origin_process;
 mod stock;
 
@@ -11,13 +12,15 @@ use fantail_engine::Request;
 use fantail_origin::Origin;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use origin_process::OriginProcess;
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
+
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The value of every timeout.
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -27,11 +30,12 @@ async fn main() {
     if origin_process::serve_if_origin().await {
         return;
     }
-    // Each version of WASI runs in a process of its own, as the second would reuse memory that the first has freed.
+    // Each runs in a process of its own, as the second would reuse memory that the first has freed.
     match std::env::args().nth(1).as_deref() {
         Some("0.2") => figures(Wasi::P2).await,
         Some("0.3") => figures(Wasi::P3).await,
-        _ => ["0.2", "0.3"].into_iter().for_each(run_child),
+        Some("hyper-util") => memory::hyper_util().await,
+        _ => ["0.2", "0.3", "hyper-util"].into_iter().for_each(run_child),
     }
 }
 
@@ -42,9 +46,7 @@ async fn figures(wasi: Wasi) {
     // A fresh origin, because the first is still writing to connections that were closed.
     closing(wasi, &Origin::start().await.expect("an origin")).await;
     batches(wasi).await;
-    for (batches, each) in [(1, 64), (1, 1_000), (4, 2_500)] {
-        memory(wasi, &OriginProcess::start(), batches, each).await;
-    }
+    memory::harness(&harness(wasi)).await;
 }
 
 /// A resolver that never answers.
@@ -83,7 +85,7 @@ fn address(listener: &socket2::Socket) -> SocketAddr {
 fn harness(wasi: Wasi) -> Harness {
     let egress = Egress::nothing().allow("127.0.0.0/8".parse().expect("a network"));
     // Room for 10,000 requests in flight.
-    let pool = PoolLimits { max_open: 12_000, max_open_per_origin: 12_000, ..PoolLimits::default() };
+    let pool = PoolLimits { max_open: 12_000, max_open_per_origin: 12_000, max_idle: 12_000, ..PoolLimits::default() };
     Harness::builder(egress).wasi(wasi).resolver(StalledResolver).pool(pool).build().expect("a harness")
 }
 
@@ -178,51 +180,11 @@ async fn batches(wasi: Wasi) {
     }
 }
 
-/// Measures the memory of a request in flight. The origin is in a process of its own.
-async fn memory(wasi: Wasi, origin: &OriginProcess, batches: u32, each: u32) {
-    let harness = harness(wasi);
-    run(&harness, vec![Request::get(0, origin.url("/ok"))], &Policy::default()).await;
-    let before = resident_bytes();
-    let policy = Policy { concurrency: Some(each), window: Some(each), ..Policy::default() };
-    let batch = async || {
-        let requests = (0..u64::from(each)).map(|id| Request::get(id, origin.url("/delay/5000"))).collect::<Vec<_>>();
-        let mut outcomes = harness.fetch(futures::stream::iter(requests), &policy).await.expect("within bounds");
-        let first = outcomes.next().await.expect("an outcome");
-        let peak = resident_bytes();
-        let mut ids = BTreeSet::from([first.id]);
-        let mut doubled = 0;
-        while let Some(outcome) = outcomes.next().await {
-            doubled += u64::from(!ids.insert(outcome.id));
-        }
-        (peak, outcomes.report().await.receipt.memory, u64::from(each) - ids.len() as u64, doubled)
-    };
-    let measured = futures::future::join_all((0..batches).map(|_| batch())).await;
-    let requests = u64::from(batches * each);
-    let peak = measured.iter().map(|(peak, ..)| *peak).max().unwrap_or_default();
-    let figure = json!({
-        "figure": "in flight",
-        "requests": requests,
-        "batches": batches,
-        "component_bytes_each": measured.iter().map(|(_, component, ..)| *component).sum::<u64>() / requests,
-        "process_bytes_each": peak.saturating_sub(before) / requests,
-        "lost": measured.iter().map(|(.., lost, _)| *lost).sum::<u64>(),
-        "doubled": measured.iter().map(|(.., doubled)| *doubled).sum::<u64>(),
-    });
-    println!("{figure}");
-}
-
 /// The percentiles of durations in microseconds.
 fn percentiles(mut spans: Vec<Duration>) -> serde_json::Value {
     spans.sort_unstable();
     let at = |percent: usize| spans.get((spans.len() - 1) * percent / 100).map_or(0, Duration::as_micros);
     json!({"p50": at(50) as u64, "p99": at(99) as u64, "max": at(100) as u64})
-}
-
-/// The resident memory of this process in bytes (proc(5)).
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1_024
 }
 
 /// Runs this program in a child process with this argument.

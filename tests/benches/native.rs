@@ -6,7 +6,7 @@ use fantail_sender::{
     Account, Allowance, Client, Egress, RequestTimeouts, ResponseBody, Route, SendError, Sender, SenderConfig,
     SystemResolver, TcpConnector, Timeouts, TlsSettings,
 };
-use fantail_shell::{Answered, Batch, Head, Incoming, More, Upload, Url, Wasi};
+use fantail_shell::{Answered, Ask, Batch, Head, Incoming, More, Upload, Url, Wasi};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join, poll_fn};
 use http_body_util::{BodyExt, Full};
@@ -97,14 +97,14 @@ impl Wasi for Native {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        attempt_number: Option<&str>,
+        ask: Ask,
     ) -> Result<(impl Future<Output = Answered<NativeBody>>, Upload), Failed> {
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(url.as_str());
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_slice());
         }
-        if let Some(number) = attempt_number {
-            builder = builder.header(fantail_facts::ATTEMPT, number);
+        if let Some(value) = ask.value() {
+            builder = builder.header(fantail_facts::ATTEMPT, value);
         }
         let body = Full::new(Bytes::from(request.body.as_deref().unwrap_or_default().to_vec()));
         let sent = builder.body(body).expect("the engine has checked it");

@@ -6,7 +6,7 @@ use std::process::Command;
 use toolchain::{cargo, root, run, say, target};
 
 /// The layers, without a network: what each does is in `guest/shell/examples/instructions`.
-const LAYERS: [&str; 3] = ["engine", "wire", "shell"];
+const LAYERS: [&str; 4] = ["engine", "rules", "wire", "shell"];
 
 /// Where the counts are kept: a line for each layer.
 const KEPT: &str = "tests/benches/instructions.txt";

@@ -15,9 +15,9 @@ pub(crate) type Upload = (http::OutgoingBody, Arc<Request>);
 pub(crate) fn prepare(
     request: &Arc<Request>,
     url: &Url,
-    attempt_number: Option<&str>,
+    asked: Option<String>,
 ) -> Result<(http::OutgoingRequest, Option<Upload>), Failed> {
-    let outgoing = http::OutgoingRequest::new(fields(request, attempt_number)?);
+    let outgoing = http::OutgoingRequest::new(fields(request, asked)?);
     let unusable = |()| Failed::new(Cause::HttpRequestUriInvalid, None);
     set_target(&outgoing, request, url).map_err(unusable)?;
     let upload = match &request.body {

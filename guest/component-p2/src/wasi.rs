@@ -7,8 +7,8 @@ use crate::incoming::Incoming;
 use crate::reactor::ready;
 use crate::{error_code, outgoing};
 use fantail_engine::{Cause, Instant, Request, Settings};
-use fantail_facts::{EVENTS, Timeouts};
-use fantail_shell::{Answered, Failed, Head, Upload, Wasi};
+use fantail_facts::Timeouts;
+use fantail_shell::{Answered, Ask, Failed, Head, Upload, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -61,15 +61,15 @@ impl Wasi for Wasi2 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        attempt_number: Option<&str>,
+        ask: Ask,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
         // Four calls to the host for each request, which one that reports facts does not need.
-        let (attempt, options) = match attempt_number {
-            Some(EVENTS) => (Some(EVENTS.to_owned()), None),
-            Some(number) => (Some([number, &self.written].concat()), None),
-            None => (None, Some(self.options())),
+        let (asked, options) = match ask {
+            Ask::Nothing => (None, Some(self.options())),
+            Ask::Facts(number) => (Some(format!("{number}{}", self.written)), None),
+            Ask::Events => (ask.value(), None),
         };
-        let (outgoing, upload) = outgoing::prepare(request, url, attempt.as_deref())?;
+        let (outgoing, upload) = outgoing::prepare(request, url, asked)?;
         let sent = async move {
             let pending = outgoing_handler::handle(outgoing, options).map_err(error_code::failed)?;
             let response = loop {

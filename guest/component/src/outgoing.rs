@@ -20,9 +20,9 @@ pub(crate) fn prepare(
     options: &http::RequestOptions,
     request: &Arc<Request>,
     url: &Url,
-    attempt_number: Option<&str>,
+    asked: Option<String>,
 ) -> Result<(http::Request, Transmission, Upload), Failed> {
-    let fields = fields(request, attempt_number)?;
+    let fields = fields(request, asked)?;
     let (no_trailers, trailers) = bindings::wit_future::new(|| Ok(None));
     let (contents, body) = match &request.body {
         Some(_) => {

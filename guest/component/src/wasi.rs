@@ -6,7 +6,7 @@ use crate::bindings::wasi::http::types as http;
 use crate::incoming::Incoming;
 use crate::{error_code, outgoing};
 use fantail_engine::{Instant, Request, Settings};
-use fantail_shell::{Answered, Failed, Head, Upload, Wasi};
+use fantail_shell::{Answered, Ask, Failed, Head, Upload, Wasi};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -43,9 +43,9 @@ impl Wasi for Wasi3 {
         &self,
         request: &Arc<Request>,
         url: &Url,
-        attempt_number: Option<&str>,
+        ask: Ask,
     ) -> Result<(impl Future<Output = Answered<Incoming>>, Upload), Failed> {
-        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, attempt_number)?;
+        let (outgoing, transmission, upload) = outgoing::prepare(&self.options, request, url, ask.value())?;
         let sent = async {
             let response = client::send(outgoing).await.map_err(error_code::failed)?;
             let (status, headers) = (response.get_status_code(), response.get_headers().copy_all());

@@ -2,7 +2,7 @@
 
 use crate::message::content_length;
 use crate::response::{Body, Incoming, More, Response};
-use crate::wasi::{Head, Upload, Wasi};
+use crate::wasi::{Ask, Head, Upload, Wasi};
 use fantail_engine::{
     AttemptId, AttemptReport, BodyMode, Cause, Event, FIRST_GRANT, Facts, Failed, Header, Request, Settings, Sorted,
     retry_after,
@@ -128,12 +128,12 @@ async fn exchange<W: Wasi>(
     url: &Url,
     mode: BodyMode,
 ) -> Result<(Response<W::Incoming>, u64), Failed> {
-    let number = context.shared.host_facts.then(|| number.to_string());
-    let (sent, mut upload) = context.shared.wasi.start(request, url, number.as_deref())?;
+    let ask = if context.shared.host_facts { Ask::Facts(number) } else { Ask::Nothing };
+    let (sent, mut upload) = context.shared.wasi.start(request, url, ask)?;
     let mut unread = None;
     let receive = async {
         let Head { status, mut headers, incoming } = sent.await?;
-        let facts = number.as_ref().and_then(|_| take_facts(&mut headers));
+        let facts = if ask == Ask::Nothing { None } else { take_facts(&mut headers) };
         let header = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
         let retry_after = if status < 400 { None } else { retry_after(header("retry-after"), header("date")) };
         let location = header("location").filter(|_| (300..400).contains(&status));

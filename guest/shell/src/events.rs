@@ -2,9 +2,8 @@
 
 use crate::attempt::take_facts;
 use crate::response::{Incoming, More};
-use crate::wasi::{Head, Wasi};
+use crate::wasi::{Ask, Head, Wasi};
 use fantail_engine::{AttemptId, Request, Sorted};
-use fantail_facts::EVENTS;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use std::cell::Cell;
@@ -106,7 +105,7 @@ async fn subscribe<W: Wasi>(wasi: Rc<W>) -> Option<Chunk<W::Incoming>> {
     // A reserved name (RFC 6761, section 6.4): another host cannot resolve it.
     let url = Url::parse("http://fantail.invalid/").ok()?;
     let request = Arc::new(Request::get(0, url.as_str()));
-    let (head, _) = wasi.start(&request, &url, Some(EVENTS)).ok()?;
+    let (head, _) = wasi.start(&request, &url, Ask::Events).ok()?;
     let Head { mut headers, incoming, .. } = head.await.ok()?;
     take_facts(&mut headers)?;
     Some(Chunk { bytes: Vec::with_capacity(CHUNK_BYTES), incoming })

@@ -22,7 +22,7 @@ pub use list::{fetch_all, get_all};
 pub use message::{announced_length, path_with_query};
 pub use queues::{Caller, Closed};
 pub use response::{Body, Incoming, More, Response};
-pub use wasi::{Answered, Head, Upload, Wasi};
+pub use wasi::{Answered, Ask, Head, Upload, Wasi};
 
 // For the macros.
 pub use fantail_engine as engine;

@@ -29,22 +29,19 @@ macro_rules! requests {
             }
         }
 
-        /// The request's headers, with the length of its body and the number with which it asks for facts. The engine
+        /// The request's headers, with the length of its body and what it asks of the host. The engine
         /// has checked them; a host may still refuse them.
-        fn fields(
-            request: &$crate::engine::Request,
-            attempt_number: Option<&str>,
-        ) -> Result<http::Fields, $crate::Failed> {
+        fn fields(request: &$crate::engine::Request, asked: Option<String>) -> Result<http::Fields, $crate::Failed> {
             let length = $crate::announced_length(request);
-            if length.is_none() && attempt_number.is_none() {
+            if length.is_none() && asked.is_none() {
                 return match request.headers.as_slice() {
                     [] => Ok(http::Fields::new()),
                     headers => http::Fields::from_list(headers).map_err(header_error),
                 };
             }
             let length = length.map(|length| ("content-length", length.to_string()));
-            let number = attempt_number.map(|number| ($crate::ATTEMPT, number.to_owned()));
-            let own = length.into_iter().chain(number);
+            let asked = asked.map(|value| ($crate::ATTEMPT, value));
+            let own = length.into_iter().chain(asked);
             let own = own.map(|(name, value)| (name.to_owned(), value.into_bytes()));
             // In one call: a copy costs less than a second one.
             let headers: Vec<_> = request.headers.iter().cloned().chain(own).collect();

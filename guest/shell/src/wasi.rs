@@ -2,6 +2,7 @@
 
 use crate::response::Incoming;
 use fantail_engine::{Failed, Header, Instant, Request, Settings};
+use fantail_facts::EVENTS;
 use futures::future::LocalBoxFuture;
 use std::sync::Arc;
 use url::Url;
@@ -11,6 +12,28 @@ pub type Upload = LocalBoxFuture<'static, ()>;
 
 /// The head of a response, or why there is none.
 pub type Answered<I> = Result<Head<I>, Failed>;
+
+/// What a request asks of the host itself (`fantail_facts`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing: not every host can answer.
+    Nothing,
+    /// The facts of the attempt with this number, which no other of the instance has.
+    Facts(u64),
+    /// Which attempts are being sent: the request is for the host alone.
+    Events,
+}
+
+impl Ask {
+    /// The value of the header that asks.
+    pub fn value(self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Facts(number) => Some(number.to_string()),
+            Self::Events => Some(EVENTS.to_owned()),
+        }
+    }
+}
 
 /// The network and the clock.
 pub trait Wasi: Sized + 'static {
@@ -27,13 +50,12 @@ pub trait Wasi: Sized + 'static {
     fn wait_until(at: Instant) -> LocalBoxFuture<'static, ()>;
 
     /// Begins to send a request: a future of the response's head, and one that sends the body, to be polled beside it
-    /// until the response's body has ended. `attempt_number` is the number with which the host is asked for facts
-    /// (`fantail_facts`).
+    /// until the response's body has ended.
     fn start(
         &self,
         request: &Arc<Request>,
         url: &Url,
-        attempt_number: Option<&str>,
+        ask: Ask,
     ) -> Result<(impl Future<Output = Answered<Self::Incoming>>, Upload), Failed>;
 }
 

@@ -1,12 +1,12 @@
 //! Does the work of some requests in one layer, without a network, for a tool that counts instructions: `cargo xtask bench --check`.
-//! `instructions engine|wire|shell <requests>`
+//! `instructions engine|rules|wire|shell <requests>`
 
 #![allow(clippy::expect_used, clippy::panic, reason = "an example")]
 
 mod mock;
 
 use dlmalloc::GlobalDlmalloc;
-use fantail_engine::{Action, Engine, Event, Instant, Origins, Policy, Request};
+use fantail_engine::{Action, Engine, Event, Hedge, Instant, Origins, Policy, Request};
 use fantail_shell::Batch;
 use futures::executor::block_on;
 use futures::future::{join, poll_fn};
@@ -23,7 +23,8 @@ fn main() {
     let layer = arguments.next().expect("a layer");
     let requests = arguments.next().and_then(|number| number.parse().ok()).expect("a number of requests");
     match layer.as_str() {
-        "engine" => engine(requests),
+        "engine" => engine(requests, &policy()),
+        "rules" => engine(requests, &with_rules()),
         "wire" => wire(requests),
         "shell" => shell(requests),
         other => panic!("no layer is called {other}"),
@@ -34,13 +35,26 @@ fn policy() -> Policy {
     Policy { concurrency: Some(64), host_facts: Some(true), ..Policy::default() }
 }
 
+/// With every rule that decides about each request.
+fn with_rules() -> Policy {
+    Policy {
+        retries: Some(2),
+        hedge: Some(Hedge::Auto),
+        rate: Some(100_000),
+        burst: Some(100_000),
+        per_origin_floor: Some(32),
+        breaker_percent: Some(50),
+        ..policy()
+    }
+}
+
 fn request(id: u64) -> Request {
     Request::get(id, format!("http://origin{}.test/item/{id}", id % 4))
 }
 
 /// The engine alone: each attempt has a head and an end, one event after the other.
-fn engine(count: u64) {
-    let mut engine: Engine<()> = Engine::new(&policy()).expect("a good policy");
+fn engine(count: u64, policy: &Policy) {
+    let mut engine: Engine<()> = Engine::new(policy).expect("a good policy");
     let (mut origins, mut events) = (Origins::default(), VecDeque::from([Event::Demand]));
     let (mut read, mut emitted, mut now) = (0, 0, 0);
     loop {
@@ -70,7 +84,7 @@ fn engine(count: u64) {
                 Action::Cancel(_) | Action::Grant(_) => {}
             }
         }
-        now += 1_000;
+        now += 10_000;
         let event = events.pop_front().unwrap_or(Event::Timer);
         engine.handle(Instant::from_nanos(now), event, &mut origins);
     }

@@ -1,7 +1,7 @@
 //! A network that answers every request at once, on a clock that each reading advances by a microsecond.
 
 use fantail_engine::{Facts, Failed, Instant, Request, Settings};
-use fantail_shell::{Answered, Head, Incoming, More, Upload, Url, Wasi};
+use fantail_shell::{Answered, Ask, Head, Incoming, More, Upload, Url, Wasi};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 use std::cell::Cell;
@@ -41,7 +41,7 @@ impl Wasi for Mock {
         &self,
         _: &Arc<Request>,
         _: &Url,
-        _: Option<&str>,
+        _: Ask,
     ) -> Result<(impl Future<Output = Answered<Body>>, Upload), Failed> {
         let mut asked = false;
         let answered = std::future::poll_fn(move |cx| {

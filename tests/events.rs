@@ -1,0 +1,85 @@
+//! What passes between an application and its host for a request, in numbers that do not depend on the machine. It is what an
+//! application costs on Spin beyond its own computation.
+
+use crate::stock::Stock;
+use crate::support::build_guest;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wasmtime::CallHook;
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::{Error, WasiHttpView, p3};
+
+/// What passes between the components of an application and its host.
+#[derive(Clone, Copy, Debug)]
+struct Crossings {
+    /// Times that the host enters a component: with a call, with an event, or for memory to pass a value.
+    entered: u64,
+    /// Times that a component calls the host: functions of WASI, and those that handle streams, tasks and events.
+    left: u64,
+}
+
+/// An application, and the members of its batches that limit concurrency.
+struct Application {
+    component: Vec<u8>,
+    limits: Value,
+}
+
+/// The crossings of one request, from those of a few and of twice as many in a batch.
+async fn each(application: &Application, path: &str) -> Crossings {
+    const FEW: u64 = 200;
+    let (some, twice) = (crossings(application, path, FEW).await, crossings(application, path, 2 * FEW).await);
+    let each = |some: u64, twice: u64| (twice - some + FEW / 2) / FEW;
+    Crossings { entered: each(some.entered, twice.entered), left: each(some.left, twice.left) }
+}
+
+/// Posts a batch of so many requests, and counts until the answer has been read.
+async fn crossings(application: &Application, path: &str, count: u64) -> Crossings {
+    let mut host = Stock::new(&application.component, &[("SPIN_VARIABLE_API_TOKEN", "secret")]);
+    let service = Service::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
+    let [entered, left] = [(); 2].map(|()| Arc::<AtomicU64>::default());
+    let counters = [entered.clone(), left.clone()];
+    host.store.call_hook(move |_, hook| {
+        match hook {
+            CallHook::CallingWasm => _ = counters[0].fetch_add(1, Ordering::Relaxed),
+            CallHook::CallingHost => _ = counters[1].fetch_add(1, Ordering::Relaxed),
+            CallHook::ReturningFromWasm | CallHook::ReturningFromHost => {}
+        }
+        Ok(())
+    });
+    let mut batch = application.limits.clone();
+    batch["requests"] = (0..count).map(|id| format!("http://origin.test{path}?{id}")).collect();
+    let request = Request::post("http://edge.test/").header("content-type", "application/json");
+    let request = request.header("authorization", "Bearer secret");
+    let request =
+        request.body(Full::new(Bytes::from(batch.to_string())).map_err(|never| -> Error { match never {} })).unwrap();
+    let answer = host.store.run_concurrent(async move |accessor| {
+        let request = accessor.with(|mut store| p3::Request::from_http(store.get().http().hooks, request).0);
+        let response = service.handle(accessor, request).await.unwrap().unwrap();
+        let response = accessor.with(|store| response.into_http(store, async { Ok(()) })).unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
+    });
+    let answer = answer.await.unwrap();
+    let answered = answer.windows(12).filter(|window| *window == b"\"status\":200").count();
+    assert_eq!(answered as u64, count, "{}", String::from_utf8_lossy(&answer));
+    Crossings { entered: entered.load(Ordering::Relaxed), left: left.load(Ordering::Relaxed) }
+}
+
+#[tokio::test]
+async fn a_request_of_the_application_needs_fewer_events_than_one_written_by_hand_and_as_many_calls_as_are_written_here()
+ {
+    let by_hand = Application { component: build_guest("fantail-example-by-hand"), limits: json!({"concurrency": 64}) };
+    let application =
+        Application { component: fantail::APPLICATION.to_vec(), limits: json!({"policy": {"concurrency": 64}}) };
+    // A response that is there at once, one that is waited for, and a large one.
+    for (path, expected) in [("/ok", (1, 38)), ("/delay/1", (1, 45)), ("/bytes/100000", (3, 44))] {
+        let (application, by_hand) = (each(&application, path).await, each(&by_hand, path).await);
+        assert_eq!((application.entered, application.left), expected, "{path}");
+        assert!(application.entered < by_hand.entered, "{path}: {application:?}, by hand {by_hand:?}");
+        // It has timeouts, which are set, and a clock, which is read: the other has neither.
+        assert!(application.left <= by_hand.left + 6, "{path}: {application:?}, by hand {by_hand:?}");
+    }
+}
