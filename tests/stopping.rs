@@ -1,9 +1,11 @@
 //! Deadlines, early stops and cancellation: every request that was read has its outcome immediately, and its connection closes.
 
 use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
-use fantail::{Cause, End, Phase, Policy, Until};
+use fantail::{Cause, End, Phase, Policy, Sent, Until};
 use fantail_engine::{Request, RequestOptions};
 use futures::StreamExt;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
@@ -114,6 +116,35 @@ async fn a_policy_out_of_bounds_is_refused_before_anything_is_read() {
         assert_eq!(refused.field, field);
     }
     assert_eq!(origin.counts().connections, 0);
+}
+
+/// The input gives the second request at the moment at which the batch is cancelled.
+#[tokio::test]
+async fn a_request_that_is_read_as_the_batch_is_cancelled_has_an_outcome() {
+    let origin = origin().await;
+    let (hang, cancel) = (origin.url("/hang"), Arc::new(Mutex::new(None)));
+    let (mut given, canceller) = (0, Arc::clone(&cancel));
+    let input = futures::stream::poll_fn(move |cx| {
+        given += 1;
+        match given {
+            1 => Poll::Ready(Some(Request::get(0, hang.as_str()))),
+            // Until the first is in flight.
+            _ if origin.counts().in_flight == 0 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            _ => {
+                drop(canceller.lock().unwrap().take());
+                Poll::Ready(Some(Request::get(1, hang.as_str())))
+            }
+        }
+    });
+    let mut outcomes = harness().fetch(input.take(2), &Policy::default()).await.unwrap();
+    *cancel.lock().unwrap() = outcomes.canceller();
+    let rest = by_id((&mut outcomes).collect().await);
+    let reached: Vec<_> = rest.iter().map(|outcome| failure(outcome).sent).collect();
+    assert_eq!(reached, [Sent::Maybe, Sent::No]);
+    assert_eq!(outcomes.report().await.summary.requests, 2);
 }
 
 #[tokio::test]

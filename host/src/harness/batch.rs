@@ -8,10 +8,11 @@ use super::receipt::Receipt;
 use super::report::{End, Finished};
 use super::state::State;
 use super::workers::Worker;
-use super::{Component, Outbox, p2, p3};
+use super::{Component, Outbox, Outcome, p2, p3};
 use crate::sandbox::watch;
-use fantail_engine::{Cause, Policy};
+use fantail_engine::{Cause, Phase, Policy};
 use futures::channel::oneshot;
+use futures::future::join;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -84,7 +85,7 @@ impl Batch {
         // The component has given every outcome. Its unread bodies still need the instance, and no outcome waits for the reader.
         let complete = store.data().ledger.len() == 0 || outcomes.is_closed();
         if matches!(end, End::Finished(_)) && complete {
-            resolve_remaining(store.data_mut(), &mut input, &end, outcomes, &cancelled).await;
+            let rest = close_open(store.data_mut(), &mut input, &end, &outcomes);
             send_report(store.data_mut(), &input, end, started, report);
             let bodies = async {
                 match component {
@@ -92,29 +93,30 @@ impl Batch {
                     Component::P3(_) => p3::unread_bodies(&mut store, bodies_done).await,
                 }
             };
-            tokio::select! {
-                _ = tokio::time::timeout(wall, bodies) => {}
-                () = cancelled.cancelled() => {}
-            }
+            let bodies = async {
+                tokio::select! {
+                    _ = tokio::time::timeout(wall, bodies) => {}
+                    () = cancelled.cancelled() => {}
+                }
+            };
+            // Beside each other: the reader may take the last outcome only after it has read a body.
+            join(send_all(rest, outcomes), bodies).await;
         } else {
             // The bodies are dropped first: a reader that waits for the end of one would never get to the outcomes that follow.
             drop(bodies);
             let mut state = store.into_data();
-            resolve_remaining(&mut state, &mut input, &end, outcomes, &cancelled).await;
+            let rest = close_open(&mut state, &mut input, &end, &outcomes);
+            send_all(rest, outcomes.clone()).await;
+            if let End::Broken(reason) = &end {
+                close_unread(&mut state, &mut input, reason, outcomes, &cancelled).await;
+            }
             send_report(&mut state, &input, end, started, report);
         }
     }
 }
 
-/// Makes an outcome for every request that has none: those that were handed to the component and, if it broke down, the rest of the
-/// input. Outcomes that nobody reads any more are counted all the same.
-async fn resolve_remaining(
-    state: &mut State,
-    input: &mut Input,
-    end: &End,
-    outcomes: Outbox,
-    cancelled: &CancellationToken,
-) {
+/// The outcomes of requests that have none: those that were handed to the component, and one that was read for it and that it never took.
+fn close_open(state: &mut State, input: &mut Input, end: &End, outcomes: &Outbox) -> Vec<Outcome> {
     let (cause, detail) = match end {
         End::Cancelled(_) => {
             (Cause::Cancelled, "the batch was cancelled, and the component did not say how far this had come")
@@ -123,12 +125,37 @@ async fn resolve_remaining(
         End::Finished(_) if outcomes.is_closed() => (Cause::Cancelled, "nobody read the outcomes any more"),
         End::Finished(_) => (Cause::InternalError, "the component gave no outcome"),
     };
-    for open in state.ledger.close_all() {
-        let outcome = open.without_answer(cause, detail);
-        state.tally.finished(&outcome, None);
+    let open = state.ledger.close_all();
+    let mut rest: Vec<Outcome> = open.into_iter().map(|open| open.without_answer(cause, detail)).collect();
+    if let Some(entry) = input.take_peeked() {
+        let stopped = "the batch had stopped before this request was started";
+        let (why, detail) = match end {
+            End::Finished(_) | End::Cancelled(_) => ((Cause::Cancelled, Phase::Queue), stopped),
+            End::Broken(reason) => ((Cause::InternalError, Phase::Guest), reason.as_str()),
+        };
+        state.tally.arrived();
+        rest.push(not_handed_over(entry, why, detail));
+    }
+    // Also those that nobody reads any more.
+    rest.iter().for_each(|outcome| state.tally.finished(outcome, None));
+    rest
+}
+
+async fn send_all(rest: Vec<Outcome>, outcomes: Outbox) {
+    for outcome in rest {
         let _ = outcomes.send(outcome).await;
     }
-    while matches!(end, End::Broken(_)) && !input.is_ended() {
+}
+
+/// Makes an outcome for everything that remains in the input of a component that broke down.
+async fn close_unread(
+    state: &mut State,
+    input: &mut Input,
+    reason: &str,
+    outcomes: Outbox,
+    cancelled: &CancellationToken,
+) {
+    while !input.is_ended() {
         let entry = tokio::select! {
             entry = input.next() => entry,
             () = outcomes.closed() => return,
@@ -136,7 +163,7 @@ async fn resolve_remaining(
         };
         let Some(entry) = entry else { return };
         state.tally.arrived();
-        let outcome = not_handed_over(entry, detail);
+        let outcome = not_handed_over(entry, (Cause::InternalError, Phase::Guest), reason);
         state.tally.finished(&outcome, None);
         let _ = outcomes.send(outcome).await;
     }

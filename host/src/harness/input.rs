@@ -54,6 +54,11 @@ impl Input {
         Poll::Ready(self.peeked.take())
     }
 
+    /// What was read and will not be taken: no more is read for it.
+    pub(super) fn take_peeked(&mut self) -> Option<Numbered> {
+        self.peeked.take()
+    }
+
     pub(super) async fn next(&mut self) -> Option<Numbered> {
         poll_fn(|cx| self.poll_next(cx)).await
     }

@@ -155,10 +155,10 @@ impl Malformed {
 }
 
 /// The outcome of an entry that the component was never handed.
-pub(super) fn not_handed_over<R>(entry: Numbered, reason: &str) -> Outcome<R> {
+pub(super) fn not_handed_over<R>(entry: Numbered, (cause, phase): (Cause, Phase), detail: &str) -> Outcome<R> {
     let (id, url, failure) = match entry {
         Ok(request) => {
-            let failure = Failure::unsent(Cause::InternalError, Phase::Guest).with_detail(reason);
+            let failure = Failure::unsent(cause, phase).with_detail(detail);
             (request.id, without_credentials(&request.url).into_owned(), failure)
         }
         Err(malformed) => (malformed.id, without_credentials(&malformed.url).into_owned(), malformed.failure()),
