@@ -115,7 +115,7 @@ fn policies(runtime: &Runtime, url: &str) {
         breaker_percent: Some(50),
         ..policy(100)
     };
-    let hedging = Policy { hedge: Some(fantail::Hedge::Auto), ..rules.clone() };
+    let hedging = Policy { hedge: Some(fantail::Hedge::Auto), ..rules };
     let [none, rules, hedging] = [none, rules, hedging].map(|policy| Component::new(Wasi::P2, policy));
     let mut variants: [Variant<'_>; 3] = [
         ("none", Box::new(|| time(runtime, none.round(url)))),
