@@ -30,6 +30,9 @@ async fn main() {
     if origin_process::serve_if_origin().await {
         return;
     }
+    // As the program does.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     // Each runs in a process of its own, as the second would reuse memory that the first has freed.
     match std::env::args().nth(1).as_deref() {
         Some("0.2") => figures(Wasi::P2).await,

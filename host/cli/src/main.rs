@@ -45,6 +45,7 @@ use tokio::runtime::Builder;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    forbid_huge_pages();
     let Arguments { command, verbose } = match config::parse() {
         Ok(arguments) => arguments,
         Err(code) => return code,
@@ -90,6 +91,14 @@ fn main() -> ExitCode {
     #[cfg(feature = "opentelemetry")]
     telemetry.end();
     exit.code()
+}
+
+/// In huge pages, what the allocator has reserved and nobody has touched would be resident. Without them a start takes 16 MB less, a request
+/// in flight 7 KB less, and neither takes longer (BENCHMARKS.md).
+fn forbid_huge_pages() {
+    // Where it is not allowed, or there are none, all is as before.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Raises the soft limit of open files to the hard limit: every connection is a file, and the usual limit of 1,024 is meant for programs
