@@ -1,7 +1,7 @@
 //! Deadlines, early stops and cancellation: every request that was read has its outcome immediately, and its connection closes.
 
 use crate::support::{by_id, cause, endless, failure, harness, origin, requests, run, until};
-use fantail::{Cause, End, Phase, Policy, Sent, Until};
+use fantail::{Cause, End, Phase, Policy, Until};
 use fantail_engine::{Request, RequestOptions};
 use futures::StreamExt;
 use std::sync::{Arc, Mutex};
@@ -142,8 +142,8 @@ async fn a_request_that_is_read_as_the_batch_is_cancelled_has_an_outcome() {
     let mut outcomes = harness().fetch(input.take(2), &Policy::default()).await.unwrap();
     *cancel.lock().unwrap() = outcomes.canceller();
     let rest = by_id((&mut outcomes).collect().await);
-    let reached: Vec<_> = rest.iter().map(|outcome| failure(outcome).sent).collect();
-    assert_eq!(reached, [Sent::Maybe, Sent::No]);
+    let causes: Vec<_> = rest.iter().map(|outcome| (outcome.id, failure(outcome).cause)).collect();
+    assert_eq!(causes, [(0, Cause::Cancelled), (1, Cause::Cancelled)]);
     assert_eq!(outcomes.report().await.summary.requests, 2);
 }
 
