@@ -82,7 +82,7 @@ impl Batch {
             // Unread bodies that are interrupted report the reason.
             let _ = store.data().broken_reason.set(reason.clone());
         }
-        // The component has given every outcome. Its unread bodies still need the instance, and no outcome waits for the reader.
+        // The component has given every outcome, and its unread bodies still need the instance.
         let complete = store.data().ledger.len() == 0 || outcomes.is_closed();
         if matches!(end, End::Finished(_)) && complete {
             let rest = close_open(store.data_mut(), &mut input, &end, &outcomes);
