@@ -3,15 +3,10 @@
 
 use crate::stock::Stock;
 use crate::support::build_guest;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::CallHook;
-use wasmtime_wasi_http::p3::bindings::Service;
-use wasmtime_wasi_http::{Error, WasiHttpView, p3};
 
 /// What passes between the components of an application and its host.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +34,6 @@ async fn each(application: &Application, path: &str) -> Crossings {
 /// Posts a batch of so many requests, and counts until the answer has been read.
 async fn crossings(application: &Application, path: &str, count: u64) -> Crossings {
     let mut host = Stock::new(&application.component, &[("SPIN_VARIABLE_API_TOKEN", "secret")]);
-    let service = Service::instantiate_async(&mut host.store, &host.component, &host.linker).await.unwrap();
     let [entered, left] = [(); 2].map(|()| Arc::<AtomicU64>::default());
     let counters = [entered.clone(), left.clone()];
     host.store.call_hook(move |_, hook| {
@@ -52,17 +46,7 @@ async fn crossings(application: &Application, path: &str, count: u64) -> Crossin
     });
     let mut batch = application.limits.clone();
     batch["requests"] = (0..count).map(|id| format!("http://origin.test{path}?{id}")).collect();
-    let request = Request::post("http://edge.test/").header("content-type", "application/json");
-    let request = request.header("authorization", "Bearer secret");
-    let request =
-        request.body(Full::new(Bytes::from(batch.to_string())).map_err(|never| -> Error { match never {} })).unwrap();
-    let answer = host.store.run_concurrent(async move |accessor| {
-        let request = accessor.with(|mut store| p3::Request::from_http(store.get().http().hooks, request).0);
-        let response = service.handle(accessor, request).await.unwrap().unwrap();
-        let response = accessor.with(|store| response.into_http(store, async { Ok(()) })).unwrap();
-        response.into_body().collect().await.unwrap().to_bytes()
-    });
-    let answer = answer.await.unwrap();
+    let (_, answer) = host.post(batch.to_string()).await;
     let answered = answer.windows(12).filter(|window| *window == b"\"status\":200").count();
     assert_eq!(answered as u64, count, "{}", String::from_utf8_lossy(&answer));
     Crossings { entered: entered.load(Ordering::Relaxed), left: left.load(Ordering::Relaxed) }

@@ -11,7 +11,10 @@ use std::time::Duration;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView, p3,
+};
 
 /// Answers 200 immediately: `/bytes/N` with N bytes, `/header/N` with a header of N bytes, `/length/N` with a content-length of N, `/echo`
 /// with the body of the request, `/headers` with its headers, and `/count` with how many requests came before. `/status/N` answers N, `/fail`
@@ -144,6 +147,23 @@ impl Stock {
             },
         };
         Self { store: Store::new(&engine, host), component, linker, requests_sent, in_flight }
+    }
+
+    /// Posts a batch to an application, as any host of wasi:http/handler would. Returns the status and the body of its answer.
+    pub(crate) async fn post(&mut self, batch: impl Into<Bytes>) -> (u16, Bytes) {
+        let service = Service::instantiate_async(&mut self.store, &self.component, &self.linker).await.unwrap();
+        let request = http::Request::post("http://edge.test/").header("content-type", "application/json");
+        let request = request.header("authorization", "Bearer secret");
+        let batch = Full::new(batch.into()).map_err(|never| -> Error { match never {} });
+        let request = request.body(batch).unwrap();
+        let answer = self.store.run_concurrent(async move |accessor| {
+            let request = accessor.with(|mut store| p3::Request::from_http(store.get().http().hooks, request).0);
+            let response = service.handle(accessor, request).await.unwrap().unwrap();
+            let response = accessor.with(|store| response.into_http(store, async { Ok(()) })).unwrap();
+            let (head, body) = response.into_parts();
+            (head.status.as_u16(), body.collect().await.unwrap().to_bytes())
+        });
+        answer.await.unwrap()
     }
 
     /// Replaces the arguments, the environment and the standard streams.

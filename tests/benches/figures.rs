@@ -5,6 +5,7 @@
 
 mod memory;
 mod origin_process;
+mod resident;
 mod stock;
 
 use fantail::{Egress, Harness, Outcome, Policy, PoolLimits, Resolve, ResolveError, Wasi};

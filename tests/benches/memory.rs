@@ -1,6 +1,7 @@
 //! The memory of requests in flight and of idle connections, of a harness and of hyper-util's client. The origins are in processes of their own.
 
 use crate::origin_process::OriginProcess;
+use crate::resident::resident_kib;
 use fantail::{Harness, Policy};
 use fantail_engine::Request;
 use futures::StreamExt;
@@ -118,9 +119,6 @@ async fn resident_when_sent() -> u64 {
     resident_bytes()
 }
 
-/// The resident memory of this process in bytes (proc(5)).
 fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1_024
+    resident_kib() * 1_024
 }

@@ -3,10 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark")]
 
+mod resident;
+
 use fantail::{Egress, Harness, Policy};
 use fantail_engine::Request;
 use fantail_origin::Origin;
 use futures::StreamExt;
+use resident::resident_kib;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -83,11 +86,4 @@ async fn main() {
         );
         next = to;
     }
-}
-
-/// The resident memory of this process in KiB (proc(5)).
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }

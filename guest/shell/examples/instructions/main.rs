@@ -84,6 +84,7 @@ fn engine(count: u64, policy: &Policy) {
                 Action::Cancel(_) | Action::Grant(_) => {}
             }
         }
+        // Slowly enough for the rate of the rules.
         now += 10_000;
         let event = events.pop_front().unwrap_or(Event::Timer);
         engine.handle(Instant::from_nanos(now), event, &mut origins);
