@@ -6,7 +6,7 @@ use crate::sandbox::{Limits, Runs, Sandboxed, Wasi, linker};
 use crate::service::{Instances, Service, ServiceOptions};
 use fantail_sender::{
     Connect, Egress, Identity, PoolLimits, Proxy, Resolve, Route, Sender, SenderConfig, SystemResolver, TcpConnector,
-    Timeouts, TlsSettings, Trust,
+    Timeouts, Tls, TlsSettings, Trust,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -206,7 +206,8 @@ impl Builder {
         let compiled = self.compiled(default, Compiled::any)?;
         let (instance, wasi) = link::<State>(&compiled, |_| Ok(()))?;
         let Self { limits, batches, workers, .. } = self;
-        Harness::new((compiled, instance, wasi), || self.sender(), limits, batches, workers)
+        let tls = Tls::new(self.tls.clone());
+        Harness::new((compiled, instance, wasi), || self.sender(&tls), limits, batches, workers)
     }
 
     /// Builds a service: of the application, or of the component given in its place.
@@ -214,8 +215,8 @@ impl Builder {
         let compiled = self.compiled((crate::APPLICATION, Runs::Asynchronous), Compiled::asynchronous)?;
         let (instance, _) = link(&compiled, crate::service::add_to_linker)?;
         let component = ServicePre::new(instance).map_err(BuildError::Link)?;
-        let limits = self.limits;
-        Ok(Service::new(Instances::new((compiled, component), self.sender(), limits, options)))
+        let (limits, tls) = (self.limits, Tls::new(self.tls.clone()));
+        Ok(Service::new(Instances::new((compiled, component), self.sender(&tls), limits, options)))
     }
 
     /// The component that was given, compiled by `compile`, or the library's own.
@@ -231,12 +232,13 @@ impl Builder {
         }
     }
 
-    fn sender(&self) -> Sender {
+    /// A sender. All of them share `tls`.
+    fn sender(&self, tls: &Tls) -> Sender {
         let config = SenderConfig {
             egress: self.egress.clone(),
             resolver: Arc::clone(&self.resolver),
             transports: Arc::clone(&self.transports),
-            tls: self.tls.clone(),
+            tls: tls.clone(),
             route: self.route.clone(),
             http2_prior_knowledge: self.http2_prior_knowledge,
             decompress: self.decompress,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use fantail_engine::{Engine, Failed, Instant, Policy, Request, Settings};
 use fantail_sender::{
     Account, Allowance, Client, Egress, RequestTimeouts, ResponseBody, Route, SendError, Sender, SenderConfig,
-    SystemResolver, TcpConnector, Timeouts, TlsSettings,
+    SystemResolver, TcpConnector, Timeouts, Tls, TlsSettings,
 };
 use fantail_shell::{Answered, Ask, Batch, Head, Incoming, More, Upload, Url, Wasi};
 use futures::FutureExt;
@@ -32,7 +32,7 @@ impl NativeEngine {
             egress,
             resolver: Arc::new(SystemResolver::default()),
             transports: Arc::new(TcpConnector),
-            tls: TlsSettings::default(),
+            tls: Tls::new(TlsSettings::default()),
             route: Route::Direct,
             http2_prior_knowledge: false,
             decompress: false,

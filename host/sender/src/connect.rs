@@ -12,16 +12,18 @@ use crate::resolve::Resolve;
 use crate::route::Route;
 use crate::slots::{Full, Slot, Slots};
 use crate::timeouts::Timeouts;
-use crate::tls::{Tls, TlsSettings};
+use crate::tls::{Tls, handshake};
 use crate::transport::{BilledAccount, Connect, Metered, Transport};
 use crate::tunnel::{about_proxy, about_route, tunnel};
 use fantail_engine::{Cause, Phase};
 use futures::StreamExt;
+use futures::future::try_join;
 use futures::stream::FuturesUnordered;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 
 pub(crate) struct Connector {
     egress: Egress,
@@ -42,7 +44,7 @@ pub struct SenderConfig {
     /// Opens connections.
     pub transports: Arc<dyn Connect>,
     /// How TLS is spoken.
-    pub tls: TlsSettings,
+    pub tls: Tls,
     /// What connections lead through.
     pub route: Route,
     /// Whether HTTP/2 is spoken with `http` origins without asking them (RFC 9113, section 3.3). A proxy that requests to them are sent to
@@ -62,8 +64,7 @@ const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 impl Connector {
     pub(crate) fn new(config: SenderConfig) -> Self {
         let SenderConfig { egress, resolver, transports, tls, route, http2_prior_knowledge, decompress: _ } = config;
-        let (tls, slots) = (Tls::new(tls), Slots::default());
-        Self { egress, resolver, transports, tls, route, http2_prior_knowledge, slots }
+        Self { egress, resolver, transports, tls, route, http2_prior_knowledge, slots: Slots::default() }
     }
 
     /// Connections open now.
@@ -88,6 +89,50 @@ impl Connector {
         pool: &Arc<Pool>,
         record: &mut Record,
     ) -> Result<Connection, SendError> {
+        // While the connection is opened.
+        let read_roots = async { Ok(if origin.is_https() { Some(self.tls.connector().await?) } else { None }) };
+        let open = self.open_transport(origin, timeouts, pool, record);
+        let (Opened { transport, remote, slot, at }, tls) = try_join(open, read_roots).await?;
+        record.queued(at);
+        let billed = BilledAccount::new(account);
+        let metered = Metered { transport, billed: billed.clone(), _slot: slot };
+        let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
+        let (origin, id) = (origin.clone(), pool.next_id());
+        let new = NewConnection { origin, remote, proxy: None, http2: false, billed, observer, id };
+        match (&self.route, tls) {
+            (Route::Proxy(proxy), Some(tls)) => {
+                let started = Instant::now();
+                let tunnel = tunnel(metered, proxy, &new.origin, pool.limits());
+                let opened = timeout(timeouts.connect, tunnel).await;
+                record.connected(started);
+                let tunnel = opened.map_err(|_| {
+                    let detail = format!("it opened no tunnel within {:?}", timeouts.connect);
+                    about_proxy(proxy, SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail))
+                })??;
+                start_tls(tls, tunnel, new, timeouts, pool, record).await
+            }
+            (Route::Proxy(proxy), None) => {
+                let new = NewConnection { proxy: Some(proxy.clone()), ..new };
+                Connection::start(metered, new, pool.limits()).await
+            }
+            (Route::Direct | Route::UnixSocket(_), Some(tls)) => {
+                start_tls(tls, metered, new, timeouts, pool, record).await
+            }
+            (Route::Direct | Route::UnixSocket(_), None) => {
+                let new = NewConnection { http2: self.http2_prior_knowledge, ..new };
+                Connection::start(metered, new, pool.limits()).await
+            }
+        }
+    }
+
+    /// Finds where connections to this origin lead, and opens one.
+    async fn open_transport(
+        &self,
+        origin: &Origin,
+        timeouts: &Timeouts,
+        pool: &Arc<Pool>,
+        record: &mut Record,
+    ) -> Result<Opened, SendError> {
         let destination = self.destination(origin, timeouts.resolve, record).await?;
         let slot = self.slot(origin, pool, record).await?;
         let started = Instant::now();
@@ -97,54 +142,7 @@ impl Connector {
         };
         record.connected(started);
         let (transport, remote) = opened.map_err(|error| about_route(&self.route, error))?;
-        let billed = BilledAccount::new(account);
-        let metered = Metered { transport, billed: billed.clone(), _slot: slot };
-        let observer: Weak<dyn Observer> = Arc::downgrade(pool) as _;
-        let (origin, id) = (origin.clone(), pool.next_id());
-        let new = NewConnection { origin, remote, proxy: None, http2: false, billed, observer, id };
-        match &self.route {
-            Route::Proxy(proxy) if new.origin.is_https() => {
-                let started = Instant::now();
-                let tunnel = tunnel(metered, proxy, &new.origin, pool.limits());
-                let opened = timeout(timeouts.connect, tunnel).await;
-                record.connected(started);
-                let tunnel = opened.map_err(|_| {
-                    let detail = format!("it opened no tunnel within {:?}", timeouts.connect);
-                    about_proxy(proxy, SendError::new(Cause::ConnectionTimeout, Phase::Connect, detail))
-                })??;
-                self.start_tls(tunnel, new, timeouts, pool, record).await
-            }
-            Route::Proxy(proxy) => {
-                let new = NewConnection { proxy: Some(proxy.clone()), ..new };
-                Connection::start(metered, new, pool.limits()).await
-            }
-            Route::Direct | Route::UnixSocket(_) if new.origin.is_https() => {
-                self.start_tls(metered, new, timeouts, pool, record).await
-            }
-            Route::Direct | Route::UnixSocket(_) => {
-                let new = NewConnection { http2: self.http2_prior_knowledge, ..new };
-                Connection::start(metered, new, pool.limits()).await
-            }
-        }
-    }
-
-    async fn start_tls<T: Transport>(
-        &self,
-        io: T,
-        new: NewConnection,
-        timeouts: &Timeouts,
-        pool: &Pool,
-        record: &mut Record,
-    ) -> Result<Connection, SendError> {
-        let (started, handshake) = (Instant::now(), self.tls.handshake(new.origin.host(), io));
-        let handshake = timeout(timeouts.tls, handshake).await;
-        record.tls_handshake(started);
-        let tls = handshake.map_err(|_| {
-            let detail = format!("no TLS handshake within {:?}", timeouts.tls);
-            SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
-        })??;
-        let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Connection::start(tls, NewConnection { http2, ..new }, pool.limits()).await
+        Ok(Opened { transport, remote, slot, at: Instant::now() })
     }
 
     /// Takes a slot for one more connection. If none is free, closes an idle connection to free one.
@@ -290,6 +288,35 @@ impl Connector {
 
 /// A transport, and the address it is connected to, if it has one.
 type Connected = (Box<dyn Transport>, Option<SocketAddr>);
+
+/// A connection over which nothing has been sent.
+struct Opened {
+    transport: Box<dyn Transport>,
+    /// The address it is connected to, if it has one.
+    remote: Option<SocketAddr>,
+    slot: Slot,
+    /// When it was opened.
+    at: Instant,
+}
+
+async fn start_tls<T: Transport>(
+    tls: &TlsConnector,
+    io: T,
+    new: NewConnection,
+    timeouts: &Timeouts,
+    pool: &Pool,
+    record: &mut Record,
+) -> Result<Connection, SendError> {
+    let started = Instant::now();
+    let shaken = timeout(timeouts.tls, handshake(tls, new.origin.host(), io)).await;
+    record.tls_handshake(started);
+    let tls = shaken.map_err(|_| {
+        let detail = format!("no TLS handshake within {:?}", timeouts.tls);
+        SendError::new(Cause::ConnectionTimeout, Phase::Tls, detail)
+    })??;
+    let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+    Connection::start(tls, NewConnection { http2, ..new }, pool.limits()).await
+}
 
 /// Where a connection leads.
 enum Destination {

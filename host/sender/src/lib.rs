@@ -52,5 +52,5 @@ pub use resolve::{Resolve, ResolveError, SystemResolver};
 pub use route::{Proxy, ProxyError, Route};
 pub use sender::{Connections, Sender};
 pub use timeouts::{RequestTimeouts, Timeouts};
-pub use tls::{Identity, TlsError, TlsSettings, Trust};
+pub use tls::{Identity, Tls, TlsError, TlsSettings, Trust};
 pub use transport::{Connect, TcpConnector, Transport};

@@ -69,7 +69,7 @@ impl Record {
         Self { number, facts, sent: Sent::No, sending_since: None, sent_before: Sent::No, watch }
     }
 
-    /// It has waited for a slot, for a stream, or for another request to find out the protocol.
+    /// It has waited for a slot, for a stream, for another request to find out the protocol, or for the trusted roots.
     pub(crate) fn queued(&mut self, since: Instant) {
         add(&mut self.facts.queued, since.elapsed());
     }

@@ -7,9 +7,11 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::{fmt, io};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -79,29 +81,44 @@ impl Trust {
     }
 }
 
-/// Performs TLS handshakes.
-pub(crate) struct Tls {
+/// What connections over TLS share, read when the first is opened. So do clones.
+#[derive(Clone)]
+pub struct Tls(Arc<Lazy>);
+
+struct Lazy {
     settings: TlsSettings,
-    /// Created when TLS is first used: reading the platform's roots takes tens of milliseconds.
-    connector: OnceLock<Result<TlsConnector, String>>,
+    connector: OnceCell<Result<TlsConnector, String>>,
 }
 
 impl Tls {
-    pub(crate) fn new(settings: TlsSettings) -> Self {
-        Self { settings, connector: OnceLock::new() }
+    /// Reads nothing yet.
+    pub fn new(settings: TlsSettings) -> Self {
+        Self(Arc::new(Lazy { settings, connector: OnceCell::new() }))
     }
 
-    pub(crate) async fn handshake<T>(&self, host: &str, io: T) -> Result<TlsStream<T>, SendError>
-    where
-        T: AsyncRead + AsyncWrite + Unpin,
-    {
-        let connector = self.connector.get_or_init(|| connector(&self.settings)).as_ref();
-        let connector = connector.map_err(|error| SendError::new(Cause::ConfigurationError, Phase::Tls, error))?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            SendError::new(Cause::TlsCertificateError, Phase::Tls, "no certificate can be valid for this host")
-        })?;
-        connector.connect(name, io).await.map_err(|error| handshake_error(&error))
+    /// Reads the trusted roots, unless that was done before: on a thread of its own, because it takes tens of milliseconds.
+    pub(crate) async fn connector(&self) -> Result<&TlsConnector, SendError> {
+        let unusable =
+            |error: &dyn fmt::Display| SendError::new(Cause::ConfigurationError, Phase::Tls, error.to_string());
+        let settings = &self.0.settings;
+        let read = || {
+            let settings = settings.clone();
+            spawn_blocking(move || connector(&settings))
+        };
+        let connector = self.0.connector.get_or_try_init(read).await.map_err(|stopped| unusable(&stopped))?;
+        connector.as_ref().map_err(|error| unusable(error))
     }
+}
+
+/// Performs a handshake with the server of this name.
+pub(crate) async fn handshake<T>(connector: &TlsConnector, host: &str, io: T) -> Result<TlsStream<T>, SendError>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+        SendError::new(Cause::TlsCertificateError, Phase::Tls, "no certificate can be valid for this host")
+    })?;
+    connector.connect(name, io).await.map_err(|error| handshake_error(&error))
 }
 
 fn connector(settings: &TlsSettings) -> Result<TlsConnector, String> {
@@ -145,4 +162,29 @@ fn handshake_error(error: &io::Error) -> SendError {
         _ => Cause::ConnectionTerminated,
     };
     SendError::new(cause, Phase::Tls, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::poll;
+    use std::pin::pin;
+
+    /// The only thread for what blocks is busy, so that roots cannot have been read unless it was done on the caller's.
+    #[test]
+    fn roots_are_not_read_on_the_thread_that_asks_for_them() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let busy = spawn_blocking(move || released.recv());
+            let tls = Tls::new(TlsSettings::default());
+            let mut connector = pin!(tls.connector());
+            assert!(poll!(&mut connector).is_pending());
+            release.send(()).unwrap();
+            // It may have found none on this machine, and has looked.
+            let _ = connector.await;
+            assert!(tls.clone().0.connector.initialized(), "a clone has what was read");
+            busy.await.unwrap().unwrap();
+        });
+    }
 }

@@ -5,7 +5,7 @@ use fantail_engine::Facts;
 use fantail_facts::{ATTEMPT, FACTS};
 use fantail_sender::{
     Account, Allowance, Approved, Client, Connect, Connections, Egress, PoolLimits, Resolve, ResolveError,
-    ResponseBody, Route, SendError, Sender, SenderConfig, Timeouts, TlsSettings, Transport,
+    ResponseBody, Route, SendError, Sender, SenderConfig, Timeouts, Tls, TlsSettings, Transport,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -73,7 +73,7 @@ impl Net {
     }
 
     pub(crate) fn rig_with(&self, timeouts: Timeouts, limits: PoolLimits, tls: TlsSettings) -> Rig {
-        self.rig_of(SenderConfig { tls, ..self.config() }, timeouts, limits)
+        self.rig_of(SenderConfig { tls: Tls::new(tls), ..self.config() }, timeouts, limits)
     }
 
     /// What a sender in this network is made from.
@@ -82,7 +82,7 @@ impl Net {
             egress: Egress::nothing().allow("10.0.0.0/8".parse().unwrap()),
             resolver: Arc::new(Names),
             transports: Arc::new(self.clone()),
-            tls: TlsSettings::default(),
+            tls: Tls::new(TlsSettings::default()),
             route: Route::Direct,
             http2_prior_knowledge: false,
             decompress: false,

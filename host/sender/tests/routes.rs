@@ -3,7 +3,7 @@
 use crate::net::{MS, Net, Rig, head, text};
 use crate::secure::{HOST, Secure};
 use fantail_engine::{Cause, Phase};
-use fantail_sender::{Egress, PoolLimits, Proxy, Route, SenderConfig, Timeouts};
+use fantail_sender::{Egress, PoolLimits, Proxy, Route, SenderConfig, Timeouts, Tls};
 use http::StatusCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,7 +73,7 @@ async fn requests_to_https_origins_pass_through_a_tunnel_in_which_the_origin_pro
     });
     let rig = rig(&net, |config| {
         through("http://ada:word@proxy.test:3128")(config);
-        config.tls = secure.trusted();
+        config.tls = Tls::new(secure.trusted());
     });
     for _ in 0..2 {
         assert_eq!(rig.outcome(&format!("https://{HOST}/")).await, "ok");
