@@ -33,7 +33,7 @@ pub struct Engine<R> {
     input_ended: bool,
     /// When the first outcome was asked for.
     started_at: Option<Instant>,
-    /// WaitReason the batch stopped before the end of its input.
+    /// Why the batch stopped before the end of its input.
     stop_cause: Option<Cause>,
     reader_gone: bool,
     finished: bool,

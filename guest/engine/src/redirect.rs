@@ -47,10 +47,10 @@ pub(crate) fn next_hop<R>(pending: &Pending<R>, max_hops: u32) -> Option<Result<
 fn target(from: &Url, location: &str) -> Result<Url, String> {
     let mut to = from.join(location).map_err(|error| format!("the location is not a URL: {error}"))?;
     if !matches!(to.scheme(), "http" | "https") {
-        return Err(format!("it groups to the scheme {}", to.scheme()));
+        return Err(format!("it leads to the scheme {}", to.scheme()));
     }
     if from.scheme() == "https" && to.scheme() == "http" {
-        return Err("it groups from https to http".to_owned());
+        return Err("it leads from https to http".to_owned());
     }
     if !to.username().is_empty() || to.password().is_some() {
         return Err("the location carries a user name or password".to_owned());

@@ -114,9 +114,9 @@ fn r7_credentials_do_not_come_back_with_the_origin() {
 #[test]
 fn r5_a_redirect_that_must_not_be_followed_fails_with_a_reason() {
     for (url, location, detail) in [
-        ("https://origin.test/a", "http://origin.test/a", "from https to http"),
-        ("http://origin.test/a", "ftp://origin.test/", "the scheme ftp"),
-        ("http://origin.test/a", "file:///etc/passwd", "the scheme file"),
+        ("https://origin.test/a", "http://origin.test/a", "it leads from https to http"),
+        ("http://origin.test/a", "ftp://origin.test/", "it leads to the scheme ftp"),
+        ("http://origin.test/a", "file:///etc/passwd", "it leads to the scheme file"),
         ("http://origin.test/a", "http://user@origin.test/", "a user name"),
         ("http://origin.test/a", "http://:99999/", "not a URL"),
     ] {
