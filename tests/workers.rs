@@ -127,6 +127,24 @@ async fn what_no_instance_can_run_fails_with_an_outcome_each() {
     assert!(matches!(report.end, End::Broken(_)), "{:?}", report.end);
 }
 
+/// A limit on the bytes of one call, which the outcome at place 100 exceeds.
+#[tokio::test]
+async fn an_instance_that_ends_midway_leaves_an_outcome_for_each_of_its_requests_and_the_rest_to_the_others() {
+    let origin = origin().await;
+    let limits = Limits { hostcall_bytes: 64 << 10, ..Limits::default() };
+    let harness = builder().limits(limits).workers(3).build().unwrap();
+    let mut urls = vec![origin.url("/ok"); 1_000];
+    urls[100] = origin.url("/bytes/200000");
+    let (outcomes, report) = run(&harness, requests(urls), &policy(24)).await;
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| status(outcome).is_none()).collect();
+    assert!(failed.iter().all(|outcome| cause(outcome) == Some(Cause::InternalError)));
+    assert!(failed.iter().any(|outcome| outcome.id == 100), "{failed:?}");
+    assert!(failed.len() < 100, "no more than one instance held: {}", failed.len());
+    assert_eq!((by_id(outcomes).len(), report.receipt.instances), (1_000, 3));
+    assert!(matches!(report.end, End::Broken(_)), "{:?}", report.end);
+    assert!(report.summary.input_ended);
+}
+
 #[tokio::test]
 async fn an_input_that_comes_slowly_is_taken_as_it_comes_and_dropped_at_the_end() {
     let origin = origin().await;
