@@ -59,7 +59,7 @@ async fn a_request_of_the_application_needs_fewer_events_than_one_written_by_han
     let application =
         Application { component: fantail::APPLICATION.to_vec(), limits: json!({"policy": {"concurrency": 64}}) };
     // A response that is there at once, one that is waited for, and a large one.
-    for (path, expected) in [("/ok", (1, 38)), ("/delay/1", (1, 45)), ("/bytes/100000", (3, 44))] {
+    for (path, expected) in [("/ok", (1, 38)), ("/later", (1, 45)), ("/bytes/100000", (3, 44))] {
         let (application, by_hand) = (each(&application, path).await, each(&by_hand, path).await);
         assert_eq!((application.entered, application.left), expected, "{path}");
         assert!(application.entered < by_hand.entered, "{path}: {application:?}, by hand {by_hand:?}");

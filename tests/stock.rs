@@ -18,8 +18,8 @@ use wasmtime_wasi_http::{
 
 /// Answers 200 immediately: `/bytes/N` with N bytes, `/header/N` with a header of N bytes, `/length/N` with a content-length of N, `/echo`
 /// with the body of the request, `/headers` with its headers, and `/count` with how many requests came before. `/status/N` answers N, `/fail`
-/// 500, `/busy` 503 the first time, `/moved` redirects to `/ok`; `/delay/N` answers after N milliseconds, and `/hang` never. The body of
-/// `/short` breaks off, and the connection to `/refused` is refused.
+/// 500, `/busy` 503 the first time, `/moved` redirects to `/ok`; `/later` answers when it is polled again, `/delay/N` after N milliseconds, and
+/// `/hang` never. The body of `/short` breaks off, and the connection to `/refused` is refused.
 struct InMemoryNetwork {
     requests_sent: Arc<AtomicUsize>,
     /// Paths that were requested.
@@ -59,6 +59,7 @@ impl WasiHttpHooks for InMemoryNetwork {
             let mut body = Bytes::from_static(b"hello");
             match name {
                 "hang" => std::future::pending().await,
+                "later" => tokio::task::yield_now().await,
                 "delay" => tokio::time::sleep(Duration::from_millis(number as u64)).await,
                 // This content-length does not frame the body.
                 "length" => response = response.header("content-length", number),
