@@ -22,8 +22,8 @@ use crate::timers::Timers;
 use crate::{BodyMode, Cause, Instant, Origins, Outcome, Policy, PolicyError, Settings, Until};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Decides one batch. Pass it events with the time they happened at; after each, perform the actions of
-/// [`Engine::next_action`] until there are none, and arm one timer for [`Engine::next_timer`].
+/// Decides one batch. Pass it events with the time they happened at; after each, or after each group of them, perform the
+/// actions of [`Engine::next_action`] until there are none, and arm one timer for [`Engine::next_timer`].
 #[derive(Debug)]
 pub struct Engine<R> {
     settings: Settings,
@@ -173,6 +173,13 @@ impl<R> Engine<R> {
     /// Handles an event that happened at `now`. Events about attempts that have ended change nothing. `origins` are
     /// lent by the shell, the same to all its engines.
     pub fn handle(&mut self, now: Instant, event: Event<R>, origins: &mut Origins) {
+        self.record(now, event, origins);
+        self.decide(now, origins);
+    }
+
+    /// Records one of several events that are known at `now`: what has happened goes before what is due. [`Engine::decide`]
+    /// has to follow before any action is performed.
+    pub fn record(&mut self, now: Instant, event: Event<R>, origins: &mut Origins) {
         match event {
             Event::Demand => _ = self.started_at.get_or_insert(now),
             Event::Read { requests, ended } => {
@@ -222,6 +229,14 @@ impl<R> Engine<R> {
                 self.stop(now, Cause::Cancelled);
             }
         }
+        // The others of a group come too late to count.
+        if self.enough {
+            self.stop(now, Cause::Cancelled);
+        }
+    }
+
+    /// Does what is due and what has become possible after the events recorded.
+    pub fn decide(&mut self, now: Instant, origins: &mut Origins) {
         self.expire(now, origins);
         self.proceed(now, origins);
     }

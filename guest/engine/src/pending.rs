@@ -110,11 +110,6 @@ impl<R> Pending<R> {
         self.state.attempts().find(|attempt| attempt.head.is_some()).or_else(|| self.state.attempts().next())
     }
 
-    /// Whether this attempt is in flight, and not an earlier one.
-    pub(crate) fn is_running(&self, attempt: AttemptId) -> bool {
-        self.state.attempts().any(|running| running.number == attempt.number)
-    }
-
     /// Its place in the queue.
     pub(crate) fn place(&self, turn: Turn) -> Place {
         let priority = self.request.options.priority.unwrap_or_default();

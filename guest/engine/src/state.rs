@@ -21,7 +21,7 @@ pub(crate) enum State {
     Hedged(Box<(Attempt, Attempt)>),
 }
 
-/// WaitReason a request waits for a slot.
+/// Why a request waits for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitReason {
     /// It has not been sent.
@@ -53,6 +53,8 @@ pub(crate) struct Attempt {
     /// Its number among all attempts to all origins.
     pub(crate) serial: AttemptSerial,
     pub(crate) started: Instant,
+    /// When the host was seen to have begun to send it, if it tells.
+    pub(crate) sent: Option<Instant>,
     /// When the attempt's timeout expires.
     pub(crate) expires: Instant,
     pub(crate) head: Option<Head>,
@@ -122,6 +124,18 @@ impl Attempt {
     pub(crate) fn head_latency(&self) -> Option<Duration> {
         let seen = self.facts.and_then(|facts| facts.head);
         seen.or_else(|| Some(self.head.as_ref()?.at.since(self.started)))
+    }
+
+    /// How long a head was waited for as a hedge waits for it: longer than [`Self::head_latency`] when there is so much to do that heads wait
+    /// to be seen. Compared with anything shorter, many would be too slow.
+    pub(crate) fn head_wait(&self) -> Option<Duration> {
+        let seen = self.sent.zip(self.head.as_ref()).map(|(sent, head)| head.at.since(sent));
+        seen.or_else(|| self.head_latency())
+    }
+
+    /// How long a head has been waited for.
+    pub(crate) fn waited(&self, now: Instant) -> Duration {
+        now.since(self.sent.unwrap_or(self.started))
     }
 
     /// Time since the head.

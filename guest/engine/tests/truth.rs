@@ -127,6 +127,47 @@ fn the_delay_of_a_hedge_begins_when_the_first_attempt_is_sent() {
     assert_eq!(driver.running.len(), 2);
 }
 
+/// T5: heads wait to be seen while there is much to do. Then all do, and none is unusually slow.
+#[test]
+fn with_auto_a_head_is_compared_with_others_as_they_were_seen() {
+    let policy = Policy { hedge: Some(Hedge::Auto), host_facts: Some(true), ..Policy::default() };
+    let mut driver = Driver::started(&policy);
+    let facts = Some(Facts { head: Some(MS), ..Facts::default() });
+    let begin = |driver: &mut Driver| {
+        driver.read(&["/a"], false);
+        let attempt = driver.attempt("/a");
+        driver.handle(Event::Sent { attempt });
+        attempt
+    };
+    for _ in 0..20 {
+        let attempt = begin(&mut driver);
+        driver.pass(20 * MS);
+        driver.handle(Event::Head { attempt, status: 200, retry_after: None, location: None, facts });
+        driver.respond_after_head("/a");
+        driver.take();
+    }
+    begin(&mut driver);
+    driver.pass(19 * MS);
+    assert_eq!(driver.running.len(), 1, "the host has seen heads after a millisecond, the component after twenty");
+    driver.pass(6 * MS);
+    assert_eq!(driver.running.len(), 2, "longer than 95 of 100, and no more than a quarter longer");
+}
+
+/// T5: what has happened goes before what is due.
+#[test]
+fn a_head_that_is_seen_when_its_hedge_is_due_is_in_time() {
+    let mut driver = Driver::started(&Policy { hedge: Some(Hedge::After(50 * MS)), ..Policy::default() });
+    driver.read(&["/a", "/b"], true);
+    driver.now = driver.now + 60 * MS;
+    for path in ["/a", "/b"] {
+        let (attempt, retry_after, location) = (driver.attempt(path), None, None);
+        let head = Event::Head { attempt, status: 200, retry_after, location, facts: None };
+        driver.engine.record(driver.now, head, &mut driver.origins);
+    }
+    driver.handle(Event::Timer);
+    assert_eq!(driver.running.len(), 2);
+}
+
 /// T5, T6: what the host has seen takes precedence over what the component has seen.
 #[test]
 fn an_outcome_reports_what_the_host_has_seen() {

@@ -101,7 +101,7 @@ impl<W: Wasi> Batch<W> {
                     }
                 }
                 if self.events.as_mut().is_some_and(|events| events.started(number, attempt)) {
-                    self.handle(W::now(), Event::Sent { attempt });
+                    ORIGINS.with_borrow_mut(|origins| self.engine.handle(W::now(), Event::Sent { attempt }, origins));
                 }
             }
             Action::Cancel(attempt) => {
@@ -118,7 +118,7 @@ impl<W: Wasi> Batch<W> {
     }
 
     /// Passes everything that has happened to the engine; ready if anything has. All of it gets the same time, since
-    /// reading the clock for each event would cost more than it is worth.
+    /// reading the clock for each event would cost more than it is worth, and is decided about together.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = W::now();
         let mut happened = false;
@@ -127,17 +127,17 @@ impl<W: Wasi> Batch<W> {
             self.take_events(now);
             // The engine itself aborted the others.
             if let Ok(event) = ended {
-                self.handle(now, event);
+                self.record(now, event);
             }
         }
         happened |= self.take_events(now);
         while let Some(Poll::Ready(sent)) = self.events.as_mut().map(|events| events.poll(cx)) {
             happened = true;
-            sent.into_iter().for_each(|attempt| self.handle(now, Event::Sent { attempt }));
+            sent.into_iter().for_each(|attempt| self.record(now, Event::Sent { attempt }));
         }
         while let Poll::Ready(Some(attempt)) = self.unread.poll_next_unpin(cx) {
             happened = true;
-            self.handle(now, Event::UnreadEnded { attempt });
+            self.record(now, Event::UnreadEnded { attempt });
         }
         while let Some(event) = self.queues.next_reader_event() {
             happened = true;
@@ -147,25 +147,23 @@ impl<W: Wasi> Batch<W> {
                 ReaderEvent::Stopped => Event::Stop,
                 ReaderEvent::Left => Event::ReaderGone,
             };
-            self.handle(now, event);
+            self.record(now, event);
         }
         while let Some((requests, ended)) = self.queues.next_read() {
             happened = true;
-            self.handle(now, Event::Read { requests, ended });
+            self.record(now, Event::Read { requests, ended });
         }
-        while self.timer.poll(now, cx).is_ready() {
-            happened = true;
-            self.handle(now, Event::Timer);
-        }
+        happened |= self.timer.poll(now, cx).is_ready();
         if happened {
+            ORIGINS.with_borrow_mut(|origins| self.engine.decide(now, origins));
             return Poll::Ready(());
         }
         self.queues.register(cx);
         Poll::Pending
     }
 
-    fn handle(&mut self, now: Instant, event: Event<Answer<W>>) {
-        ORIGINS.with_borrow_mut(|origins| self.engine.handle(now, event, origins));
+    fn record(&mut self, now: Instant, event: Event<Answer<W>>) {
+        ORIGINS.with_borrow_mut(|origins| self.engine.record(now, event, origins));
     }
 
     /// Passes on what attempts have reported before they end.
@@ -175,9 +173,9 @@ impl<W: Wasi> Batch<W> {
         for event in events {
             match event {
                 AttemptEvent::Head { attempt, status, retry_after, location, facts } => {
-                    self.handle(now, Event::Head { attempt, status, retry_after, location, facts });
+                    self.record(now, Event::Head { attempt, status, retry_after, location, facts });
                 }
-                AttemptEvent::Wants { attempt, bytes } => self.handle(now, Event::Wants { attempt, bytes }),
+                AttemptEvent::Wants { attempt, bytes } => self.record(now, Event::Wants { attempt, bytes }),
                 AttemptEvent::Unread(body) => self.unread.push(body),
             }
         }

@@ -82,8 +82,8 @@ impl Batch {
         })
     }
 
-    /// Passes an event to the engine, performs its actions, and checks what must hold after that.
-    pub(crate) fn handle(
+    /// Passes an event to the engine, and performs the actions that follow at once.
+    pub(crate) fn record(
         &mut self,
         now: Instant,
         event: Event<Response>,
@@ -113,16 +113,35 @@ impl Batch {
             }
             _ => {}
         }
-        self.engine.handle(now, event, origins);
+        self.engine.record(now, event, origins);
+        self.perform_all(now, names)
+    }
+
+    /// Lets the engine decide, performs its actions, and checks what must hold after that.
+    pub(crate) fn decide(
+        &mut self,
+        now: Instant,
+        origins: &mut Origins,
+        names: &[String],
+    ) -> Result<Vec<Task>, Broken> {
+        if self.summary.is_some() {
+            return Ok(Vec::new());
+        }
+        self.engine.decide(now, origins);
+        let tasks = self.perform_all(now, names)?;
+        let (held, settings) = (self.engine.entries(), self.engine.settings());
+        self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
+        self.ledger.check_step(now, held, &self.running, settings)?;
+        self.turns.update(now, &self.running, self.ledger.unread(&self.running), settings);
+        Ok(tasks)
+    }
+
+    fn perform_all(&mut self, now: Instant, names: &[String]) -> Result<Vec<Task>, Broken> {
         let mut tasks = Vec::new();
         while let Some(action) = self.engine.next_action() {
             Broken::unless(self.summary.is_none(), || "an action after the end".to_owned())?;
             tasks.extend(self.perform(now, action, names)?);
         }
-        let (held, settings) = (self.engine.entries(), self.engine.settings());
-        self.memory.check(self.engine.held_bytes(), &self.running, settings)?;
-        self.ledger.check_step(now, held, &self.running, settings)?;
-        self.turns.update(now, &self.running, self.ledger.unread(&self.running), settings);
         Ok(tasks)
     }
 

@@ -35,6 +35,8 @@ pub struct Scenario {
     pub(crate) stops: Option<Duration>,
     /// How late a timer is at most.
     pub(crate) lateness: Duration,
+    /// What happens is seen at multiples of it, and decided about together; zero: at once, one by one.
+    pub(crate) tick: Duration,
     /// Its outcomes do not depend on timing.
     steady: bool,
 }
@@ -89,8 +91,25 @@ impl Scenario {
         let limited = others.iter().chain([&policy]).all(|policy| policy.retry_per_second < Some(10_000));
         let capacity = if limited && rng.u32(0..6) == 0 { rng.usize(1..=origins.len()) } else { Origins::MAX };
         let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
+        // Drawn last, so that the rest of a seed stays what it was.
+        let tick = Duration::from_micros(*rng.choice(&[0, 100, 1_000, 10_000]).unwrap_or(&0));
         let (paced, steady) = (false, false);
-        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
+        Self {
+            seed,
+            policy,
+            others,
+            capacity,
+            paced,
+            batches,
+            origins,
+            input,
+            reader,
+            leaves,
+            stops,
+            lateness,
+            tick,
+            steady,
+        }
     }
 
     /// Draws a scenario in which attempts wait only for rates: slots and time enough, healthy origins, and batches that
@@ -118,10 +137,25 @@ impl Scenario {
         let lateness = Duration::from_micros(rng.u64(0..8_000));
         let (input, reader) = (Duration::ZERO, Duration::from_millis(100));
         let (leaves, stops) = (None, None);
-        let (paced, steady) = (true, false);
+        let (paced, tick, steady) = (true, Duration::ZERO, false);
         let policy = policies.remove(0);
         let others = policies;
-        Self { seed, policy, others, capacity, paced, batches, origins, input, reader, leaves, stops, lateness, steady }
+        Self {
+            seed,
+            policy,
+            others,
+            capacity,
+            paced,
+            batches,
+            origins,
+            input,
+            reader,
+            leaves,
+            stops,
+            lateness,
+            tick,
+            steady,
+        }
     }
 
     /// Draws a scenario in which outcomes do not depend on timing: one batch, one request per path, time enough, and an
@@ -159,6 +193,7 @@ impl Scenario {
             leaves: None,
             stops: None,
             lateness: none,
+            tick: none,
             steady: true,
         }
     }

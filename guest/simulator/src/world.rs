@@ -111,7 +111,13 @@ impl<'a> World<'a> {
 
     fn schedule(&mut self, span: Duration, batch: usize, kind: Kind) {
         self.scheduled += 1;
-        self.schedule.insert((self.now + span, self.scheduled), Scheduled { batch, kind });
+        self.schedule.insert((self.seen_at(self.now + span), self.scheduled), Scheduled { batch, kind });
+    }
+
+    /// When what happens then is seen.
+    fn seen_at(&self, at: Instant) -> Instant {
+        let tick = u64::try_from(self.scenario.tick.as_nanos()).unwrap_or(u64::MAX);
+        if tick == 0 { at } else { Instant::from_nanos(at.as_nanos().next_multiple_of(tick)) }
     }
 
     /// The next event: a scheduled one, or the timer of an engine.
@@ -133,20 +139,22 @@ impl<'a> World<'a> {
 
     fn process(&mut self, Scheduled { batch: index, kind }: Scheduled) -> Result<(), Broken> {
         Broken::unless(self.scheduled < MAX_STEPS, || "it does not end".to_owned())?;
-        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        let event = match kind {
-            Kind::Attempt(attempt, event) => {
-                if !batch.running.contains_key(&attempt) {
-                    return Ok(());
-                }
-                event
-            }
+        if let Some(event) = self.event(index, kind) {
+            self.record(index, event)?;
+        }
+        let more =
+            self.schedule.first_key_value().is_some_and(|((at, _), next)| *at == self.now && next.batch == index);
+        if more && self.scenario.tick > Duration::ZERO { Ok(()) } else { self.decide(index) }
+    }
+
+    /// What a scheduled event is by now, if anything.
+    fn event(&mut self, index: usize, kind: Kind) -> Option<Event<Response>> {
+        let batch = self.batches.get_mut(index)?;
+        match kind {
+            Kind::Attempt(attempt, event) => batch.running.contains_key(&attempt).then_some(event),
             Kind::Read => {
                 let count = self.rng.usize(0..=8);
-                match batch.read(self.now, count, &self.names) {
-                    Some(event) => event,
-                    None => return Ok(()),
-                }
+                batch.read(self.now, count, &self.names)
             }
             Kind::Take => {
                 let (wait, count) = (self.scenario.reader, batch.untaken);
@@ -154,23 +162,30 @@ impl<'a> World<'a> {
                     let wait = self.random_span(wait) + Duration::from_micros(1);
                     self.schedule(wait, index, Kind::Take);
                 }
-                match count {
-                    0 => return Ok(()),
-                    count => Event::Taken(count),
-                }
+                (count > 0).then_some(Event::Taken(count))
             }
-            Kind::Handle(event) => event,
-        };
-        self.handle(index, event)
+            Kind::Handle(event) => Some(event),
+        }
     }
 
-    fn handle(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
-        let now = self.now;
-        (self.trace)(format!("{:>12} {index} {}", now.as_nanos() / 1_000, described(&event)));
+    fn record(&mut self, index: usize, event: Event<Response>) -> Result<(), Broken> {
+        (self.trace)(format!("{:>12} {index} {}", self.now.as_nanos() / 1_000, described(&event)));
         let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
-        let tasks = batch.handle(now, event, &mut self.origins, &self.names)?;
+        let tasks = batch.record(self.now, event, &mut self.origins, &self.names)?;
+        self.follow(index, tasks)
+    }
+
+    fn decide(&mut self, index: usize) -> Result<(), Broken> {
+        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
+        let tasks = batch.decide(self.now, &mut self.origins, &self.names)?;
+        self.follow(index, tasks)
+    }
+
+    /// Does what follows from what a batch did.
+    fn follow(&mut self, index: usize, tasks: Vec<Task>) -> Result<(), Broken> {
+        let Some(batch) = self.batches.get_mut(index) else { return Ok(()) };
         for event in batch.origin_events.drain(..) {
-            self.watch.observe(now, index, event)?;
+            self.watch.observe(self.now, index, event)?;
         }
         for task in tasks {
             match task {

@@ -56,10 +56,12 @@ impl<R> Engine<R> {
 
     /// The host has begun to send an attempt: the delay before its hedge counts from now.
     pub(super) fn sent(&mut self, now: Instant, attempt: AttemptId, origins: &Origins) {
-        let Some(pending) = self.pending.get_mut(attempt.key).filter(|pending| pending.is_running(attempt)) else {
+        let Some(running) = self.pending.running_mut(attempt) else { return };
+        running.sent = Some(now);
+        let Some(pending) = self.pending.get_mut(attempt.key) else { return };
+        let State::Running(Attempt { head: None, .. }, plan @ HedgePlan::AfterSent) = &mut pending.state else {
             return;
         };
-        let State::Running(_, plan @ HedgePlan::AfterSent) = &mut pending.state else { return };
         let delay = self.settings.hedge.and_then(|hedge| too_long(hedge, &pending.url, origins));
         *plan = delay.map_or(HedgePlan::Never, |delay| HedgePlan::At(now + delay));
         if let Some(delay) = delay {
@@ -120,8 +122,17 @@ impl<R> Engine<R> {
         pending.history.attempts += 1;
         let number = pending.history.attempts;
         let expires = attempt_expires(now, self.settings.attempt_timeout, pending.expires);
-        let attempt =
-            Attempt { number, serial, started: now, expires, head: None, facts: None, may_reuse, granted: FIRST_GRANT };
+        let attempt = Attempt {
+            number,
+            serial,
+            started: now,
+            sent: None,
+            expires,
+            head: None,
+            facts: None,
+            may_reuse,
+            granted: FIRST_GRANT,
+        };
         self.bytes.hold(FIRST_GRANT);
         self.queue.started(pending.origin);
         let (request, url, body, ends) =

@@ -30,9 +30,14 @@ impl<R> Engine<R> {
             let timed_out = failure.is_some_and(|failure| failure.cause == Cause::TimeoutAttempt);
             // An attempt that is given up would have taken longer still: without it, slow heads would never be counted.
             let given_up = pending.state.attempts().filter(|attempt| if is_it(attempt) { timed_out } else { good });
-            let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| now.since(attempt.started));
+            let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| attempt.waited(now));
             // An origin that refuses at once says nothing about how long an answer takes.
-            latency.filter(|_| good).into_iter().chain(given_up).for_each(|span| known.latency.record(span));
+            running
+                .head_wait()
+                .filter(|_| good)
+                .into_iter()
+                .chain(given_up)
+                .for_each(|span| known.latency.record(span));
         }
         if let Some(bounds) = self.settings.adaptive() {
             let sample = match (verdict, latency) {
