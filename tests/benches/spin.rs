@@ -27,7 +27,9 @@ fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let base = origin::start().trim_end_matches("/ok").to_owned();
     let applications = [Application::fantail(), Application::by_hand()];
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    // A connection for each batch: Spin leaves Nagle's algorithm on (RFC 9293, section 3.7.4), so that over one that was used before, what is left
+    // of an answer waits up to 40 ms for an acknowledgement which the client's system delays. Segments of loopback are too large to be full.
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
     for callers in CALLERS {
         for (count, size) in BATCHES {
             let urls = &vec![format!("{base}/bytes/{size}"); count];
