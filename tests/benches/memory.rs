@@ -19,6 +19,9 @@ const IN_FLIGHT: [(usize, u32); 3] = [(1, 64), (1, 1_000), (4, 2_500)];
 /// Origins, and the connections that are opened to each.
 const IDLE: (usize, u32) = (10, 500);
 
+/// How long connections are idle before they are measured: longer than they keep what only a request needs.
+const UNUSED: Duration = Duration::from_secs(3);
+
 pub(crate) async fn harness(harness: &Harness) {
     idle(async |origin, count| {
         let outcomes = batch(harness, origin.url("/delay/500"), count).await;
@@ -61,6 +64,7 @@ async fn idle(connect: impl AsyncFn(&OriginProcess, u32)) {
     let mut resident = Vec::new();
     for origin in &origins {
         connect(origin, each).await;
+        tokio::time::sleep(UNUSED).await;
         resident.push(resident_bytes());
     }
     // What else the first two take is there for the others.

@@ -1,4 +1,4 @@
-//! What has been received over a connection.
+//! What has been received over a connection, and whether anything waits to be sent.
 
 use crate::limits::PoolLimits;
 use std::io::{self, IoSlice};
@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What has been received over a connection so far.
+/// What has happened on a connection so far.
 #[derive(Default)]
 pub(crate) struct Activity {
     reads: AtomicU64,
@@ -18,6 +18,8 @@ pub(crate) struct Activity {
     awaits_head: AtomicBool,
     /// A response head has arrived.
     answered: AtomicBool,
+    /// The last write was refused, and hyper holds what it was to write.
+    blocked: AtomicBool,
     /// The first TLS error. hyper and h2 do not pass on its type.
     tls_error: OnceLock<rustls::Error>,
 }
@@ -50,6 +52,11 @@ impl Activity {
         self.answered.load(Ordering::Relaxed)
     }
 
+    /// Whether something has yet to be written.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn tls_error(&self) -> Option<&rustls::Error> {
         self.tls_error.get()
     }
@@ -60,6 +67,11 @@ impl Activity {
             self.head_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
             self.head_lines.fetch_add(bytes.iter().filter(|byte| **byte == b'\n').count(), Ordering::Relaxed);
         }
+    }
+
+    fn record_write<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.blocked.store(written.is_pending(), Ordering::Relaxed);
+        written
     }
 
     fn record_error(&self, error: &io::Error) {
@@ -87,7 +99,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for ActivityStream<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for ActivityStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.activity.record_write(written)
     }
 
     fn poll_write_vectored(
@@ -95,7 +108,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ActivityStream<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.activity.record_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,8 +2,9 @@
 
 use crate::account::Account;
 use crate::activity::{Activity, ActivityStream};
-use crate::driver::{STREAMS_UNKNOWN, Signal, Tasks, drive_http1, drive_http2};
+use crate::driver::{STREAMS_UNKNOWN, Signal, Tasks, drive_http1, drive_http2, http1_builder};
 use crate::error::SendError;
+use crate::hibernation::{Hibernate, WakeUp, wake};
 use crate::limits::PoolLimits;
 use crate::observer::Observer;
 use crate::origin::Origin;
@@ -37,6 +38,8 @@ pub(crate) struct Connection {
 
 enum Handle {
     Http1(http1::SendRequest<RequestBody>),
+    /// HTTP/1.1, idle, without hyper. None while it is woken, and when it has ended.
+    Hibernating(Option<WakeUp>),
     Http2(http2::SendRequest<RequestBody>),
 }
 
@@ -113,10 +116,8 @@ impl Connection {
             let driver = drive_http2(connection, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http2(send), tokio::spawn(driver).abort_handle())
         } else {
-            let mut builder = http1::Builder::new();
-            builder.max_headers(limits.head_fields).max_header_size(limits.head_bytes);
-            let (send, connection) = builder.handshake(io).await.map_err(failed)?;
-            let driver = drive_http1(connection, Arc::clone(&signal), observer, origin.clone(), id);
+            let (send, connection) = http1_builder(limits).handshake(io).await.map_err(failed)?;
+            let driver = drive_http1(Box::new(connection), limits, Arc::clone(&signal), observer, origin.clone(), id);
             (Handle::Http1(send), tokio::spawn(driver).abort_handle())
         };
         let open = Open { id, origin, remote, proxy, driver, tasks, signal, activity, billed, limits };
@@ -137,7 +138,7 @@ impl Connection {
 
     pub(crate) fn protocol(&self) -> Protocol {
         match &self.handle {
-            Handle::Http1(_) => Protocol::Http1,
+            Handle::Http1(_) | Handle::Hibernating(_) => Protocol::Http1,
             Handle::Http2(_) => Protocol::Http2,
         }
     }
@@ -157,6 +158,7 @@ impl Connection {
     pub(crate) fn is_open(&self) -> bool {
         match &self.handle {
             Handle::Http1(send) => !self.no_reuse && !send.is_closed(),
+            Handle::Hibernating(wake_up) => wake_up.as_ref().is_some_and(|wake_up| !wake_up.is_closed()),
             Handle::Http2(send) => !send.is_closed(),
         }
     }
@@ -166,8 +168,24 @@ impl Connection {
     pub(crate) fn is_ready(&self) -> bool {
         match &self.handle {
             Handle::Http1(send) => send.is_ready(),
+            Handle::Hibernating(_) => true,
             Handle::Http2(send) => send.is_ready(),
         }
+    }
+
+    /// Gives back what hyper holds for it, until there is another request: if it is an HTTP/1.1 connection over which nothing is under way.
+    pub(crate) fn hibernate(&mut self) {
+        if !self.is_open() || !self.is_ready() || self.open.activity.is_blocked() {
+            return;
+        }
+        self.handle = match std::mem::replace(&mut self.handle, Handle::Hibernating(None)) {
+            Handle::Http1(send) => {
+                let (hibernate, wake_up) = Hibernate::new(send);
+                self.open.signal.hibernate(hibernate);
+                Handle::Hibernating(Some(wake_up))
+            }
+            other => other,
+        };
     }
 
     /// Wakes the driver, and has it report when it has been polled ([`Observer::polled`]).
@@ -234,7 +252,13 @@ impl Connection {
             let unsent = error.take_message();
             exchange_error(SendError::hyper(error.error(), Phase::Head), unsent)
         };
+        self.wake().await;
         match &mut self.handle {
+            Handle::Hibernating(_) => {
+                let detail = "the connection was closed while it was idle";
+                let error = SendError::new(Cause::ConnectionTerminated, Phase::Head, detail);
+                Err(exchange_error(error, Some(request)))
+            }
             Handle::Http1(send) => {
                 let request = match &self.open.proxy {
                     Some(proxy) => for_proxy(request, proxy),
@@ -247,6 +271,16 @@ impl Connection {
                 request.headers_mut().remove(HOST);
                 send.try_send_request(request).await.map_err(failed)
             }
+        }
+    }
+
+    /// Wakes a connection that hibernates, unless it has ended.
+    async fn wake(&mut self) {
+        if let Handle::Hibernating(wake_up) = &mut self.handle
+            && let Some(wake_up) = wake_up.take()
+            && let Some(send) = wake(wake_up).await
+        {
+            self.handle = Handle::Http1(send);
         }
     }
 

@@ -1,16 +1,17 @@
 //! The tasks of a connection: they run hyper, and report events to an observer.
 
-use crate::activity::ActivityStream;
+use crate::hibernation::{Hibernate, Io};
+use crate::limits::PoolLimits;
 use crate::observer::Observer;
 use crate::origin::Origin;
 use crate::outgoing::RequestBody;
 use futures::task::AtomicWaker;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
@@ -24,6 +25,7 @@ pub(crate) struct Signal {
     report_poll: AtomicBool,
     /// The peer's settings have arrived, and with them how many streams it allows.
     knows_streams: AtomicBool,
+    hibernate: Mutex<Option<Hibernate>>,
 }
 
 impl Signal {
@@ -37,13 +39,30 @@ impl Signal {
     pub(crate) fn report_next_poll(&self) {
         self.report_poll.store(true, Ordering::Release);
     }
+
+    /// Has the driver of an HTTP/1.1 connection let it hibernate.
+    pub(crate) fn hibernate(&self, hibernate: Hibernate) {
+        *self.hibernate.lock().unwrap_or_else(PoisonError::into_inner) = Some(hibernate);
+        self.driver.wake();
+    }
+
+    fn take_hibernate(&self) -> Option<Hibernate> {
+        // No code panics while it holds the lock.
+        self.hibernate.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
-type Io<T> = TokioIo<ActivityStream<T>>;
+/// How hyper speaks HTTP/1.1.
+pub(crate) fn http1_builder(limits: PoolLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_headers(limits.head_fields).max_header_size(limits.head_bytes);
+    builder
+}
 
 /// Runs an HTTP/1.1 connection until it ends.
 pub(crate) async fn drive_http1<T>(
-    connection: http1::Connection<Io<T>, RequestBody>,
+    mut connection: Box<http1::Connection<Io<T>, RequestBody>>,
+    limits: PoolLimits,
     signal: Arc<Signal>,
     observer: Weak<dyn Observer>,
     origin: Origin,
@@ -51,23 +70,49 @@ pub(crate) async fn drive_http1<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // The connection is dropped, and its slot freed, before its end is reported.
-    {
-        let mut connection = pin!(connection);
-        poll_fn(|cx| {
-            signal.driver.register(cx.waker());
-            let report = signal.report_poll.swap(false, Ordering::Acquire);
-            let polled = connection.as_mut().poll(cx);
-            if report && let Some(observer) = observer.upgrade() {
-                observer.polled(&origin, id);
-            }
-            polled.map(drop)
-        })
-        .await;
+    let report = || observed(&observer, |observer| observer.polled(&origin, id));
+    while let Some((io, hibernate)) = run_http1(connection, &signal, report).await {
+        let Some((io, to)) = hibernate.wait(io).await else { break };
+        let Ok((send, woken)) = http1_builder(limits).handshake(io).await else { break };
+        connection = Box::new(woken);
+        // Dropped, it ends the connection.
+        drop(to.send(send));
     }
+    // The connection has been dropped, and its slot freed, before its end is reported.
+    observed(&observer, |observer| observer.closed(&origin, id));
+}
+
+fn observed(observer: &Weak<dyn Observer>, report: impl FnOnce(Arc<dyn Observer>)) {
     if let Some(observer) = observer.upgrade() {
-        observer.closed(&origin, id);
+        report(observer);
     }
+}
+
+/// Runs an HTTP/1.1 connection until it ends, or hibernates: then returns its transport.
+async fn run_http1<T>(
+    mut connection: Box<http1::Connection<Io<T>, RequestBody>>,
+    signal: &Signal,
+    report: impl Fn(),
+) -> Option<(Io<T>, Hibernate)>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let hibernate = poll_fn(|cx| {
+        signal.driver.register(cx.waker());
+        // Not polled any more: without what sends, hyper would end the connection.
+        if let Some(hibernate) = signal.take_hibernate() {
+            return Poll::Ready(Some(hibernate));
+        }
+        let reports = signal.report_poll.swap(false, Ordering::Acquire);
+        let polled = Pin::new(&mut *connection).poll(cx);
+        if reports {
+            report();
+        }
+        polled.map(|_ended| None)
+    });
+    let hibernate = hibernate.await?;
+    let http1::Parts { io, read_buf, .. } = connection.into_parts();
+    read_buf.is_empty().then_some((io, hibernate))
 }
 
 /// Runs an HTTP/2 connection until it ends, and reports how many streams the peer allows.

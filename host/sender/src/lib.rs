@@ -16,6 +16,7 @@ mod egress;
 mod error;
 mod events;
 mod framing;
+mod hibernation;
 mod limits;
 mod observer;
 mod origin;

@@ -5,6 +5,7 @@
 mod decoding;
 mod facts;
 mod framing;
+mod hibernation;
 mod http1;
 mod http2;
 mod net;

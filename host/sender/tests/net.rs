@@ -14,10 +14,12 @@ use http_body_util::{BodyExt, Empty};
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tower_service::Service;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -31,6 +33,8 @@ pub(crate) struct Net {
     /// How long it takes to connect.
     connecting: Duration,
     connections: Arc<AtomicUsize>,
+    /// How much the last read over any of them would have taken.
+    room: Arc<AtomicUsize>,
 }
 
 /// The address that every name resolves to.
@@ -47,7 +51,7 @@ impl Net {
         serve: impl Fn(DuplexStream, usize) -> F + Send + Sync + 'static,
     ) -> Self {
         let serve = Arc::new(move |io, before| serve(io, before).boxed());
-        Self { serve, connecting: Duration::ZERO, connections: Arc::default() }
+        Self { serve, connecting: Duration::ZERO, connections: Arc::default(), room: Arc::default() }
     }
 
     /// A peer that does the same on every connection: it reads a head, pauses, sends these bytes, and continues with the next request.
@@ -105,9 +109,36 @@ impl Connect for Net {
             let before = net.connections.fetch_add(1, Ordering::SeqCst);
             let (ours, theirs) = duplex(1 << 20);
             tokio::spawn((net.serve)(theirs, before));
-            Ok(Box::new(ours) as Box<dyn Transport>)
+            Ok(Box::new(Ours { io: ours, room: Arc::clone(&net.room) }) as Box<dyn Transport>)
         }
         .boxed()
+    }
+}
+
+/// Our end of a connection.
+struct Ours {
+    io: DuplexStream,
+    room: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Ours {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.room.store(buffer.remaining(), Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Ours {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -126,6 +157,11 @@ impl Rig {
     /// How many connections the peer has seen.
     pub(crate) fn connected(&self) -> usize {
         self.net.connections.load(Ordering::SeqCst)
+    }
+
+    /// How much the last read over any connection would have taken.
+    pub(crate) fn room_to_read(&self) -> usize {
+        self.net.room.load(Ordering::SeqCst)
     }
 
     pub(crate) fn connections(&self) -> Connections {

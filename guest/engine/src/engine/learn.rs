@@ -32,12 +32,8 @@ impl<R> Engine<R> {
             let given_up = pending.state.attempts().filter(|attempt| if is_it(attempt) { timed_out } else { good });
             let given_up = given_up.filter(|attempt| attempt.head.is_none()).map(|attempt| attempt.waited(now));
             // An origin that refuses at once says nothing about how long an answer takes.
-            running
-                .head_wait()
-                .filter(|_| good)
-                .into_iter()
-                .chain(given_up)
-                .for_each(|span| known.latency.record(span));
+            let waited = running.head_wait().filter(|_| good);
+            waited.into_iter().chain(given_up).for_each(|span| known.latency.record(span));
         }
         if let Some(bounds) = self.settings.adaptive() {
             let sample = match (verdict, latency) {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 /// Open connections by origin, and the requests that wait for one.
 ///
@@ -205,14 +205,16 @@ impl Pool {
         result
     }
 
-    /// Closes connections that have been idle for too long, and returns when to sweep again.
-    fn sweep(&self) -> Option<tokio::time::Instant> {
-        let max_age = self.limits.max_age;
+    /// Closes connections that have been idle for too long, lets others hibernate, and returns when to sweep again.
+    fn sweep(&self) -> Option<Instant> {
+        let (max_age, now) = (self.limits.max_age, Instant::now());
         self.with_state(|state, effects| {
             while state.oldest_idle().is_some_and(|since| since.elapsed() >= max_age)
                 && state.close_oldest_idle(effects)
             {}
-            let next = state.oldest_idle().map(|since| since + max_age);
+            now.checked_sub(HIBERNATE_AFTER).into_iter().for_each(|since| state.hibernate(since));
+            // One that becomes idle meanwhile is to hibernate too.
+            let next = state.oldest_idle().map(|since| (since + max_age).min(now + HIBERNATE_AFTER));
             if next.is_none() {
                 state.reaper = None;
             }
@@ -231,6 +233,9 @@ impl Drop for Pool {
     }
 }
 
+/// How long a connection is idle before it gives back what only a request needs: long enough for one that is in use to be in use again.
+const HIBERNATE_AFTER: Duration = Duration::from_secs(1);
+
 /// The least time between two sweeps, so that connections which became idle one after the other are closed together.
 const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -238,6 +243,6 @@ const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 async fn reap(pool: Weak<Pool>) {
     loop {
         let Some(next) = pool.upgrade().and_then(|pool| pool.sweep()) else { return };
-        sleep_until(next.max(tokio::time::Instant::now() + MIN_SWEEP_INTERVAL)).await;
+        sleep_until(next.max(Instant::now() + MIN_SWEEP_INTERVAL)).await;
     }
 }

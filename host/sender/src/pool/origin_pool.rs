@@ -260,6 +260,15 @@ impl OriginPool {
         self.idle.push_back(IdleConnection { idle_key, connection, awaits_poll });
     }
 
+    /// Lets an idle HTTP/1.1 connection hibernate.
+    pub(super) fn hibernate(&mut self, idle_key: u64) {
+        // They are in the order of their keys.
+        let found = self.idle.binary_search_by_key(&idle_key, |idle_connection| idle_connection.idle_key);
+        if let Some(idle_connection) = found.ok().and_then(|at| self.idle.get_mut(at)) {
+            idle_connection.connection.hibernate();
+        }
+    }
+
     /// The driver of an idle connection has been polled. If the connection is not ready now, it waits for its peer, and no request
     /// should wait for it.
     pub(super) fn polled(&mut self, id: u64) {

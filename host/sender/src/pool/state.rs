@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) idle: Idle,
     /// The last key used in [`Idle`].
     idle_key: u64,
+    /// Idle connections up to this key hibernate.
+    hibernating: u64,
     /// Whether HTTP/2 is spoken with `http` origins.
     http2_prior_knowledge: bool,
     pub(super) reaper: Option<AbortHandle>,
@@ -68,6 +70,17 @@ impl State {
     /// When the connection that has been idle for longest became idle.
     pub(super) fn oldest_idle(&self) -> Option<Instant> {
         self.idle.first_key_value().map(|(_, waiting)| waiting.since)
+    }
+
+    /// Lets those connections hibernate that have been idle since then or longer.
+    pub(super) fn hibernate(&mut self, since: Instant) {
+        let awake = self.idle.range(self.hibernating + 1..);
+        for (idle_key, entry) in awake.take_while(|(_, entry)| entry.since <= since) {
+            self.hibernating = *idle_key;
+            if let Some(origin_pool) = self.origins.get_mut(&entry.origin) {
+                origin_pool.hibernate(*idle_key);
+            }
+        }
     }
 
     /// Closes the connection that has been idle for longest. Returns whether there was one.
