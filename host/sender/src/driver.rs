@@ -10,7 +10,7 @@ use hyper::client::conn::{http1, http2};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
@@ -25,7 +25,17 @@ pub(crate) struct Signal {
     report_poll: AtomicBool,
     /// The peer's settings have arrived, and with them how many streams it allows.
     knows_streams: AtomicBool,
-    hibernate: Mutex<Option<Hibernate>>,
+    hibernation: Mutex<Hibernation>,
+}
+
+/// Whether an HTTP/1.1 connection is to hibernate.
+#[derive(Default)]
+enum Hibernation {
+    #[default]
+    No,
+    Asked(Hibernate),
+    /// It has ended. Who asks now learns that, because what was asked is dropped.
+    Ended,
 }
 
 impl Signal {
@@ -42,13 +52,28 @@ impl Signal {
 
     /// Has the driver of an HTTP/1.1 connection let it hibernate.
     pub(crate) fn hibernate(&self, hibernate: Hibernate) {
-        *self.hibernate.lock().unwrap_or_else(PoisonError::into_inner) = Some(hibernate);
+        let mut hibernation = self.hibernation();
+        if !matches!(*hibernation, Hibernation::Ended) {
+            *hibernation = Hibernation::Asked(hibernate);
+        }
+        drop(hibernation);
         self.driver.wake();
     }
 
     fn take_hibernate(&self) -> Option<Hibernate> {
+        match std::mem::take(&mut *self.hibernation()) {
+            Hibernation::Asked(hibernate) => Some(hibernate),
+            Hibernation::No | Hibernation::Ended => None,
+        }
+    }
+
+    fn ended(&self) {
+        *self.hibernation() = Hibernation::Ended;
+    }
+
+    fn hibernation(&self) -> MutexGuard<'_, Hibernation> {
         // No code panics while it holds the lock.
-        self.hibernate.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.hibernation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,6 +103,7 @@ pub(crate) async fn drive_http1<T>(
         // Dropped, it ends the connection.
         drop(to.send(send));
     }
+    signal.ended();
     // The connection has been dropped, and its slot freed, before its end is reported.
     observed(&observer, |observer| observer.closed(&origin, id));
 }
@@ -186,4 +212,27 @@ async fn wake_driver_until_settings(task: impl Future<Output = ()>, signal: Arc<
         polled
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::ActivityStream;
+    use hyper_util::rt::TokioIo;
+
+    /// It would wait for its driver for ever.
+    #[tokio::test]
+    async fn a_connection_that_has_ended_is_not_woken() {
+        for has_ended in [false, true] {
+            let io = ActivityStream { io: tokio::io::duplex(1).0, activity: Arc::default() };
+            let (send, _connection) = http1_builder(PoolLimits::default()).handshake(TokioIo::new(io)).await.unwrap();
+            let signal = Signal::default();
+            if has_ended {
+                signal.ended();
+            }
+            let (hibernate, wake_up) = Hibernate::new(send);
+            signal.hibernate(hibernate);
+            assert_eq!(wake_up.is_closed(), has_ended);
+        }
+    }
 }
