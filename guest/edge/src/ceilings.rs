@@ -1,11 +1,10 @@
 //! Limits of one batch.
 
 use crate::answer::{refuse, refuse_field};
-use fantail_engine::{BodyMode, Policy};
+use fantail_engine::{BodyMode, Policy, Settings};
 use fantail_tokens::Token;
 use fantail_wire::{Ceiling, Problem, policy_path};
 use spin_sdk::http::StatusCode;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The limits of one batch, each with its default. The variables of spin.toml have the same names and defaults.
@@ -28,9 +27,6 @@ pub(crate) struct Ceilings {
     /// The batch's deadline. Default 60 s.
     pub(crate) max_deadline: Duration,
 }
-
-/// What `limits.window_bytes` of a policy may be.
-const WINDOW_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 impl Default for Ceilings {
     fn default() -> Self {
@@ -75,14 +71,14 @@ impl Ceilings {
         match variable {
             "max_requests" => self.max_requests = count()?,
             "max_concurrency" => {
-                let within = u32::try_from(count()?).ok().filter(|count| (1..=4_096).contains(count));
-                self.max_concurrency = within.ok_or_else(|| format!("{value} is outside 1 to 4096"))?;
+                let concurrency = Some(u32::try_from(count()?).unwrap_or(u32::MAX));
+                self.max_concurrency = within_bounds(Policy { concurrency, ..Policy::default() })?.concurrency;
             }
             "max_batch_bytes" => self.max_batch_bytes = count()?,
             "max_body_bytes" => self.max_body_bytes = count()?,
             "max_window_bytes" => {
-                let within = Some(count()?).filter(|count| WINDOW_BYTES.contains(count));
-                self.max_window_bytes = within.ok_or_else(|| format!("{value} is outside 65536 to 1073741824"))?;
+                let window_bytes = Some(count()?);
+                self.max_window_bytes = within_bounds(Policy { window_bytes, ..Policy::default() })?.window_bytes;
             }
             "max_deadline" => {
                 let span = humantime::parse_duration(value);
@@ -130,6 +126,11 @@ impl Ceilings {
         let detail = format!("the batch has more than {} requests: split it", self.max_requests);
         exceeded(StatusCode::PAYLOAD_TOO_LARGE, "requests", Ceiling::Count(self.max_requests), detail)
     }
+}
+
+/// The settings of a policy with one field, unless that is out of the policy's bounds.
+fn within_bounds(policy: Policy) -> Result<Settings, String> {
+    policy.resolve().map_err(|error| error.reason)
 }
 
 /// The requested value, if it is within the ceiling; without one, the default, lowered to the ceiling.
@@ -228,7 +229,7 @@ mod tests {
     fn an_invalid_ceiling_is_refused_with_a_reason() {
         let mut ceilings = Ceilings::default();
         assert_eq!(ceilings.set("max_requests", "many").unwrap_err(), "\"many\" is not a number");
-        assert_eq!(ceilings.set("max_concurrency", "0").unwrap_err(), "0 is outside 1 to 4096");
+        assert_eq!(ceilings.set("max_concurrency", "0").unwrap_err(), "0 is not within 1 to 4,096");
         assert_eq!(ceilings.set("max_deadline", "60").unwrap_err(), "\"60\" is not a span of time like \"60s\"");
         for variable in Ceilings::VARIABLES {
             let value = match variable {
