@@ -93,23 +93,8 @@ impl Scenario {
         let stops = (rng.u32(0..12) == 0).then(|| micros(&mut rng, 500_000));
         // Drawn last, so that the rest of a seed stays what it was.
         let tick = Duration::from_micros(*rng.choice(&[0, 100, 1_000, 10_000]).unwrap_or(&0));
-        let (paced, steady) = (false, false);
-        Self {
-            seed,
-            policy,
-            others,
-            capacity,
-            paced,
-            batches,
-            origins,
-            input,
-            reader,
-            leaves,
-            stops,
-            lateness,
-            tick,
-            steady,
-        }
+        let plain = Self::plain(seed, policy, batches, origins);
+        Self { others, capacity, input, reader, leaves, stops, lateness, tick, ..plain }
     }
 
     /// Draws a scenario in which attempts wait only for rates: slots and time enough, healthy origins, and batches that
@@ -135,27 +120,9 @@ impl Scenario {
         };
         let batches = (0..batches).map(|_| requests(&mut rng)).collect();
         let lateness = Duration::from_micros(rng.u64(0..8_000));
-        let (input, reader) = (Duration::ZERO, Duration::from_millis(100));
-        let (leaves, stops) = (None, None);
-        let (paced, tick, steady) = (true, Duration::ZERO, false);
-        let policy = policies.remove(0);
-        let others = policies;
-        Self {
-            seed,
-            policy,
-            others,
-            capacity,
-            paced,
-            batches,
-            origins,
-            input,
-            reader,
-            leaves,
-            stops,
-            lateness,
-            tick,
-            steady,
-        }
+        let reader = Duration::from_millis(100);
+        let plain = Self::plain(seed, policies.remove(0), batches, origins);
+        Self { others: policies, capacity, paced: true, reader, lateness, ..plain }
     }
 
     /// Draws a scenario in which outcomes do not depend on timing: one batch, one request per path, time enough, and an
@@ -179,7 +146,11 @@ impl Scenario {
             }
         });
         let batches = vec![requests.collect()];
-        let none = Duration::ZERO;
+        Self { steady: true, ..Self::plain(seed, policy, batches, origins) }
+    }
+
+    /// One in which nothing is late, everything is seen at once, and the reader stays to the end.
+    fn plain(seed: u64, policy: Policy, batches: Vec<Vec<Planned>>, origins: Vec<Character>) -> Self {
         Self {
             seed,
             policy,
@@ -188,13 +159,13 @@ impl Scenario {
             paced: false,
             batches,
             origins,
-            input: none,
+            input: Duration::ZERO,
             reader: Duration::from_millis(1),
             leaves: None,
             stops: None,
-            lateness: none,
-            tick: none,
-            steady: true,
+            lateness: Duration::ZERO,
+            tick: Duration::ZERO,
+            steady: false,
         }
     }
 
