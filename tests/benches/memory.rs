@@ -47,12 +47,10 @@ pub(crate) async fn hyper_util() {
     })
     .await;
     for (batches, each) in IN_FLIGHT {
-        let (origin, before, requests) = (OriginProcess::start(), resident_bytes(), batches as u64 * u64::from(each));
+        let (origin, requests) = (OriginProcess::start(), batches as u64 * u64::from(each));
         let url: http::Uri = origin.url("/delay/5000").parse().expect("a URL");
-        let all = join_all((0..requests).map(|_| get(url.clone())));
-        let (lengths, resident) = join(all, resident_when_sent()).await;
+        let (lengths, each) = while_sent(requests, || join_all((0..requests).map(|_| get(url.clone())))).await;
         assert!(lengths.iter().all(Option::is_some));
-        let each = resident.saturating_sub(before) / requests;
         println!("{}", json!({"figure": "in flight", "requests": requests, "process_bytes_each": each}));
     }
 }
@@ -86,17 +84,16 @@ struct Measured {
 async fn in_flight(harness: &Harness, batches: usize, each: u32) {
     let origin = OriginProcess::start();
     batch(harness, origin.url("/ok"), 1).await;
-    let before = resident_bytes();
-    let all = join_all((0..batches).map(|_| batch(harness, origin.url("/delay/5000"), each)));
-    let (measured, resident) = join(all, resident_when_sent()).await;
     let requests = batches as u64 * u64::from(each);
+    let all = || join_all((0..batches).map(|_| batch(harness, origin.url("/delay/5000"), each)));
+    let (measured, process) = while_sent(requests, all).await;
     let sum = |of: fn(&Measured) -> u64| measured.iter().map(of).sum::<u64>();
     let figure = json!({
         "figure": "in flight",
         "requests": requests,
         "batches": batches,
         "component_bytes_each": sum(|batch| batch.component) / requests,
-        "process_bytes_each": resident.saturating_sub(before) / requests,
+        "process_bytes_each": process,
         "lost": sum(|batch| batch.lost),
         "doubled": sum(|batch| batch.doubled),
     });
@@ -117,10 +114,15 @@ async fn batch(harness: &Harness, url: String, count: u32) -> Measured {
     Measured { component, answered, lost: u64::from(count) - ids.len() as u64, doubled }
 }
 
-/// When all requests to `/delay/5000` have been sent, and none is answered.
-async fn resident_when_sent() -> u64 {
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    resident_bytes()
+/// The result of `all`, which are so many requests to `/delay/5000`, and what each takes when all have been sent and none is answered.
+async fn while_sent<F: Future>(requests: u64, all: impl FnOnce() -> F) -> (F::Output, u64) {
+    let before = resident_bytes();
+    let (result, resident) = join(all(), async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        resident_bytes()
+    })
+    .await;
+    (result, resident.saturating_sub(before) / requests)
 }
 
 fn resident_bytes() -> u64 {
