@@ -152,7 +152,7 @@ impl<R> Engine<R> {
         self.actions.pop_front()
     }
 
-    /// When to send [`Event::Timer`] at the latest.
+    /// When to send [`Event::Timer`], or to let it [decide](Engine::decide) without an event, at the latest.
     pub fn next_timer(&mut self) -> Option<Instant> {
         let pending = &self.pending;
         let request = self.timers.next(|key| pending.contains(*key));

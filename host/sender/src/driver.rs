@@ -159,16 +159,12 @@ pub(crate) async fn drive_http2<T>(
         if streams != reported {
             reported = streams;
             signal.knows_streams.store(true, Ordering::Relaxed);
-            if let Some(observer) = observer.upgrade() {
-                observer.max_streams_changed(&origin, id, streams);
-            }
+            observed(&observer, |observer| observer.max_streams_changed(&origin, id, streams));
         }
         polled.map(drop)
     })
     .await;
-    if let Some(observer) = observer.upgrade() {
-        observer.closed(&origin, id);
-    }
+    observed(&observer, |observer| observer.closed(&origin, id));
 }
 
 /// The further tasks that hyper spawns for one HTTP/2 connection. They are aborted with it.

@@ -56,13 +56,12 @@ impl<R> Engine<R> {
 
     /// The host has begun to send an attempt: the delay before its hedge counts from now.
     pub(super) fn sent(&mut self, now: Instant, attempt: AttemptId, origins: &Origins) {
-        // An event that comes after the head says nothing about how long that was waited for.
-        let Some(running) = self.pending.running_mut(attempt).filter(|running| running.head.is_none()) else { return };
-        running.sent = Some(now);
         let Some(pending) = self.pending.get_mut(attempt.key) else { return };
-        let State::Running(_, plan @ HedgePlan::AfterSent) = &mut pending.state else {
-            return;
-        };
+        // An event that comes after the head says nothing about how long that was waited for.
+        let running = pending.state.attempt_mut(attempt.number).filter(|running| running.head.is_none());
+        let Some(running) = running else { return };
+        running.sent = Some(now);
+        let State::Running(_, plan @ HedgePlan::AfterSent) = &mut pending.state else { return };
         let delay = self.settings.hedge.and_then(|hedge| too_long(hedge, &pending.url, origins));
         *plan = delay.map_or(HedgePlan::Never, |delay| HedgePlan::At(now + delay));
         if let Some(delay) = delay {
